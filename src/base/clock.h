@@ -1,0 +1,11 @@
+/* base/clock.h - the clocks and the dice of the process. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+
+uint64_t clock_monotonic_ms(void);
+int64_t clock_wall_us(void); /* microseconds since 1970-01-01 UTC */
+uint32_t random_u32(void);   /* from the kernel; not for secrets kept long */
+
+#endif

@@ -1,0 +1,38 @@
+/* base/str.h - helpers for borrowed text (walpiper/str.h). Pure. Owns nothing. */
+#ifndef BASE_STR_H
+#define BASE_STR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <walpiper/str.h>
+
+#define STR(literal) ((struct str){(literal), sizeof(literal) - 1})
+/* For printf's "%.*s". */
+#define STR_ARG(s) (int)(s).len, (s).data
+
+static inline struct str str_from(const char *text)
+{
+    return (struct str){text, text ? strlen(text) : 0};
+}
+
+static inline bool str_equal(struct str a, struct str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+bool str_equal_nocase(struct str a, struct str b); /* ASCII only */
+bool str_starts_with(struct str s, struct str prefix);
+
+/* Cuts S at the first SEPARATOR: returns what precedes it and leaves the rest in *S. Without a
+ * separator returns all and leaves *S with data == NULL. */
+struct str str_cut(struct str *s, char separator);
+struct str str_trim(struct str s); /* spaces and tabs at both ends */
+
+/* A decimal integer, optional '-', the whole text, no overflow. 0 or -EINVAL. */
+int str_to_int64(struct str s, int64_t *ret_value);
+
+/* Heap copy that ends in NUL; NULL when memory is out. The caller frees it. */
+char *str_dup(struct str s);
+
+#endif

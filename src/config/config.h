@@ -1,0 +1,113 @@
+/* config/config.h - the whole configuration in one struct: read, checked and complete, or one error
+ * that names file, line and key. Borrows nothing; owns every string. Must not include other rooms
+ * than base. Formats: contract section 2; every key is documented in config/walpiper.yaml. */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "base/error.h"
+#include "base/log.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct config_name { /* one name of a list */
+    char *text;
+};
+
+/* One step of a scope: {post_id: posts} gives the topic posts/<post_id>/comments. */
+struct config_scope_column {
+    char *column;
+    char *parent;
+};
+struct config_scope {
+    struct config_scope_column *columns; /* one today; several when scopes nest */
+    size_t column_count;
+};
+
+struct config_table {
+    char *schema; /* split from name; public when not said */
+    char *table;
+    char *id;     /* NULL: the primary key */
+    struct config_scope *scopes;
+    size_t scope_count;
+};
+
+enum config_plugin { CONFIG_PLUGIN_AUTO, CONFIG_PLUGIN_WAL2JSON, CONFIG_PLUGIN_PGOUTPUT };
+enum config_auth { CONFIG_AUTH_NONE, CONFIG_AUTH_GATEWAY, CONFIG_AUTH_JWT };
+enum config_on_error { CONFIG_PARK, CONFIG_STOP, CONFIG_SKIP };
+
+/* Which column of a source table is the target's id. */
+struct config_operator_source {
+    char *schema;
+    char *table;
+    char *column;
+    bool delete_with; /* a delete here deletes the target row */
+};
+
+struct config_operator {
+    char *name;
+    char *target_schema;
+    char *target_table;
+    char *target_id;
+    bool on_insert, on_update, on_delete;
+    struct config_operator_source *sources;
+    size_t source_count;
+    char *query; /* of query, or read from query_file */
+    enum config_on_error on_error;
+};
+
+struct config {
+    char *file; /* as given */
+    char *app_name;
+    struct {
+        char *url; /* NULL when not said, as all of these */
+        char *hostname, *port, *database, *username, *password;
+    } database;
+    struct {
+        char *name;
+        bool durable;
+        enum config_plugin plugin;
+    } slot;
+    char *publication;
+    struct config_table *tables; /* without the events table */
+    size_t table_count;
+    struct {
+        bool enabled;
+        char *schema, *table;
+        char *id, *type, *consumer, *payload, *timestamp; /* column names */
+    } events;
+    struct {
+        char *path;
+        uint64_t retention_bytes; /* 0: no limit */
+        uint64_t retention_age_us;
+    } journal;
+    struct {
+        struct config_name *listen;
+        size_t listen_count;
+        unsigned threads; /* resolved: at least 1 */
+        unsigned heartbeat_ms;
+        unsigned max_connections;
+    } http;
+    struct {
+        enum config_auth mode;
+        bool allow_public;
+    } auth;
+    struct config_operator *operators;
+    size_t operator_count;
+    struct {
+        uint32_t min_restart_ms, max_restart_ms;
+        double multiplicator;
+        uint32_t max_retries;
+    } retry;
+    struct {
+        enum log_level level;
+        enum log_format format;
+    } log;
+};
+
+/* Reads FILE. Relative paths in it (query_file, journal.path) are relative to the working directory.
+ * 0; -ENOENT, -EINVAL or others with "FILE:LINE: key: cause; mend" in ERR. */
+int config_load(struct config *ret_config, const char *file, struct error *err);
+void config_release(struct config *config); /* safe on a zeroed one */
+
+#endif

@@ -1,0 +1,54 @@
+/* event/change.h - what a decoder makes of one message: a row change of a known relation, its values
+ * as PostgreSQL prints them. Both decoders give the same change for the same row, so that both give
+ * the same event. Pure; every slice borrows from the message or from the relation cache and lives
+ * until the next message is decoded. */
+#ifndef EVENT_CHANGE_H
+#define EVENT_CHANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <walpiper/event.h>
+
+struct type_info; /* event/type.h */
+
+enum value_kind {
+    VALUE_ABSENT = 0, /* not known: not part of the identity, or never sent */
+    VALUE_NULL,
+    VALUE_TEXT,
+    VALUE_UNCHANGED, /* large, untouched by the update and not sent (new values only) */
+};
+
+struct value {
+    enum value_kind kind;
+    struct str text; /* PostgreSQL's text output (bool: t/f, bytea: \x...), when VALUE_TEXT */
+};
+
+struct relation_column {
+    struct str name;
+    const struct type_info *type;
+    bool excluded; /* configured: never leaves the process */
+};
+
+struct relation {
+    struct str schema;
+    struct str table;
+    uint16_t column_count;
+    struct relation_column *columns;
+};
+
+struct change {
+    enum event_type type;
+    const struct relation *relation; /* NULL for a message */
+    const struct value *new_values;  /* column_count of them, or NULL */
+    const struct value *old_values;  /* column_count of them, or NULL; VALUE_ABSENT where unknown */
+    struct str prefix, content;      /* EVENT_MESSAGE only */
+};
+
+struct transaction {
+    uint32_t xid;
+    uint64_t commit_lsn;
+    uint64_t end_lsn;    /* the position after the commit record: what may be confirmed */
+    int64_t commit_time; /* microseconds since 1970-01-01 UTC */
+};
+
+#endif

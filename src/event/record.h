@@ -1,0 +1,40 @@
+/* event/record.h - an event as bytes: what the journal keeps and every reader reads.
+ *
+ * A record holds the finished SSE frame (which holds the JSON) and an index of the columns into it,
+ * so that topics, filters and operators find a column's value without parsing JSON. It is made once,
+ * by event_encode(), and never changed. Its layout is private to record.c and carries a version.
+ * Pure: no socket, file, clock or global. */
+#ifndef EVENT_RECORD_H
+#define EVENT_RECORD_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/position.h"
+#include "event/change.h"
+#include <walpiper/event.h>
+
+/* What all events of a process have in common. Borrowed. */
+struct event_origin {
+    struct str epoch;    /* 8 hex digits */
+    struct str database; /* source.db */
+    struct str version;  /* source.version */
+};
+
+/* Appends the record of one change to OUT. ORDINAL counts from 1 in the transaction. 0; -EMSGSIZE or
+ * -ENOMEM from OUT; -EINVAL for a value that cannot be of its type, ERR names relation and column. */
+int event_encode(struct buffer *out, const struct event_origin *origin,
+                 const struct transaction *transaction, uint32_t ordinal,
+                 const struct change *change, struct error *err);
+
+/* Reads a record. RET borrows from BYTES. 0, or -EBADMSG when BYTES are not a whole record. */
+int event_read(struct event *ret, struct str bytes);
+
+/* The column INDEX (< event->column_count). */
+struct event_column event_column_at(const struct event *event, uint16_t index);
+
+/* The column NAME; false when the event has none such. */
+bool event_column_find(const struct event *event, struct str name, struct event_column *ret);
+
+const char *event_type_name(enum event_type type); /* "insert", ... */
+
+#endif

@@ -1,0 +1,52 @@
+/* event/type.h - PostgreSQL types as far as JSON is concerned: how the text output of a value becomes
+ * what to_jsonb(value) gives in a UTC session. Pure. */
+#ifndef EVENT_TYPE_H
+#define EVENT_TYPE_H
+
+#include "base/buffer.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum json_kind {
+    JSON_KIND_STRING = 0, /* text as it is: text, uuid, date, time, interval, enum, range, composite... */
+    JSON_KIND_NUMBER,     /* int2/4/8, oid-like integers, float4/8, numeric; NaN/Infinity as strings */
+    JSON_KIND_BOOL,
+    JSON_KIND_JSON,        /* json, jsonb: embedded, compact */
+    JSON_KIND_TIMESTAMP,   /* "2020-01-01T00:00:00" */
+    JSON_KIND_TIMESTAMPTZ, /* "2020-01-01T00:00:00+00:00" */
+    JSON_KIND_ARRAY,       /* of element */
+};
+
+/* One row of pg_type, owned by the type catalog (decode/relation_cache.h). */
+struct type_info {
+    uint32_t oid;
+    char name[64];                   /* pg_type.typname */
+    enum json_kind kind;             /* of a domain: that of its base type */
+    const struct type_info *element; /* JSON_KIND_ARRAY only */
+    char delimiter;                  /* of array elements, pg_type.typdelim */
+    bool is_bytea; /* wal2json drops the leading \x: its decoder puts it back */
+    bool is_bool;
+};
+
+/* The kind of a built-in base type by OID; JSON_KIND_STRING for all others. Arrays are recognized by
+ * the catalog (typelem, typcategory 'A'), not here. */
+enum json_kind json_kind_of(uint32_t type_oid);
+
+/* Appends the JSON of TEXT, which is the text output of a value of TYPE. 0, or -EINVAL when TEXT
+ * cannot be such a value (malformed array or json), or the buffer's failure. */
+int json_value(struct buffer *out, const struct type_info *type, struct str text);
+
+/* Appends TEXT as a JSON string with quotes and escapes, as PostgreSQL's escape_json does. */
+int json_string(struct buffer *out, struct str text);
+
+/* Appends JSON text without insignificant white space. 0 or -EINVAL. */
+int json_minify(struct buffer *out, struct str json);
+
+/* Appends what a JSON scalar holds as plain text: a string without quotes and escapes, numbers and
+ * true/false as they are. -ENODATA for null; objects and arrays as their JSON text. */
+int json_scalar_text(struct buffer *out, struct str json);
+
+/* True when the JSON scalar holds exactly TEXT, without allocating. */
+bool json_scalar_equals(struct str json, struct str text);
+
+#endif

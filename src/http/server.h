@@ -1,0 +1,84 @@
+/* http/server.h - listeners, connections and responses of one serving loop.
+ *
+ * A server belongs to one loop and one thread; several servers listen on the same address with
+ * SO_REUSEPORT. It knows no topics and no events: for each request it calls HANDLE, which answers at
+ * once with http_respond() or starts a stream. Owns its sockets and buffers.
+ *
+ * A stream pulls: the server calls fill() when there is room and something was announced with
+ * http_stream_wake(), and writes all that waits in one writev() at the end of the turn. */
+#ifndef HTTP_SERVER_H
+#define HTTP_SERVER_H
+
+#include "base/error.h"
+#include "base/shared.h"
+#include "http/request.h"
+#include "loop/loop.h"
+
+struct http_server;
+struct http_exchange; /* one request that waits for its answer */
+struct http_stream;   /* a response without end */
+
+struct http_server_options {
+    const char *const *listen; /* "HOST:PORT" or "unix:PATH" */
+    size_t listen_count;
+    unsigned max_connections; /* 0: no limit; past it new ones are answered 503 and closed */
+    size_t max_head_bytes;    /* 0: 16 KiB */
+    size_t stream_buffer;     /* bytes queued for one stream before fill() waits; 0: 64 KiB */
+    unsigned head_timeout_ms; /* from accept or the end of the last response; 0: 15 s */
+};
+
+/* APP is the pointer given to http_server_start(). Must respond or start a stream before it returns. */
+typedef void (*http_handle)(void *app, struct http_exchange *exchange);
+
+/* Binds, listens and starts. ERR names the address and the cause. Logs nothing. */
+int http_server_start(struct http_server **ret_server, struct loop *loop,
+                      const struct http_server_options *options, http_handle handle, void *app,
+                      struct error *err);
+/* Accepts no more; closes idle connections; calls drain() of each stream. Returns at once. */
+void http_server_drain(struct http_server *server);
+size_t http_server_connections(const struct http_server *server);
+void http_server_free(struct http_server *server); /* closes all, without a goodbye */
+
+/* --- one exchange ---------------------------------------------------------------------------------- */
+
+const struct http_request *http_exchange_request(const struct http_exchange *exchange);
+struct loop *http_exchange_loop(const struct http_exchange *exchange);
+
+struct http_response {
+    int status;
+    const char *content_type;           /* NULL: none */
+    struct str body;                    /* copied; left out for HEAD */
+    const struct http_header *headers;  /* further ones */
+    size_t header_count;
+};
+void http_respond(struct http_exchange *exchange, const struct http_response *response);
+
+/* --- one stream ------------------------------------------------------------------------------------ */
+
+struct http_stream_events {
+    /* There is room: write what is there, up to http_stream_room() (one piece may go beyond). */
+    void (*fill)(void *owner, struct http_stream *stream);
+    /* The server is draining: write the goodbye and call http_stream_end(). */
+    void (*drain)(void *owner, struct http_stream *stream);
+    /* The connection is gone, whoever closed it; REASON is a word for counters. The stream must not
+     * be used again. Called exactly once, never from inside a call of yours. */
+    void (*closed)(void *owner, const char *reason);
+};
+
+/* Sends the head (status 200, HEADERS, no length) and FIRST (may be empty) in one write. */
+struct http_stream *http_stream_start(struct http_exchange *exchange,
+                                      const struct http_header *headers, size_t header_count,
+                                      struct str first, const struct http_stream_events *events,
+                                      void *owner);
+size_t http_stream_room(const struct http_stream *stream);
+/* Something is there to write: fill() is called at the end of this turn, or once there is room. */
+void http_stream_wake(struct http_stream *stream);
+/* Queues LEN bytes at OFFSET of BYTES by reference. 0, or -ENOMEM: the stream will close. */
+int http_stream_write_shared(struct http_stream *stream, struct shared *bytes, size_t offset,
+                             size_t len);
+int http_stream_write(struct http_stream *stream, struct str bytes); /* copies */
+void http_stream_end(struct http_stream *stream); /* closes once all is written */
+/* Milliseconds (clock_monotonic_ms) of the last write that reached the kernel. */
+uint64_t http_stream_last_write(const struct http_stream *stream);
+
+#endif

@@ -1,0 +1,58 @@
+/* loop/loop.h - libev with the three things that every room needs on top: an ordered end of a turn,
+ * memory that is freed only then, and a wake-up from other threads.
+ *
+ * One loop belongs to one thread. Only loop_wake() may be called from others. The struct ev_loop is
+ * open: rooms start their own ev_io and ev_timer on loop->ev. */
+#ifndef LOOP_LOOP_H
+#define LOOP_LOOP_H
+
+#include <ev.h>
+#include <stdbool.h>
+
+/* What runs at the end of every turn, before the loop sleeps, in ascending ORDER. */
+enum loop_order {
+    LOOP_ORDER_FEED,    /* hand new events to subscribers; before they are written */
+    LOOP_ORDER_WRITE,   /* one writev a connection; before what closed is freed */
+    LOOP_ORDER_JOURNAL, /* hand what was appended to the writer */
+    LOOP_ORDER_FREE,    /* free what closed itself in this turn: the loop's own, always last */
+};
+
+struct loop_hook {
+    enum loop_order order;
+    void (*run)(struct loop_hook *self);
+    struct loop_hook *next; /* the loop's */
+};
+
+struct loop_deferred {
+    void (*free)(struct loop_deferred *self);
+    struct loop_deferred *next; /* the loop's */
+};
+
+struct loop_wakeup {
+    ev_async async; /* the loop's */
+    void (*on_wake)(struct loop_wakeup *self); /* on the loop's thread; several wakes may be one call */
+};
+
+struct loop {
+    struct ev_loop *ev;
+    ev_prepare prepare;
+    struct loop_hook *hooks;
+    struct loop_deferred *deferred;
+};
+
+int loop_init(struct loop *loop); /* 0 or -ENOMEM */
+void loop_release(struct loop *loop);
+void loop_run(struct loop *loop);  /* until loop_stop() */
+void loop_stop(struct loop *loop); /* from a callback of this loop */
+
+void loop_hook_add(struct loop *loop, struct loop_hook *hook);
+void loop_hook_remove(struct loop *loop, struct loop_hook *hook);
+
+/* Calls deferred->free at the end of this turn. Once an object. */
+void loop_defer_free(struct loop *loop, struct loop_deferred *deferred);
+
+void loop_wakeup_start(struct loop *loop, struct loop_wakeup *wakeup);
+void loop_wakeup_stop(struct loop *loop, struct loop_wakeup *wakeup);
+void loop_wake(struct loop *loop, struct loop_wakeup *wakeup); /* any thread */
+
+#endif
