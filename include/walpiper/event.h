@@ -25,6 +25,7 @@ struct event_column {
     struct str new_value; /* JSON text, from new_record */
     struct str old_value; /* JSON text, from old_record or changes; equal to new_value when the old
                            * value is known and did not change */
+    bool primary_key;
 };
 
 struct event {

@@ -26,7 +26,7 @@ struct value {
 struct relation_column {
     struct str name;
     const struct type_info *type;
-    bool excluded; /* configured: never leaves the process */
+    bool primary_key;
 };
 
 struct relation {

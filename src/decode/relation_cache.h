@@ -1,0 +1,39 @@
+/* decode/relation_cache.h - what is known of types and relations: rows of pg_type by OID, columns of
+ * published tables by name. Filled from the catalog (by source/), kept true by the decoders. Owns all
+ * that it returns; what it returned lives until the relation is replaced or the cache is freed. Pure. */
+#ifndef DECODE_RELATION_CACHE_H
+#define DECODE_RELATION_CACHE_H
+
+#include "event/change.h"
+#include "event/type.h"
+
+struct relation_cache;
+
+struct relation_cache *relation_cache_new(void); /* NULL when memory is out */
+void relation_cache_free(struct relation_cache *cache);
+/* Forgets relations, keeps types: before the catalog is read again. */
+void relation_cache_clear_relations(struct relation_cache *cache);
+
+/* A row of pg_type. BASE: typbasetype, 0 if no domain. ELEMENT: typelem when it is a true array
+ * (typsubscript = array_subscript_handler with typlen -1), else 0. BASE and ELEMENT must be there
+ * before (rows come ordered that way); unknown ones make it a plain string type. Replaces an entry of
+ * the same OID in place, so that pointers stay good. 0 or -ENOMEM. */
+int relation_cache_add_type(struct relation_cache *cache, uint32_t oid, struct str name,
+                            uint32_t base, uint32_t element, char delimiter);
+const struct type_info *relation_cache_type(const struct relation_cache *cache, uint32_t oid);
+
+struct relation_cache_column {
+    struct str name;
+    uint32_t type_oid;
+    bool primary_key;
+};
+
+/* Adds or replaces the relation; copies names. 0; -ENOENT: a type is missing, its OID in
+ * *ret_missing_type; -ENOMEM. *RET_RELATION is owned by the cache. */
+int relation_cache_put(struct relation_cache *cache, struct str schema, struct str table,
+                       const struct relation_cache_column *columns, uint16_t count,
+                       const struct relation **ret_relation, uint32_t *ret_missing_type);
+const struct relation *relation_cache_find(const struct relation_cache *cache, struct str schema,
+                                           struct str table);
+
+#endif
