@@ -29,6 +29,11 @@ bool str_starts_with(struct str s, struct str prefix);
 struct str str_cut(struct str *s, char separator);
 struct str str_trim(struct str s); /* spaces and tabs at both ends */
 
+/* At most MAX bytes of S, never cut inside a UTF-8 character. */
+struct str str_truncate(struct str s, size_t max);
+/* Length of the well-formed UTF-8 character that S begins with; 0 when there is none. */
+size_t str_utf8_length(struct str s);
+
 /* A decimal integer, optional '-', the whole text, no overflow. 0 or -EINVAL. */
 int str_to_int64(struct str s, int64_t *ret_value);
 

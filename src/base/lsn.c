@@ -1,0 +1,50 @@
+#include "base/lsn.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#define HALF_DIGITS_MAX 8
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+static int parse_half(struct str digits, uint32_t *ret_half)
+{
+    uint32_t half = 0;
+
+    if (digits.len == 0 || digits.len > HALF_DIGITS_MAX)
+        return -EINVAL;
+    for (size_t i = 0; i < digits.len; i++) {
+        int digit = hex_digit(digits.data[i]);
+        if (digit < 0)
+            return -EINVAL;
+        half = half << 4 | (uint32_t)digit;
+    }
+    *ret_half = half;
+    return 0;
+}
+
+int lsn_parse(struct str text, uint64_t *ret_lsn)
+{
+    struct str high_digits = str_cut(&text, '/');
+    uint32_t high, low;
+
+    if (parse_half(high_digits, &high) < 0 || parse_half(text, &low) < 0)
+        return -EINVAL;
+    *ret_lsn = (uint64_t)high << 32 | low;
+    return 0;
+}
+
+char *lsn_format(uint64_t lsn, char text[LSN_TEXT_MAX])
+{
+    snprintf(text, LSN_TEXT_MAX, "%" PRIX32 "/%" PRIX32, (uint32_t)(lsn >> 32), (uint32_t)lsn);
+    return text;
+}
