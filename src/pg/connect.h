@@ -1,0 +1,28 @@
+/* pg/connect.h - libpq's asynchronous connect on a loop, for ordinary and replication connections.
+ * Owns the PGconn until it hands it over. */
+#ifndef PG_CONNECT_H
+#define PG_CONNECT_H
+
+#include "base/error.h"
+#include "loop/loop.h"
+#include "pg/conn.h"
+
+struct pg_connect {
+    struct loop *loop;
+    PGconn *pg;
+    ev_io io;
+    ev_timer deadline;
+    void *owner;
+    /* PG is handed over, non-blocking; or it is NULL and ERR says why. Never called from inside
+     * pg_connect_start(). */
+    void (*on_done)(void *owner, PGconn *pg, const struct error *err);
+};
+
+/* Starts connecting; REPLICATION: as a logical walsender (replication=database). 0, or a negative
+ * code for unusable parameters or want of memory; then on_done is not called. */
+int pg_connect_start(struct pg_connect *connect, const struct pg_params *params, bool replication,
+                     struct error *err);
+/* Gives up, silently. Safe on a zeroed and on a finished one. */
+void pg_connect_cancel(struct pg_connect *connect);
+
+#endif
