@@ -1,0 +1,178 @@
+// One private PostgreSQL for a test file: its own directory, a unix socket, no TCP port.
+import { spawnSync } from 'node:child_process';
+import { chownSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { isRunning, makeDirectory, run, startChild } from './process.mjs';
+import { until, within } from './wait.mjs';
+
+const bin = process.env.POSTGRES_BIN ?? '/usr/lib/postgresql/15/bin';
+const isRoot = process.getuid() === 0;
+
+function postgresUser() {
+  const id = (flag) => Number(spawnSync('id', [flag, 'postgres'], { encoding: 'utf8' }).stdout);
+  return { uid: id('-u'), gid: id('-g') };
+}
+
+/** Since 15.19 a server lists the plugins it permits; older ones do not start with that setting. */
+export function knowsPluginList() {
+  const { stdout } = spawnSync(join(bin, 'postgres'), ['--describe-config'], { encoding: 'utf8' });
+  return /^output_plugin_libraries\t/m.test(stdout);
+}
+
+export class Postgres {
+  constructor() {
+    this.top = makeDirectory('walpiper-pg-');
+    this.socketDirectory = join(this.top, 'run');
+    this.data = join(this.top, 'run', 'data');
+    this.log = join(this.top, 'postgres.log');
+    this.databases = 0;
+    this.settings = {
+      listen_addresses: '',
+      port: '5432',
+      unix_socket_directories: this.socketDirectory,
+      wal_level: 'logical',
+      max_wal_senders: '20',
+      max_replication_slots: '20',
+      max_connections: '100',
+      // A zone other than UTC: walpiper must not depend on the server's.
+      timezone: 'America/St_Johns',
+      log_min_messages: 'warning',
+      ...(knowsPluginList() && {
+        output_plugin_libraries: 'pgoutput, test_decoding, wal2json',
+      }),
+    };
+  }
+
+  async create() {
+    mkdirSync(this.socketDirectory, { mode: 0o700 });
+    if (isRoot) {
+      const { uid, gid } = postgresUser();
+      chownSync(this.socketDirectory, uid, gid);
+    }
+    const initdb = [
+      ...['-D', this.data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C.UTF-8'],
+      '--no-sync',
+    ];
+    const result = isRoot
+      ? await run('runuser', ['-u', 'postgres', '--', join(bin, 'initdb'), ...initdb], { cwd: '/' })
+      : await run(join(bin, 'initdb'), initdb);
+    if (result.code !== 0) throw new Error(`initdb failed: ${result.stderr}`);
+    await this.start();
+  }
+
+  async start(settings = {}) {
+    Object.assign(this.settings, settings);
+    const args = Object.entries(this.settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
+    this.child = startChild(join(bin, 'postgres'), ['-D', this.data, ...args], {
+      log: this.log,
+      signal: 'QUIT',
+      user: isRoot ? 'postgres' : undefined,
+      cwd: '/',
+    });
+    await until('PostgreSQL accepts connections', async () => {
+      if (!isRunning(this.child)) throw new Error(`PostgreSQL did not start:\n${this.logText()}`);
+      return this.answers();
+    });
+  }
+
+  async answers() {
+    const client = new pg.Client({ connectionString: this.url('postgres') });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      await client.query('SELECT 1');
+      return true;
+    } catch {
+      return false;
+    } finally {
+      await client.end().catch(() => {});
+    }
+  }
+
+  /** SIGINT: fast; SIGQUIT: as after a crash. */
+  async stop(signal = 'SIGINT') {
+    if (isRunning(this.child)) {
+      this.child.kill(signal);
+      await within('PostgreSQL stops', 60_000, this.child.exited);
+    }
+  }
+
+  async restart(signal) {
+    await this.stop(signal);
+    await this.start();
+  }
+
+  url(database) {
+    const host = encodeURIComponent(this.socketDirectory);
+    return `postgresql:///${database}?host=${host}&port=5432&user=postgres`;
+  }
+
+  logText() {
+    return existsSync(this.log) ? readFileSync(this.log, 'utf8') : '';
+  }
+
+  /** Stops at once and removes everything; for the end of a test file. */
+  async destroy() {
+    await this.stop('SIGQUIT');
+    rmSync(this.top, { recursive: true, force: true });
+  }
+
+  async createDatabase() {
+    const name = `test${++this.databases}`;
+    const admin = new Database(this, 'postgres');
+    await admin.query(`CREATE DATABASE ${name}`);
+    await admin.close();
+    return new Database(this, name);
+  }
+}
+
+export class Database {
+  constructor(server, name) {
+    this.server = server;
+    this.name = name;
+    this.url = server.url(name);
+    this.pool = new pg.Pool({ connectionString: this.url, max: 8, idleTimeoutMillis: 0 });
+    this.pool.on('error', () => {}); // an idle connection lost to a server restart
+  }
+
+  /** Rows of the last statement. Without PARAMETERS several statements may come in one text. */
+  async query(text, parameters) {
+    const result = await this.pool.query(text, parameters);
+    return (Array.isArray(result) ? result.at(-1) : result).rows;
+  }
+
+  /** The only column of the only row. */
+  async value(text, parameters) {
+    const result = await this.pool.query({ text, values: parameters, rowMode: 'array' });
+    return result.rows[0]?.[0];
+  }
+
+  /** A connection of its own, for open transactions: {query, release}. */
+  async connect() {
+    const client = await this.pool.connect();
+    client.on('error', () => {});
+    return client;
+  }
+
+  /** Loads files of the checkout with psql, as ./dev run does. */
+  async load(...files) {
+    const args = ['-X', '-q', '-v', 'ON_ERROR_STOP=1', this.url, ...files.flatMap((f) => ['-f', f])];
+    const { code, stderr } = await run('psql', args, {
+      env: { PGOPTIONS: '-c client_min_messages=warning' },
+    });
+    if (code !== 0) throw new Error(`psql could not load ${files.join(', ')}: ${stderr}`);
+  }
+
+  async close() {
+    await this.pool.end();
+  }
+
+  /** Slots outlive databases' tests and are counted: drops those of this one. */
+  async dropSlots() {
+    await this.query(
+      `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+       WHERE database = current_database() AND NOT active`,
+    );
+  }
+}
