@@ -1,12 +1,13 @@
 /* pg/conn.h - one libpq connection on a loop, for ordinary statements.
  *
- * Never blocks after pg_conn_start(), which may resolve a host name. Statements go out as a pipeline:
- * what is sent between two syncs is one implicit transaction, all or nothing. Borrows the loop and the
- * parameters, owns the PGconn. It does not reconnect: the owner decides when to start a new one.
+ * Never blocks after pg_conn_start(), which may resolve a host name. Statements go out as a
+ * pipeline: what is sent between two syncs is one implicit transaction, all or nothing. Borrows the
+ * loop and the parameters, owns the PGconn. It does not reconnect: the owner decides when to start
+ * a new one.
  *
- * Order of callbacks: on_ready once, then on_result a statement and on_done a sync, in the order they
- * were sent, then on_closed once. No callback runs before the call that causes it has returned, and
- * none after pg_conn_close(). */
+ * Order of callbacks: on_ready once, then on_result a statement and on_done a sync, in the order
+ * they were sent, then on_closed once. No callback runs before the call that causes it has
+ * returned, and none after pg_conn_close(). */
 #ifndef PG_CONN_H
 #define PG_CONN_H
 
@@ -27,7 +28,8 @@ struct pg_conn;
 
 struct pg_conn_events {
     void (*on_ready)(void *owner);
-    void (*on_closed)(void *owner, const struct error *why); /* the connection is gone; free it now */
+    void (*on_closed)(void *owner,
+                      const struct error *why); /* the connection is gone; free it now */
 };
 
 /* RESULT is borrowed. PGRES_PIPELINE_ABORTED for statements behind a failed one. */

@@ -23,8 +23,8 @@ static void keyword_add(struct keywords *k, const char *name, const char *value)
     k->count++;
 }
 
-/* libpq lets a later keyword win over an earlier one, and the URL is expanded where dbname stands: our
- * defaults come first so that the URL overrides them, what must hold comes last. */
+/* libpq lets a later keyword win over an earlier one, and the URL is expanded where dbname stands:
+ * our defaults come first so that the URL overrides them, what must hold comes last. */
 static void keywords_fill(struct keywords *k, const struct pg_params *params, bool replication)
 {
     keyword_add(k, "keepalives_idle", "10");
@@ -125,9 +125,10 @@ static int check_url(const char *url, struct error *err)
         return 0;
     PQconninfoOption *parsed = PQconninfoParse(url, NULL);
     if (!parsed)
-        return error_set(err, -EINVAL,
-                         "database.url: not a libpq URI (postgresql://user@host/database) and not a "
-                         "list of key=value; correct it");
+        return error_set(
+            err, -EINVAL,
+            "database.url: not a libpq URI (postgresql://user@host/database) and not a "
+            "list of key=value; correct it");
     PQconninfoFree(parsed);
     return 0;
 }

@@ -10,11 +10,13 @@
 
 /* The first line of what libpq says of the connection; code -ECONNRESET. */
 int pg_failure_of_connection(struct error *err, const PGconn *pg);
-/* Message, detail and SQLSTATE of a failed result; code -EPROTO, or -ECONNRESET without SQLSTATE. */
+/* Message, detail and SQLSTATE of a failed result; code -EPROTO, or -ECONNRESET without SQLSTATE.
+ */
 int pg_failure_of_result(struct error *err, const PGresult *result);
 
 enum pg_failure_class {
-    PG_FAILURE_TRANSIENT, /* the same statement may succeed later: connection, deadlock, resources */
+    PG_FAILURE_TRANSIENT, /* the same statement may succeed later: connection, deadlock, resources
+                           */
     PG_FAILURE_SYSTEMIC,  /* it fails whatever the data: missing object, no permission, bad SQL */
     PG_FAILURE_DATA,      /* these values fail: constraint, overflow, bad text */
 };

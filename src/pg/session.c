@@ -16,6 +16,7 @@ enum session_state {
     SESSION_COMMAND, /* waits for the end of a command */
     SESSION_OPENING, /* START_REPLICATION was sent */
     SESSION_STREAMING,
+    SESSION_ENDING, /* CopyDone was sent, the server's is awaited */
     SESSION_FAILED, /* on_closed is about to be called, or has been */
     SESSION_CLOSED, /* by the owner; freed at the end of the turn */
     SESSION_STATES,
@@ -48,12 +49,12 @@ static void session_set_state(struct pg_session *s, enum session_state state)
         [SESSION_READY] = 1u << SESSION_COMMAND | 1u << SESSION_OPENING,
         [SESSION_COMMAND] = 1u << SESSION_READY,
         [SESSION_OPENING] = 1u << SESSION_STREAMING,
-        [SESSION_STREAMING] = 0,
+        [SESSION_STREAMING] = 1u << SESSION_ENDING,
+        [SESSION_ENDING] = 0,
         [SESSION_FAILED] = 1u << SESSION_CLOSED,
         [SESSION_CLOSED] = 0,
     };
-    unsigned always =
-        s->state < SESSION_FAILED ? 1u << SESSION_FAILED | 1u << SESSION_CLOSED : 0;
+    unsigned always = s->state < SESSION_FAILED ? 1u << SESSION_FAILED | 1u << SESSION_CLOSED : 0;
     if (!((allowed[s->state] | always) & 1u << state))
         abort();
     s->state = state;
@@ -79,7 +80,8 @@ static int session_fail_libpq(struct pg_session *s)
     return why.code;
 }
 
-/* --- socket ------------------------------------------------------------------------------------ */
+/* --- socket ------------------------------------------------------------------------------------
+ */
 
 /* While paused nothing is read: libpq would buffer what the server sends without limit. */
 static int session_flush(struct pg_session *s)
@@ -97,7 +99,8 @@ static int session_flush(struct pg_session *s)
     return 0;
 }
 
-/* --- commands ---------------------------------------------------------------------------------- */
+/* --- commands ----------------------------------------------------------------------------------
+ */
 
 static void command_result(struct pg_session *s, PGresult *result)
 {
@@ -146,7 +149,8 @@ static void take_opening(struct pg_session *s)
     PQclear(result);
 }
 
-/* --- stream ------------------------------------------------------------------------------------ */
+/* --- stream ------------------------------------------------------------------------------------
+ */
 
 /* The stream has ended: the server shut down, or says what went wrong. */
 static void stream_end(struct pg_session *s)
@@ -213,8 +217,23 @@ static void take_stream(struct pg_session *s)
     }
 }
 
+/* Drops what the server still sends until it says goodbye. */
+static void take_ending(struct pg_session *s)
+{
+    int len;
+    char *bytes;
+    while ((len = PQgetCopyData(s->pg, &bytes, 1)) > 0)
+        PQfreemem(bytes);
+    if (len == -1)
+        stream_end(s);
+    else if (len < 0)
+        session_fail_libpq(s);
+}
+
 static void session_take(struct pg_session *s)
 {
+    if (s->state == SESSION_ENDING)
+        take_ending(s);
     if (s->state == SESSION_COMMAND)
         take_command_results(s);
     else if (s->state == SESSION_OPENING)
@@ -250,7 +269,8 @@ static void on_again(struct ev_loop *ev, ev_timer *timer, int events)
         session_take(s);
 }
 
-/* --- life -------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------
+ */
 
 static void on_connected(void *owner, PGconn *pg, const struct error *err)
 {
@@ -357,6 +377,18 @@ void pg_session_resume(struct pg_session *s)
     }
     if (s->state == SESSION_STREAMING)
         session_flush(s);
+}
+
+int pg_session_end(struct pg_session *s)
+{
+    if (s->state != SESSION_STREAMING)
+        return -ENOTCONN;
+    if (PQputCopyEnd(s->pg, NULL) != 1)
+        return session_fail_libpq(s);
+    session_set_state(s, SESSION_ENDING);
+    ev_timer_stop(s->loop->ev, &s->again);
+    s->paused = false;
+    return session_flush(s);
 }
 
 uint64_t pg_session_last_heard(const struct pg_session *s)

@@ -1,6 +1,6 @@
-/* pg/session.h - one replication connection: commands, then a stream of messages, and status updates.
- * Protocol: PostgreSQL documentation, "Streaming Replication Protocol" (START_REPLICATION ... LOGICAL;
- * XLogData 'w', Primary keepalive 'k', Standby status update 'r').
+/* pg/session.h - one replication connection: commands, then a stream of messages, and status
+ * updates. Protocol: PostgreSQL documentation, "Streaming Replication Protocol" (START_REPLICATION
+ * ... LOGICAL; XLogData 'w', Primary keepalive 'k', Standby status update 'r').
  *
  * Knows nothing of plugins and their messages, and decides nothing about what may be confirmed: the
  * owner says. Does not reconnect. Callback rules as in pg/conn.h. */
@@ -45,6 +45,9 @@ int pg_session_stream(struct pg_session *session, const char *command);
 int pg_session_confirm(struct pg_session *session, uint64_t confirmed, bool reply);
 /* Goes on after PG_FLOW_PAUSE. Nothing else than a paused session is changed. */
 void pg_session_resume(struct pg_session *session);
+/* The orderly end of a stream: no message is offered any more, the server gets what was sent (the
+ * last confirmation too) and says goodbye; then on_closed. */
+int pg_session_end(struct pg_session *session);
 /* clock_monotonic_ms() of the last message of the server. */
 uint64_t pg_session_last_heard(const struct pg_session *session);
 bool pg_session_paused(const struct pg_session *session);

@@ -1,6 +1,6 @@
-/* pg/wire.h - the messages inside the CopyBoth stream of logical replication (PostgreSQL documentation,
- * "Streaming Replication Protocol"). Pure: integers are big-endian, times are microseconds since
- * 2000-01-01. */
+/* pg/wire.h - the messages inside the CopyBoth stream of logical replication (PostgreSQL
+ * documentation, "Streaming Replication Protocol"). Pure: integers are big-endian, times are
+ * microseconds since 2000-01-01. */
 #ifndef PG_WIRE_H
 #define PG_WIRE_H
 

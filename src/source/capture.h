@@ -1,0 +1,52 @@
+/* source/capture.h - messages of the slot into records of the journal: decode, give each change its
+ * position, encode, append; and the one place that says what may be confirmed.
+ *
+ * What may be confirmed is a mark in the journal: the end of a transaction once all of it has been
+ * appended, or the position of a keepalive that came while no transaction was open (traps 7, 8).
+ * The journal reports a mark as durable when everything before it is on disk; nothing else is
+ * confirmed. No I/O of its own; runs on the capture loop. */
+#ifndef SOURCE_CAPTURE_H
+#define SOURCE_CAPTURE_H
+
+#include "config/config.h"
+#include "decode/decoder.h"
+#include "event/record.h"
+#include "journal/journal.h"
+
+struct capture {
+    const struct decoder_ops *ops;
+    struct decoder *decoder;
+    struct journal *journal;
+    const struct config *config;
+    struct event_origin origin;
+    struct buffer record; /* scratch */
+    bool in_transaction;
+    bool has_events; /* the open transaction has given some */
+    uint64_t
+        idle_lsn; /* the newest position that may be marked, but is not worth a write of its own */
+    uint32_t ordinal; /* of the last change of the open transaction */
+    uint64_t events;  /* appended since the start, for the log */
+};
+
+/* CACHE, JOURNAL and CONFIG are borrowed. 0 or -ENOMEM. */
+int capture_init(struct capture *capture, const struct decoder_ops *ops,
+                 struct relation_cache *cache, struct journal *journal,
+                 const struct config *config);
+void capture_release(struct capture *capture);
+
+/* The stream starts (again): forgets an open transaction. ORIGIN is borrowed. */
+void capture_restart(struct capture *capture, const struct event_origin *origin);
+
+/* One message. 0: done with. -EAGAIN: the journal has no room, -ENOENT: *ret_missing_type must be
+ * loaded; both: the same message again later. Others: ERR says why, the stream must start again. */
+int capture_message(struct capture *capture, struct str message, uint64_t lsn,
+                    uint32_t *ret_missing_type, struct error *err);
+
+/* The server has sent all that it has up to LSN. */
+void capture_keepalive(struct capture *capture, uint64_t lsn);
+
+/* Marks what empty transactions and keepalives have made safe. Costs the journal a write: once a
+ * second is often enough for an idle database to release its WAL. */
+void capture_mark_idle(struct capture *capture);
+
+#endif

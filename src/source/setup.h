@@ -1,0 +1,48 @@
+/* source/setup.h - what must be true on the server before the slot can be read: server, tables,
+ * publication, slot; and what the decoder must know: types and columns. One ordinary connection,
+ * one step after the other, closed when done. Creates the publication and adds configured tables to
+ * it; never creates the slot (that needs the replication session). Runs on the capture loop. */
+#ifndef SOURCE_SETUP_H
+#define SOURCE_SETUP_H
+
+#include "config/config.h"
+#include "decode/relation_cache.h"
+#include "pg/conn.h"
+
+struct setup_facts {
+    char database[64];
+    bool slot_exists;
+    bool slot_active;
+    char slot_holder[16]; /* PID of the process that reads it */
+    char slot_plugin[64];
+    char slot_database[64];
+    char slot_status[16]; /* pg_replication_slots.wal_status, or empty */
+    uint64_t slot_confirmed;
+    struct buffer add_tables; /* wal2json's list of the publication's tables, escaped (trap 12) */
+    size_t table_count;
+};
+
+struct setup {
+    struct loop *loop;
+    const struct config *config;
+    const struct pg_params *params;
+    struct relation_cache *cache;
+    struct setup_facts *facts; /* filled; NULL: only the types are read */
+    void *owner;
+    /* ERR is NULL when all is well. -EPERM, -EINVAL, -ENOENT: a human must mend it; else try again.
+     */
+    void (*on_done)(void *owner, const struct error *err);
+
+    /* private */
+    struct pg_conn *conn;
+    const struct setup_step *step;
+    struct error failure;
+    bool publication_exists;
+    struct buffer missing; /* tables that the publication lacks, as SQL */
+};
+
+/* The first six fields and on_done are set by the caller. */
+int setup_start(struct setup *setup, struct error *err);
+void setup_cancel(struct setup *setup); /* safe on a zeroed and on a finished one */
+
+#endif

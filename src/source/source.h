@@ -1,0 +1,44 @@
+/* source/source.h - where the journal's events come from. One ops table a kind of source: today the
+ * replication slot. A source runs on the capture loop, fills the journal, reconnects by itself, and
+ * reports through health ("capture") and the log. */
+#ifndef SOURCE_SOURCE_H
+#define SOURCE_SOURCE_H
+
+#include "base/health.h"
+#include "config/config.h"
+#include "journal/journal.h"
+#include "loop/loop.h"
+#include "pg/conn.h"
+
+struct source;
+
+struct source_context { /* all borrowed, must outlive the source */
+    struct loop *loop;
+    const struct config *config;
+    const struct pg_params *params;
+    struct journal *journal;
+    struct health *health;
+    /* The first attempt was refused for a reason that a human must mend: the service cannot start.
+     */
+    void (*on_refused)(void *owner, const struct error *why);
+    /* The stream runs for the first time: the journal's epoch is known and stays. */
+    void (*on_started)(void *owner);
+    /* After stop(): all is confirmed that can be, the connection is closed. */
+    void (*on_stopped)(void *owner);
+    void *owner;
+};
+
+struct source_ops {
+    const char *name;
+    int (*start)(struct source **ret_source, const struct source_context *context,
+                 struct error *err);
+    /* Asks the server how far it is, so that an idle journal's durable LSN moves soon. */
+    void (*poke)(struct source *source);
+    /* Takes no more, waits for the journal, confirms, closes; then on_stopped. */
+    void (*stop)(struct source *source);
+    void (*free)(struct source *source);
+};
+
+extern const struct source_ops slot_source;
+
+#endif
