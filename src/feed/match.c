@@ -1,0 +1,135 @@
+#include "feed/match.h"
+
+#include "event/record.h"
+#include "event/type.h"
+
+#include <errno.h>
+
+/* One event on its way through the keys. */
+struct match {
+    const struct event *event;
+    const struct feed_table *table;
+    struct buffer *scratch;
+    match_visit visit;
+    void *arg;
+};
+
+int match_scratch(struct buffer *scratch)
+{
+    buffer_init(scratch, TOPIC_KEY_MAX);
+    return buffer_reserve(scratch, TOPIC_KEY_MAX) != NULL ? 0 : -ENOMEM;
+}
+
+/* TOPIC has all but its id, which is VALUE, a JSON scalar. SQL NULL belongs to nobody. */
+static void visit_value(struct match *match, struct topic *topic, struct str value)
+{
+    buffer_reset(match->scratch);
+    if (value.data == NULL || topic_key(match->scratch, topic) < 0 ||
+        json_scalar_text(match->scratch, value) < 0)
+        return;
+    match->visit(match->arg, buffer_str(match->scratch));
+}
+
+static void visit_column(struct match *match, struct topic *topic,
+                         const struct event_column *column)
+{
+    visit_value(match, topic, column->new_value);
+    if (column->new_value.data == NULL || !str_equal(column->old_value, column->new_value))
+        visit_value(match, topic, column->old_value);
+}
+
+/* The primary key when it is a single column. */
+static bool find_primary_key(const struct event *event, struct event_column *ret)
+{
+    size_t found = 0;
+
+    for (uint16_t i = 0; i < event->column_count; i++) {
+        struct event_column column = event_column_at(event, i);
+        if (!column.primary_key)
+            continue;
+        *ret = column;
+        found++;
+    }
+    return found == 1;
+}
+
+static void visit_row(struct match *match)
+{
+    struct topic topic = {.kind = TOPIC_ROW, .table = match->table->name};
+    struct event_column column;
+    bool found = match->table->id.data != NULL
+                     ? event_column_find(match->event, match->table->id, &column)
+                     : find_primary_key(match->event, &column);
+
+    if (found)
+        visit_column(match, &topic, &column);
+}
+
+static void visit_scopes(struct match *match)
+{
+    struct event_column column;
+
+    for (size_t i = 0; i < match->table->scope_count; i++) {
+        const struct feed_scope *scope = &match->table->scopes[i];
+        struct topic topic = {
+            .kind = TOPIC_SCOPE, .table = match->table->name, .parent = scope->parent};
+        if (event_column_find(match->event, scope->column, &column))
+            visit_column(match, &topic, &column);
+    }
+}
+
+static void visit_consumer(struct match *match, const struct feed_tables *tables)
+{
+    struct topic topic = {.kind = TOPIC_CONSUMER, .table = match->table->name};
+    struct event_column column;
+
+    if (match->event->type == EVENT_INSERT && match->table == tables->events &&
+        event_column_find(match->event, tables->consumer, &column))
+        visit_value(match, &topic, column.new_value);
+}
+
+void match_keys(const struct feed_tables *tables, const struct event *event, struct buffer *scratch,
+                match_visit visit, void *arg)
+{
+    struct table_name name = {event->schema, event->table};
+    struct match match = {event, NULL, scratch, visit, arg};
+
+    if (event->type == EVENT_MESSAGE)
+        return;
+    match.table = feed_tables_find(tables, name);
+    if (match.table == NULL)
+        return;
+
+    struct topic topic = {.kind = TOPIC_TABLE, .table = name};
+    buffer_reset(scratch);
+    if (topic_key(scratch, &topic) == 0)
+        visit(arg, buffer_str(scratch));
+    if (event->type == EVENT_TRUNCATE)
+        return;
+    visit_row(&match);
+    visit_scopes(&match);
+    visit_consumer(&match, tables);
+}
+
+struct wanted {
+    struct str key;
+    bool found;
+};
+
+static void compare(void *arg, struct str key)
+{
+    struct wanted *wanted = arg;
+
+    wanted->found |= str_equal(wanted->key, key);
+}
+
+bool match_key(const struct feed_tables *tables, const struct event *event, struct buffer *scratch,
+               struct str key)
+{
+    struct wanted wanted = {key, false};
+
+    if (event->type == EVENT_TRUNCATE)
+        return topic_key_truncated(key, (struct table_name){event->schema, event->table});
+    match_keys(tables, event, scratch, compare, &wanted);
+    return wanted.found;
+}

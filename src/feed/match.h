@@ -1,0 +1,32 @@
+/* feed/match.h - which topics an event belongs to. Pure.
+ *
+ * An event belongs to its table, to its row, and to each of its scopes; a row whose id or scope
+ * column changed belongs to the old and to the new one. An insert into the events table belongs to
+ * its consumer too. TRUNCATE has no rows: it belongs to the table and so to each row and scope of
+ * it.
+ *
+ * The old scope of an update or a delete is known only where the replica identity gives it: REPLICA
+ * IDENTITY FULL, or the scope's column as part of the key. */
+#ifndef FEED_MATCH_H
+#define FEED_MATCH_H
+
+#include "feed/tables.h"
+#include <walpiper/event.h>
+
+/* KEY is borrowed for the call. */
+typedef void (*match_visit)(void *arg, struct str key);
+
+/* Calls VISIT for each topic key of EVENT; the same key may come twice. SCRATCH is made with
+ * match_scratch(), so that this cannot fail: a value too long for a topic has none. For a truncate
+ * only the table's key comes: the rest is topic_key_truncated(). */
+void match_keys(const struct feed_tables *tables, const struct event *event, struct buffer *scratch,
+                match_visit visit, void *arg);
+
+/* Whether EVENT belongs to the topic with KEY, truncates included. */
+bool match_key(const struct feed_tables *tables, const struct event *event, struct buffer *scratch,
+               struct str key);
+
+/* 0 or -ENOMEM. Release with buffer_release(). */
+int match_scratch(struct buffer *scratch);
+
+#endif

@@ -1,0 +1,36 @@
+/* feed/router.h - hands each new record of the journal to the subscribers whose topics it belongs
+ * to.
+ *
+ * One router a serving loop. It reads each record once, looks up the record's topic keys in a hash,
+ * and so its work grows with those who get the record, not with those who are there. Subscribers
+ * that catch up get what is left of a turn, in slices, so that a replay does not delay the live
+ * ones. Owns its cursor and its hash; borrows loop, journal and tables. Logs nothing. */
+#ifndef FEED_ROUTER_H
+#define FEED_ROUTER_H
+
+#include "feed/subscriber.h"
+#include "feed/tables.h"
+#include "loop/loop.h"
+
+struct router;
+
+struct router_events {
+    /* The router itself cannot read the journal: WHY names the cause. It tries again by and by, and
+     * says NULL when it goes on. Meanwhile nothing is lost: subscribers stay where they are. */
+    void (*on_trouble)(void *owner, const struct error *why);
+};
+
+int router_new(struct router **ret_router, struct loop *loop, struct journal *journal,
+               const struct feed_tables *tables, const struct router_events *events, void *owner,
+               struct error *err);
+/* All subscribers must be closed before. NULL is fine. */
+void router_free(struct router *router);
+
+/* How many records it has read: by its growth one sees how far a position moved. */
+uint64_t router_records_read(const struct router *router);
+size_t router_subscribers(const struct router *router);
+
+/* The position from which a subscriber gets all that the journal holds. */
+struct position router_earliest(const struct router *router);
+
+#endif

@@ -1,0 +1,75 @@
+/* feed/subscriber.h - who gets events: a topic, a position and a sink.
+ *
+ * A subscriber never has a queue of its own. Live, it is handed each record of its topic as the
+ * router reads it. When its sink has no room it stops being live, and once there is room again it
+ * reads the journal from where it stood, until it has caught up. Both ways give each record exactly
+ * once and in the order of the journal, also across the change from one to the other.
+ *
+ * Belongs to a router and its thread. Embedded by the owner of the sink, who closes it before it
+ * goes. Must not include anything of http/. */
+#ifndef FEED_SUBSCRIBER_H
+#define FEED_SUBSCRIBER_H
+
+#include "feed/topic.h"
+#include "journal/journal.h"
+#include <walpiper/event.h>
+
+enum reset_reason {
+    RESET_EXPIRED, /* records after the subscriber's position are no longer in the journal */
+    RESET_EPOCH,   /* the position belongs to another epoch */
+    RESET_UNKNOWN, /* the position is no position of this journal */
+};
+
+/* The sink. Called on the router's thread; none of these may subscribe or close anything at once.
+ */
+struct subscriber_ops {
+    /* Whether a record may be pushed now. One that is larger than the room may go beyond it. */
+    bool (*has_room)(void *owner);
+    /* There was no room: call subscriber_resume() once there is. */
+    void (*want_room)(void *owner);
+    /* One record of the topic. Both are borrowed for the call; take a reference to ENTRY->bytes to
+     * keep EVENT, which borrows from them. */
+    void (*push)(void *owner, const struct journal_entry *entry, const struct event *event);
+    /* Records were missed for good. The subscriber is live from now on. */
+    void (*reset)(void *owner, enum reset_reason reason);
+    /* The journal could not be read. The subscriber is closed. */
+    void (*failed)(void *owner, const struct error *why);
+};
+
+enum subscriber_mode {
+    SUBSCRIBER_CLOSED = 0,
+    SUBSCRIBER_LIVE,        /* in the router's hash: records are pushed to it */
+    SUBSCRIBER_CATCHING_UP, /* reads the journal through a cursor of its own, a slice a turn */
+    SUBSCRIBER_WAITING,     /* has to catch up, but the sink has no room */
+};
+
+struct router;
+struct router_topic;
+
+struct subscriber {
+    const struct subscriber_ops *ops;
+    void *owner;
+    /* The rest is the router's. */
+    enum subscriber_mode mode;
+    struct router *router;
+    struct router_topic *topic;
+    char epoch[9];            /* of the position */
+    struct position position; /* nothing at or before it will be pushed */
+    struct journal_cursor *cursor;
+    struct subscriber *prev, *next; /* in the list of its mode; none while waiting */
+};
+
+/* Starts SUBSCRIBER (ops and owner set, the rest zero): after AFTER, or with what comes from now on
+ * when AFTER is NULL. TOPIC is copied. No callback runs before it has returned. 0, -ENOMEM, or
+ * -EMSGSIZE for a topic past TOPIC_KEY_MAX. */
+int subscriber_start(struct subscriber *subscriber, struct router *router,
+                     const struct topic *topic, const struct position *after, struct error *err);
+/* The sink has room again. */
+void subscriber_resume(struct subscriber *subscriber);
+/* Silent. Safe on one that is zero or closed. */
+void subscriber_close(struct subscriber *subscriber);
+
+/* Every record of the topic up to there has been pushed. */
+struct position subscriber_position(const struct subscriber *subscriber);
+
+#endif
