@@ -7,7 +7,8 @@
 
 /* Replaces the text of ERR by "<formatted><rest>", on one line: what servers say may have several,
  * and what is cut off must not end in half a character. */
-static void put_text(struct error *err, const char *rest, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static void put_text(struct error *err, const char *rest,
+                                                           const char *format, va_list arguments)
 {
     char text[2 * ERROR_TEXT_MAX]; /* not into err->text: the arguments or REST may point there */
 

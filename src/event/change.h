@@ -1,7 +1,7 @@
-/* event/change.h - what a decoder makes of one message: a row change of a known relation, its values
- * as PostgreSQL prints them. Both decoders give the same change for the same row, so that both give
- * the same event. Pure; every slice borrows from the message or from the relation cache and lives
- * until the next message is decoded. */
+/* event/change.h - what a decoder makes of one message: a row change of a known relation, its
+ * values as PostgreSQL prints them. Both decoders give the same change for the same row, so that
+ * both give the same event. Pure; every slice borrows from the message or from the relation cache
+ * and lives until the next message is decoded. */
 #ifndef EVENT_CHANGE_H
 #define EVENT_CHANGE_H
 

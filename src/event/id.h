@@ -1,5 +1,5 @@
-/* event/id.h - event ids: "<epoch>-<commit end LSN, hex>-<ordinal>", for example 7f3a91c2-16B3748-3.
- * Pure. */
+/* event/id.h - event ids: "<epoch>-<commit end LSN, hex>-<ordinal>", for example
+ * 7f3a91c2-16B3748-3. Pure. */
 #ifndef EVENT_ID_H
 #define EVENT_ID_H
 
@@ -14,7 +14,8 @@ struct event_id {
     struct position position;
 };
 
-/* Strict: 8 lowercase hex digits, '-', 1 to 16 hex digits, '-', 1 to 10 decimal digits. 0 or -EINVAL. */
+/* Strict: 8 lowercase hex digits, '-', 1 to 16 hex digits, '-', 1 to 10 decimal digits. 0 or
+ * -EINVAL. */
 int event_id_parse(struct event_id *ret, struct str text);
 
 /* Writes the id into TEXT and returns it. */

@@ -1,9 +1,9 @@
 /* event/record.h - an event as bytes: what the journal keeps and every reader reads.
  *
  * A record holds the finished SSE frame (which holds the JSON) and an index of the columns into it,
- * so that topics, filters and operators find a column's value without parsing JSON. It is made once,
- * by event_encode(), and never changed. Its layout is private to record.c and carries a version.
- * Pure: no socket, file, clock or global. */
+ * so that topics, filters and operators find a column's value without parsing JSON. It is made
+ * once, by event_encode(), and never changed. Its layout is private to record.c and carries a
+ * version. Pure: no socket, file, clock or global. */
 #ifndef EVENT_RECORD_H
 #define EVENT_RECORD_H
 
@@ -20,8 +20,14 @@ struct event_origin {
     struct str version;  /* source.version */
 };
 
-/* Appends the record of one change to OUT. ORDINAL counts from 1 in the transaction. 0; -EMSGSIZE or
- * -ENOMEM from OUT; -EINVAL for a value that cannot be of its type, ERR names relation and column. */
+/* Appends the record of one change to OUT. ORDINAL counts from 1 in the transaction. 0; -EMSGSIZE
+ * or -ENOMEM from OUT; -EINVAL for a value that cannot be of its type. ERR names relation and
+ * column. On failure OUT holds what it held (a failure of OUT itself stays, as base/buffer.h says).
+ *
+ * Beyond contract section 3: an EVENT_MESSAGE belongs to no table, so `name` and source's `schema`,
+ * `table` and `columns` are null, and `prefix` and `content` (text; bytes that are not UTF-8 become
+ * U+FFFD) stand where the others have new_record, old_record and changes. A column that the server
+ * does not send at all (a publication's column list) is in neither record nor in `unchanged`. */
 int event_encode(struct buffer *out, const struct event_origin *origin,
                  const struct transaction *transaction, uint32_t ordinal,
                  const struct change *change, struct error *err);

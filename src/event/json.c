@@ -1,0 +1,320 @@
+#include "event/type.h"
+
+#include "base/str.h"
+
+#include <errno.h>
+
+/* How deep objects and arrays may nest. PostgreSQL stops at its max_stack_depth, far below; a bit a
+ * level on the stack is all this costs. */
+#define DEPTH_MAX 65536
+
+#define EVERY_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* True when none of the eight bytes is a control character, '"', '\\' or not ASCII. A byte's top
+ * bit shows what was below what is taken off; it borrows from the next byte only when it is found
+ * itself. */
+static bool all_plain(const char *bytes)
+{
+    uint64_t word;
+
+    memcpy(&word, bytes, sizeof(word));
+    uint64_t quote = word ^ EVERY_BYTE('"');
+    uint64_t backslash = word ^ EVERY_BYTE('\\');
+    uint64_t found =
+        (word - EVERY_BYTE(' ')) | (quote - EVERY_BYTE(1)) | (backslash - EVERY_BYTE(1)) | word;
+    return (found & EVERY_BYTE(0x80)) == 0;
+}
+
+/* How many bytes at the start of TEXT stand in a JSON string as they are. */
+static size_t plain_prefix(struct str text)
+{
+    size_t at = 0;
+
+    while (at < text.len) {
+        unsigned char c = (unsigned char)text.data[at];
+        size_t step = 1;
+        if (c >= 0x80)
+            step = str_utf8_length((struct str){text.data + at, text.len - at});
+        else if (text.len - at >= 8 && all_plain(text.data + at))
+            step = 8;
+        else if (c < ' ' || c == '"' || c == '\\')
+            step = 0;
+        if (step == 0)
+            return at;
+        at += step;
+    }
+    return at;
+}
+
+static void append_escape(struct buffer *out, unsigned char c)
+{
+    static const char letters[' '] = {
+        ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't',
+    };
+    static const char hex[] = "0123456789abcdef";
+
+    if (c >= 0x80) {
+        buffer_append_str(out, STR("\\ufffd"));
+    } else if (c == '"' || c == '\\') {
+        char escape[] = {'\\', (char)c};
+        buffer_append(out, escape, sizeof(escape));
+    } else if (letters[c] != 0) {
+        char escape[] = {'\\', letters[c]};
+        buffer_append(out, escape, sizeof(escape));
+    } else {
+        char escape[] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+        buffer_append(out, escape, sizeof(escape));
+    }
+}
+
+int json_string(struct buffer *out, struct str text)
+{
+    buffer_append_char(out, '"');
+    for (;;) {
+        size_t plain = plain_prefix(text);
+        buffer_append(out, text.data, plain);
+        if (plain == text.len)
+            break;
+        append_escape(out, (unsigned char)text.data[plain]);
+        text = (struct str){text.data + plain + 1, text.len - plain - 1};
+    }
+    return buffer_append_char(out, '"');
+}
+
+enum expected {
+    EXPECT_VALUE,
+    EXPECT_VALUE_OR_END, /* after [ */
+    EXPECT_KEY,
+    EXPECT_KEY_OR_END, /* after { */
+    EXPECT_COLON,
+    EXPECT_COMMA_OR_END,
+    EXPECT_NOTHING,
+};
+
+struct minifier {
+    const char *at, *end;
+    char *to; /* has room for all of the input: nothing grows */
+    enum expected expected;
+    uint32_t depth;
+    unsigned char is_object[DEPTH_MAX / 8]; /* one bit a level */
+};
+
+static bool is_digit(const struct minifier *m, const char *at)
+{
+    return at < m->end && *at >= '0' && *at <= '9';
+}
+
+static bool is_hex(const struct minifier *m, const char *at)
+{
+    return is_digit(m, at) ||
+           (at < m->end && ((*at >= 'a' && *at <= 'f') || (*at >= 'A' && *at <= 'F')));
+}
+
+/* The scan_ functions return the end of the token that starts at m->at, or NULL. */
+static const char *scan_string(const struct minifier *m)
+{
+    const char *at = m->at + 1;
+
+    while (at < m->end && *at != '"') {
+        if ((unsigned char)*at < ' ')
+            return NULL;
+        if (*at++ != '\\')
+            continue;
+        if (at == m->end)
+            return NULL;
+        if (*at == 'u') {
+            if (!is_hex(m, at + 1) || !is_hex(m, at + 2) || !is_hex(m, at + 3) ||
+                !is_hex(m, at + 4))
+                return NULL;
+            at += 5;
+            continue;
+        }
+        if (memchr("\"\\/bfnrt", *at++, 8) == NULL)
+            return NULL;
+    }
+    return at < m->end ? at + 1 : NULL;
+}
+
+static const char *scan_digits(const struct minifier *m, const char *at)
+{
+    if (!is_digit(m, at))
+        return NULL;
+    while (is_digit(m, at))
+        at++;
+    return at;
+}
+
+static const char *scan_number(const struct minifier *m)
+{
+    const char *at = m->at;
+
+    if (*at == '-')
+        at++;
+    if (at < m->end && *at == '0')
+        at++;
+    else
+        at = scan_digits(m, at);
+    if (at != NULL && at < m->end && *at == '.')
+        at = scan_digits(m, at + 1);
+    if (at != NULL && at < m->end && (*at == 'e' || *at == 'E')) {
+        at++;
+        if (at < m->end && (*at == '+' || *at == '-'))
+            at++;
+        at = scan_digits(m, at);
+    }
+    return at;
+}
+
+static const char *scan_word(const struct minifier *m, struct str word)
+{
+    struct str left = {m->at, (size_t)(m->end - m->at)};
+    return str_starts_with(left, word) ? m->at + word.len : NULL;
+}
+
+static const char *scan_scalar(const struct minifier *m)
+{
+    switch (*m->at) {
+    case '"':
+        return scan_string(m);
+    case 't':
+        return scan_word(m, STR("true"));
+    case 'f':
+        return scan_word(m, STR("false"));
+    case 'n':
+        return scan_word(m, STR("null"));
+    default:
+        return scan_number(m);
+    }
+}
+
+static void copy_to(struct minifier *m, const char *end)
+{
+    size_t len = (size_t)(end - m->at);
+
+    memcpy(m->to, m->at, len);
+    m->to += len;
+    m->at = end;
+}
+
+static bool in_object(const struct minifier *m)
+{
+    uint32_t level = m->depth - 1;
+    return (m->is_object[level / 8] >> (level % 8) & 1) != 0;
+}
+
+static void value_ended(struct minifier *m)
+{
+    m->expected = m->depth == 0 ? EXPECT_NOTHING : EXPECT_COMMA_OR_END;
+}
+
+static int take_open(struct minifier *m)
+{
+    bool object = *m->at == '{';
+    uint32_t level = m->depth;
+    unsigned char bit = (unsigned char)(1u << (level % 8));
+
+    if (level == DEPTH_MAX)
+        return -EINVAL;
+    if (level % 8 == 0)
+        m->is_object[level / 8] = 0;
+    m->is_object[level / 8] &= (unsigned char)~bit;
+    if (object)
+        m->is_object[level / 8] |= bit;
+    m->depth++;
+    m->expected = object ? EXPECT_KEY_OR_END : EXPECT_VALUE_OR_END;
+    copy_to(m, m->at + 1);
+    return 0;
+}
+
+static int take_close(struct minifier *m)
+{
+    if (*m->at != (in_object(m) ? '}' : ']'))
+        return -EINVAL;
+    m->depth--;
+    copy_to(m, m->at + 1);
+    value_ended(m);
+    return 0;
+}
+
+static int take_value(struct minifier *m)
+{
+    if (*m->at == '{' || *m->at == '[')
+        return take_open(m);
+    const char *end = scan_scalar(m);
+    if (end == NULL)
+        return -EINVAL;
+    copy_to(m, end);
+    value_ended(m);
+    return 0;
+}
+
+static int take_key(struct minifier *m)
+{
+    const char *end = *m->at == '"' ? scan_string(m) : NULL;
+
+    if (end == NULL)
+        return -EINVAL;
+    copy_to(m, end);
+    m->expected = EXPECT_COLON;
+    return 0;
+}
+
+static int take_char(struct minifier *m, char c, enum expected next)
+{
+    if (*m->at != c)
+        return -EINVAL;
+    copy_to(m, m->at + 1);
+    m->expected = next;
+    return 0;
+}
+
+static int take_token(struct minifier *m)
+{
+    switch (m->expected) {
+    case EXPECT_VALUE:
+        return take_value(m);
+    case EXPECT_VALUE_OR_END:
+        return *m->at == ']' ? take_close(m) : take_value(m);
+    case EXPECT_KEY:
+        return take_key(m);
+    case EXPECT_KEY_OR_END:
+        return *m->at == '}' ? take_close(m) : take_key(m);
+    case EXPECT_COLON:
+        return take_char(m, ':', EXPECT_VALUE);
+    case EXPECT_COMMA_OR_END:
+        if (*m->at != ',')
+            return take_close(m);
+        return take_char(m, ',', in_object(m) ? EXPECT_KEY : EXPECT_VALUE);
+    case EXPECT_NOTHING:
+        break;
+    }
+    return -EINVAL;
+}
+
+static void skip_space(struct minifier *m)
+{
+    while (m->at < m->end && (*m->at == ' ' || *m->at == '\n' || *m->at == '\r' || *m->at == '\t'))
+        m->at++;
+}
+
+int json_minify(struct buffer *out, struct str json)
+{
+    struct minifier m;
+    char *start = buffer_reserve(out, json.len);
+
+    if (start == NULL)
+        return out->failed;
+    m.at = json.data;
+    m.end = json.data + json.len;
+    m.to = start;
+    m.expected = EXPECT_VALUE;
+    m.depth = 0;
+    for (skip_space(&m); m.at < m.end; skip_space(&m)) {
+        if (take_token(&m) < 0)
+            return -EINVAL;
+    }
+    if (m.expected != EXPECT_NOTHING)
+        return -EINVAL;
+    out->len += (size_t)(m.to - start);
+    return 0;
+}

@@ -1,0 +1,59 @@
+/* event/layout.h - the bytes of a record, private to the room: encode.c writes them, record.c
+ * reads.
+ *
+ *     record_header | record_column * column_count | names: schema, table, columns | SSE frame
+ *
+ * Offsets count from the record's first byte. Integers are in the machine's order, like the pages
+ * of the journal that keeps them; the magic number refuses a record of the other order. A change of
+ * these structs is a new RECORD_VERSION. */
+#ifndef EVENT_LAYOUT_H
+#define EVENT_LAYOUT_H
+
+#include <assert.h>
+#include <stdint.h>
+
+#define RECORD_MAGIC UINT32_C(0x77706531)
+#define RECORD_VERSION 1
+
+struct record_header {
+    uint32_t magic;
+    uint16_t version;
+    uint16_t type;   /* enum event_type */
+    uint32_t length; /* of the whole record */
+    uint32_t xid;
+    int64_t commit_time;
+    uint32_t frame_at; /* up to the record's end */
+    uint32_t json_at;  /* up to the frame's blank line */
+    uint16_t column_count;
+    uint16_t schema_len; /* the schema is the first name, the table the second */
+    uint16_t table_len;
+    uint16_t id_len; /* the id follows "id: " in the frame */
+};
+
+enum record_column_flags {
+    RECORD_PRIMARY_KEY = 1,
+    RECORD_HAS_NEW = 2,
+    RECORD_HAS_OLD = 4,
+};
+
+struct record_slice {
+    uint32_t at, len;
+};
+
+struct record_column {
+    struct record_slice new_value, old_value; /* inside the json; valid as flags say */
+    uint32_t name_at;
+    uint16_t name_len;
+    uint16_t flags;
+};
+
+/* No padding: every byte of a record is written on purpose. */
+static_assert(sizeof(struct record_header) == 40, "padding in record_header");
+static_assert(sizeof(struct record_column) == 24, "padding in record_column");
+
+#define FRAME_ID "id: "
+#define FRAME_EVENT "\nevent: "
+#define FRAME_DATA "\ndata: "
+#define FRAME_END "\n\n"
+
+#endif
