@@ -58,7 +58,6 @@ struct source {
     struct error told; /* the last failure in the log: the same one is not told twice */
 };
 
-static void begin_setup(struct source *s);
 static void try_later(struct source *s, const struct error *why);
 static void stop_done(struct source *s);
 
@@ -566,7 +565,8 @@ static int slot_source_start(struct source **ret_source, const struct source_con
     s->listener.on_progress = on_journal_progress;
     journal_listen(context->journal, &s->listener);
     health_down(context->health, "capture", "not connected yet");
-    begin_setup(s);
+    s->state = SOURCE_WAITING;
+    timer_start(s, 0., 0.); /* from the loop: a refusal must find the source in place */
     *ret_source = s;
     return 0;
 }

@@ -1,0 +1,268 @@
+/* The only file that wires rooms together. Start: journal, then what reads it, then the source.
+ * Stop: listeners and streams, operators, source; so that nothing downstream misses its upstream.
+ */
+#include "daemon.h"
+#include "base/health.h"
+#include "base/log.h"
+#include "journal/journal.h"
+#include "loop/loop.h"
+#include "operator/operators.h"
+#include "serving.h"
+#include "source/source.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <walpiper/version.h>
+
+/* Memory of the journal: what live readers find without the disk, and what may wait for the disk.
+ */
+#define RING_BYTES ((size_t)8 << 20)
+#define BATCH_BYTES ((size_t)1 << 20)
+#define AHEAD_BYTES ((size_t)4 << 20)
+
+struct daemon {
+    const struct config *config;
+    struct pg_params params;
+    struct loop loop;
+    struct health *health;
+    struct journal *journal;
+    struct source *source;
+    struct operators *operators;
+    struct serving **serving;
+    unsigned serving_count;
+    struct loop_wakeup poke; /* from serving threads */
+    ev_signal on_term, on_int, on_hup;
+    bool stopping;
+    int exit_code;
+};
+
+/* --- stopping ----------------------------------------------------------------------------------
+ */
+
+static void on_source_stopped(void *owner)
+{
+    struct daemon *d = owner;
+    loop_stop(&d->loop);
+}
+
+static void on_operators_stopped(void *owner)
+{
+    struct daemon *d = owner;
+    if (d->source)
+        slot_source.stop(d->source);
+    else
+        loop_stop(&d->loop);
+}
+
+static void daemon_stop(struct daemon *d)
+{
+    if (d->stopping)
+        return;
+    d->stopping = true;
+    for (unsigned i = 0; i < d->serving_count; i++)
+        serving_drain(d->serving[i]);
+    if (d->operators)
+        operators_stop(d->operators, on_operators_stopped, d);
+    else
+        on_operators_stopped(d);
+}
+
+static void on_stop_signal(struct ev_loop *ev, ev_signal *signal, int events)
+{
+    struct daemon *d = signal->data;
+    (void)ev;
+    (void)events;
+    if (!d->stopping)
+        log_info("daemon", "%s: stopping", signal->signum == SIGINT ? "SIGINT" : "SIGTERM");
+    daemon_stop(d);
+}
+
+static void on_hangup(struct ev_loop *ev, ev_signal *signal, int events)
+{
+    (void)ev;
+    (void)signal;
+    (void)events;
+    log_info("daemon", "SIGHUP: nothing to reload, a changed configuration needs a restart");
+}
+
+/* --- what the rooms tell ------------------------------------------------------------------------
+ */
+
+static void on_refused(void *owner, const struct error *why)
+{
+    struct daemon *d = owner;
+    (void)why; /* the source has logged it */
+    d->exit_code = 1;
+    daemon_stop(d);
+}
+
+static int start_operators(struct daemon *d, struct error *err)
+{
+    const struct operators_context context = {
+        .config = d->config,
+        .journal = d->journal,
+        .health = d->health,
+        .params = &d->params,
+    };
+    return operators_start(&d->operators, &d->loop, &context, err);
+}
+
+/* Operators need the journal's epoch, which the first stream settles. */
+static void on_started(void *owner)
+{
+    struct daemon *d = owner;
+    struct error err = {0};
+    if (d->config->operator_count > 0 && start_operators(d, &err) < 0) {
+        log_error("daemon", "%s", err.text);
+        d->exit_code = 1;
+        daemon_stop(d);
+    }
+}
+
+static void on_poke(struct loop_wakeup *wakeup)
+{
+    struct daemon *d = (struct daemon *)((char *)wakeup - offsetof(struct daemon, poke));
+    if (d->source)
+        slot_source.poke(d->source);
+}
+
+static void poke(void *owner)
+{
+    struct daemon *d = owner;
+    loop_wake(&d->loop, &d->poke);
+}
+
+/* --- starting -----------------------------------------------------------------------------------
+ */
+
+static void watch_signal(struct daemon *d, ev_signal *signal, int number,
+                         void (*callback)(struct ev_loop *, ev_signal *, int))
+{
+    ev_signal_init(signal, callback, number);
+    signal->data = d;
+    ev_signal_start(d->loop.ev, signal);
+}
+
+static int open_journal(struct daemon *d, struct error *err)
+{
+    const struct journal_options options = {
+        .path = d->config->journal.path,
+        .retention_bytes = d->config->journal.retention_bytes,
+        .retention_age_us = d->config->journal.retention_age_us,
+        .ring_bytes = RING_BYTES,
+        .batch_bytes = BATCH_BYTES,
+        .ahead_bytes = AHEAD_BYTES,
+    };
+    return journal_open(&d->journal, &options, err);
+}
+
+static int start_serving(struct daemon *d, struct error *err)
+{
+    const struct api_context context = {
+        .config = d->config,
+        .journal = d->journal,
+        .health = d->health,
+        .params = &d->params,
+        .poke = poke,
+        .poke_owner = d,
+    };
+    d->serving = calloc(d->config->http.threads, sizeof(struct serving *));
+    if (!d->serving)
+        return error_set(err, -ENOMEM, "no memory for serving loops");
+    for (unsigned i = 0; i < d->config->http.threads; i++) {
+        int rc = serving_start(&d->serving[i], &context, err);
+        if (rc < 0)
+            return rc;
+        d->serving_count++;
+    }
+    for (size_t i = 0; i < d->config->http.listen_count; i++)
+        log_info("http", "listening on %s, %u threads", d->config->http.listen[i].text,
+                 d->config->http.threads);
+    return 0;
+}
+
+static int start_source(struct daemon *d, struct error *err)
+{
+    const struct source_context context = {
+        .loop = &d->loop,
+        .config = d->config,
+        .params = &d->params,
+        .journal = d->journal,
+        .health = d->health,
+        .on_refused = on_refused,
+        .on_started = on_started,
+        .on_stopped = on_source_stopped,
+        .owner = d,
+    };
+    return slot_source.start(&d->source, &context, err);
+}
+
+static int daemon_start(struct daemon *d, struct error *err)
+{
+    d->health = health_new();
+    if (!d->health || loop_init(&d->loop) < 0)
+        return error_set(err, -ENOMEM, "no memory to start");
+    d->poke.on_wake = on_poke;
+    loop_wakeup_start(&d->loop, &d->poke);
+    watch_signal(d, &d->on_term, SIGTERM, on_stop_signal);
+    watch_signal(d, &d->on_int, SIGINT, on_stop_signal);
+    watch_signal(d, &d->on_hup, SIGHUP, on_hangup);
+    int rc = open_journal(d, err);
+    if (rc == 0)
+        rc = start_serving(d, err);
+    if (rc == 0)
+        rc = start_source(d, err);
+    return rc;
+}
+
+static void daemon_release(struct daemon *d)
+{
+    for (unsigned i = 0; i < d->serving_count; i++) {
+        serving_drain(d->serving[i]);
+        serving_join(d->serving[i]);
+    }
+    free(d->serving);
+    if (d->operators)
+        operators_free(d->operators);
+    if (d->source)
+        slot_source.free(d->source);
+    if (d->loop.ev) {
+        ev_signal_stop(d->loop.ev, &d->on_term);
+        ev_signal_stop(d->loop.ev, &d->on_int);
+        ev_signal_stop(d->loop.ev, &d->on_hup);
+        loop_wakeup_stop(&d->loop, &d->poke);
+        loop_release(&d->loop);
+    }
+    if (d->journal)
+        journal_close(d->journal);
+    health_free(d->health);
+}
+
+int daemon_run(const struct config *config)
+{
+    struct daemon d = {.config = config};
+    struct error err = {0};
+    d.params = (struct pg_params){
+        .url = config->database.url,
+        .hostname = config->database.hostname,
+        .port = config->database.port,
+        .database = config->database.database,
+        .username = config->database.username,
+        .password = config->database.password,
+        .application_name = config->app_name,
+    };
+    log_configure(config->log.level, config->log.format);
+    signal(SIGPIPE, SIG_IGN);
+    log_info("daemon", "walpiper %s starts, configuration %s", WALPIPER_VERSION, config->file);
+    if (daemon_start(&d, &err) == 0) {
+        loop_run(&d.loop);
+    } else {
+        log_error("daemon", "%s", err.text);
+        d.exit_code = 1;
+    }
+    daemon_release(&d);
+    if (d.exit_code == 0)
+        log_info("daemon", "stopped");
+    return d.exit_code;
+}

@@ -1,0 +1,126 @@
+#include "serving.h"
+#include "api/api.h"
+#include "base/log.h"
+#include "http/server.h"
+#include "loop/loop.h"
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+/* Subscribers that do not take their goodbye within this time are cut off. */
+#define DRAIN_SECONDS 5.
+#define DRAIN_LOOK_SECONDS 0.02
+
+struct serving {
+    pthread_t thread;
+    struct loop loop;
+    struct api *api;
+    struct http_server *server;
+    struct loop_wakeup drain;
+    ev_timer look; /* while draining: are all gone? */
+    double drain_deadline;
+};
+
+static void on_look(struct ev_loop *ev, ev_timer *timer, int events)
+{
+    struct serving *s = timer->data;
+    (void)events;
+    if (http_server_connections(s->server) == 0 || ev_now(ev) >= s->drain_deadline)
+        loop_stop(&s->loop);
+}
+
+static void on_drain(struct loop_wakeup *wakeup)
+{
+    struct serving *s = (struct serving *)((char *)wakeup - offsetof(struct serving, drain));
+    if (ev_is_active(&s->look))
+        return;
+    http_server_drain(s->server);
+    s->drain_deadline = ev_now(s->loop.ev) + DRAIN_SECONDS;
+    ev_timer_start(s->loop.ev, &s->look);
+}
+
+/* Signals are the capture loop's. */
+static void *serving_thread(void *argument)
+{
+    struct serving *s = argument;
+    loop_run(&s->loop);
+    return NULL;
+}
+
+static int start_thread(struct serving *s, struct error *err)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&s->thread, NULL, serving_thread, s);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc == 0 ? 0 : error_set(err, -rc, "no thread to serve: %s", strerror(rc));
+}
+
+static void serving_free(struct serving *s)
+{
+    http_server_free(s->server);
+    api_stop(s->api);
+    loop_wakeup_stop(&s->loop, &s->drain);
+    ev_timer_stop(s->loop.ev, &s->look);
+    loop_release(&s->loop);
+    free(s);
+}
+
+static int start_server(struct serving *s, const struct api_context *context, struct error *err)
+{
+    const struct config *config = context->config;
+    const char **listen = calloc(config->http.listen_count, sizeof(*listen));
+    if (!listen)
+        return error_set(err, -ENOMEM, "no memory for a listener");
+    for (size_t i = 0; i < config->http.listen_count; i++)
+        listen[i] = config->http.listen[i].text;
+    const struct http_server_options options = {
+        .listen = listen,
+        .listen_count = config->http.listen_count,
+        .max_connections =
+            (config->http.max_connections + config->http.threads - 1) / config->http.threads,
+    };
+    int rc = http_server_start(&s->server, &s->loop, &options, api_handle, s->api, err);
+    free(listen);
+    return rc;
+}
+
+int serving_start(struct serving **ret_serving, const struct api_context *context,
+                  struct error *err)
+{
+    struct serving *s = calloc(1, sizeof(*s));
+    if (!s || loop_init(&s->loop) < 0) {
+        free(s);
+        return error_set(err, -ENOMEM, "no memory for a serving loop");
+    }
+    s->drain.on_wake = on_drain;
+    loop_wakeup_start(&s->loop, &s->drain);
+    ev_timer_init(&s->look, on_look, DRAIN_LOOK_SECONDS, DRAIN_LOOK_SECONDS);
+    s->look.data = s;
+    int rc = api_start(&s->api, &s->loop, context, err);
+    if (rc == 0)
+        rc = start_server(s, context, err);
+    if (rc == 0)
+        rc = start_thread(s, err);
+    if (rc < 0) {
+        serving_free(s);
+        return rc;
+    }
+    *ret_serving = s;
+    return 0;
+}
+
+void serving_drain(struct serving *s)
+{
+    loop_wake(&s->loop, &s->drain);
+}
+
+void serving_join(struct serving *s)
+{
+    if (!s)
+        return;
+    pthread_join(s->thread, NULL);
+    serving_free(s);
+}
