@@ -1,8 +1,8 @@
 /* decode/decoder.h - bytes of an output plugin in, transactions and changes out.
  *
- * One ops table a plugin. A decoder is pure: it keeps the open transaction and scratch memory, reads
- * types and relations from a relation cache that it borrows, and does no I/O. A message that breaks
- * the format is one clear error with LSN and relation, never a guess. */
+ * One ops table a plugin. A decoder is pure: it keeps the open transaction and scratch memory,
+ * reads types and relations from a relation cache that it borrows, and does no I/O. A message that
+ * breaks the format is one clear error with LSN and relation, never a guess. */
 #ifndef DECODE_DECODER_H
 #define DECODE_DECODER_H
 
@@ -34,8 +34,9 @@ struct decoder_ops {
     /* Forgets an open transaction: the stream starts again. */
     void (*reset)(struct decoder *decoder);
     /* Decodes one message (the payload of one XLogData). LSN is its position, for errors. 0;
-     * -ENOENT: a type is not in the cache, *ret_missing_type is its OID: load it and decode the same
-     * message again; -EBADMSG: the message breaks the format or the order B, changes, C; -ENOMEM. */
+     * -ENOENT: a type is not in the cache, *ret_missing_type is its OID: load it and decode the
+     * same message again; -EBADMSG: the message breaks the format or the order B, changes, C;
+     * -ENOMEM. */
     int (*decode)(struct decoder *decoder, struct str message, uint64_t lsn, struct decoded *ret,
                   uint32_t *ret_missing_type, struct error *err);
 };

@@ -1,6 +1,7 @@
-/* decode/relation_cache.h - what is known of types and relations: rows of pg_type by OID, columns of
- * published tables by name. Filled from the catalog (by source/), kept true by the decoders. Owns all
- * that it returns; what it returned lives until the relation is replaced or the cache is freed. Pure. */
+/* decode/relation_cache.h - what is known of types and relations: rows of pg_type by OID, columns
+ * of published tables by name. Filled from the catalog (by source/), kept true by the decoders.
+ * Owns all that it returns; what it returned lives until the relation is replaced or the cache is
+ * freed. Pure. */
 #ifndef DECODE_RELATION_CACHE_H
 #define DECODE_RELATION_CACHE_H
 
@@ -16,8 +17,8 @@ void relation_cache_clear_relations(struct relation_cache *cache);
 
 /* A row of pg_type. BASE: typbasetype, 0 if no domain. ELEMENT: typelem when it is a true array
  * (typsubscript = array_subscript_handler with typlen -1), else 0. BASE and ELEMENT must be there
- * before (rows come ordered that way); unknown ones make it a plain string type. Replaces an entry of
- * the same OID in place, so that pointers stay good. 0 or -ENOMEM. */
+ * before (rows come ordered that way); unknown ones make it a plain string type. Replaces an entry
+ * of the same OID in place, so that pointers stay good. 0 or -ENOMEM. */
 int relation_cache_add_type(struct relation_cache *cache, uint32_t oid, struct str name,
                             uint32_t base, uint32_t element, char delimiter);
 const struct type_info *relation_cache_type(const struct relation_cache *cache, uint32_t oid);
@@ -35,5 +36,9 @@ int relation_cache_put(struct relation_cache *cache, struct str schema, struct s
                        const struct relation **ret_relation, uint32_t *ret_missing_type);
 const struct relation *relation_cache_find(const struct relation_cache *cache, struct str schema,
                                            struct str table);
+
+/* Frees relations that were replaced or cleared. A decoder calls it at the start of decode(): what
+ * the decode before it returned may borrow from them until then. */
+void relation_cache_collect(struct relation_cache *cache);
 
 #endif

@@ -1,0 +1,307 @@
+#include "decode/wal2json_message.h"
+
+#include "base/lsn.h"
+#include "decode/pg_timestamp.h"
+
+#define CHANGE_FIELDS (WAL2JSON_XID | WAL2JSON_SCHEMA | WAL2JSON_TABLE)
+
+/* What wal2json calls a field, and the option that makes it send it. */
+static const struct field_row {
+    enum wal2json_field field;
+    struct str name;
+    const char *option;
+} field_rows[] = {
+    {WAL2JSON_ACTION, STR("action"), "format-version=2"},
+    {WAL2JSON_XID, STR("xid"), "include-xids=true"},
+    {WAL2JSON_TIMESTAMP, STR("timestamp"), "include-timestamp=true"},
+    {WAL2JSON_LSN, STR("lsn"), "include-lsn=true"},
+    {WAL2JSON_SCHEMA, STR("schema"), "include-schemas=true"},
+    {WAL2JSON_TABLE, STR("table"), "format-version=2"},
+    {WAL2JSON_COLUMNS, STR("columns"), "format-version=2"},
+    {WAL2JSON_PK, STR("pk"), "include-pk=true"},
+    {WAL2JSON_IDENTITY, STR("identity"), "format-version=2"},
+    {WAL2JSON_NEXTLSN, STR("nextlsn"), "include-lsn=true"},
+    {WAL2JSON_TRANSACTIONAL, STR("transactional"), "format-version=2"},
+    {WAL2JSON_PREFIX, STR("prefix"), "format-version=2"},
+    {WAL2JSON_CONTENT, STR("content"), "format-version=2"},
+};
+#define FIELD_ROWS (sizeof(field_rows) / sizeof(field_rows[0]))
+
+static const struct field_row *find_field(struct str name)
+{
+    for (size_t i = 0; i < FIELD_ROWS; i++)
+        if (str_equal(field_rows[i].name, name))
+            return &field_rows[i];
+    return NULL;
+}
+
+/* 0, or -EINVAL for what is no integer from MIN to MAX. */
+static int integer_of(const struct scalar *scalar, int64_t min, int64_t max, int64_t *ret)
+{
+    int64_t value;
+
+    if (scalar->kind != SCALAR_NUMBER || str_to_int64(scalar->text, &value) < 0)
+        return -EINVAL;
+    if (value < min || value > max)
+        return -EINVAL;
+    *ret = value;
+    return 0;
+}
+
+static int read_type_oid(struct json_reader *reader, uint32_t *ret_oid)
+{
+    struct scalar scalar;
+    int64_t oid;
+
+    int r = json_read_scalar(reader, &scalar);
+    if (r < 0)
+        return r;
+    /* wal2json prints OIDs with %d: from 2^31 on they come negative. */
+    if (integer_of(&scalar, INT32_MIN, UINT32_MAX, &oid) < 0 || oid == 0)
+        return json_fail(reader, "typeoid is no OID");
+    *ret_oid = (uint32_t)oid;
+    return 0;
+}
+
+enum column_member { COLUMN_NAME = 1 << 0, COLUMN_TYPE = 1 << 1, COLUMN_VALUE = 1 << 2 };
+
+static enum column_member find_column_member(struct str name)
+{
+    if (str_equal(name, STR("name")))
+        return COLUMN_NAME;
+    if (str_equal(name, STR("typeoid")))
+        return COLUMN_TYPE;
+    return str_equal(name, STR("value")) ? COLUMN_VALUE : 0;
+}
+
+static int read_column_member(struct json_reader *reader, enum column_member member,
+                              struct wal2json_column *column)
+{
+    switch (member) {
+    case COLUMN_NAME:
+        return json_read_string(reader, &column->name);
+    case COLUMN_TYPE:
+        return read_type_oid(reader, &column->type_oid);
+    case COLUMN_VALUE:
+        return json_read_scalar(reader, &column->value);
+    default:
+        return json_skip(reader);
+    }
+}
+
+static int read_column(struct json_reader *reader, struct wal2json_column *column, unsigned needed)
+{
+    struct str name;
+    unsigned seen = 0;
+
+    int r = json_enter(reader, '{');
+    while (r == 0 && (r = json_next_member(reader, &name)) > 0) {
+        enum column_member member = find_column_member(name);
+        if ((seen & member) != 0)
+            return json_fail(reader, "a member of a column is there twice");
+        seen |= member;
+        r = read_column_member(reader, member, column);
+    }
+    if (r < 0)
+        return r;
+    if ((needed & ~seen & COLUMN_TYPE) != 0)
+        return json_fail(reader, "a column has no typeoid: start the stream with "
+                                 "include-type-oids=true");
+    return (needed & ~seen) == 0 ? 0 : json_fail(reader, "a column has no name or no value");
+}
+
+static int read_columns(struct json_reader *reader, struct wal2json_columns *columns,
+                        unsigned needed)
+{
+    uint16_t count = 0;
+
+    int r = json_enter(reader, '[');
+    while (r == 0 && (r = json_next_element(reader)) > 0) {
+        if (count == WAL2JSON_COLUMNS_MAX)
+            return json_fail(reader, "more than 1600 columns");
+        r = read_column(reader, &columns->items[count++], needed);
+    }
+    columns->count = count;
+    return r;
+}
+
+static int read_action(struct json_reader *reader, char *ret)
+{
+    struct str text;
+
+    int r = json_read_string(reader, &text);
+    if (r < 0)
+        return r;
+    if (text.len != 1 || memchr("BCIUDTM", text.data[0], 7) == NULL)
+        return json_fail(reader, "an action that walpiper does not know");
+    *ret = text.data[0];
+    return 0;
+}
+
+static int read_lsn(struct json_reader *reader, uint64_t *ret)
+{
+    struct str text;
+
+    int r = json_read_string(reader, &text);
+    if (r < 0)
+        return r;
+    return lsn_parse(text, ret) == 0 ? 0 : json_fail(reader, "not an LSN");
+}
+
+static int read_bool(struct json_reader *reader, bool *ret)
+{
+    struct scalar scalar;
+
+    int r = json_read_scalar(reader, &scalar);
+    if (r < 0)
+        return r;
+    if (scalar.kind != SCALAR_TRUE && scalar.kind != SCALAR_FALSE)
+        return json_fail(reader, "true or false is expected");
+    *ret = scalar.kind == SCALAR_TRUE;
+    return 0;
+}
+
+/* xid and timestamp are null in a message outside of transactions: -ENODATA. */
+static int read_xid(struct json_reader *reader, uint32_t *ret)
+{
+    struct scalar scalar;
+    int64_t xid;
+
+    int r = json_read_scalar(reader, &scalar);
+    if (r < 0)
+        return r;
+    if (scalar.kind == SCALAR_NULL)
+        return -ENODATA;
+    if (integer_of(&scalar, 1, UINT32_MAX, &xid) < 0)
+        return json_fail(reader, "not a transaction id");
+    *ret = (uint32_t)xid;
+    return 0;
+}
+
+static int read_timestamp(struct json_reader *reader, int64_t *ret)
+{
+    struct scalar scalar;
+
+    int r = json_read_scalar(reader, &scalar);
+    if (r < 0)
+        return r;
+    if (scalar.kind == SCALAR_NULL)
+        return -ENODATA;
+    if (scalar.kind != SCALAR_STRING || pg_timestamp_parse(scalar.text, ret) < 0)
+        return json_fail(reader, "not a timestamp in datestyle ISO");
+    return 0;
+}
+
+static int read_field(struct wal2json_message *message, struct json_reader *reader,
+                      enum wal2json_field field)
+{
+    const unsigned values = COLUMN_NAME | COLUMN_TYPE | COLUMN_VALUE;
+
+    switch (field) {
+    case WAL2JSON_ACTION:
+        return read_action(reader, &message->action);
+    case WAL2JSON_XID:
+        return read_xid(reader, &message->xid);
+    case WAL2JSON_TIMESTAMP:
+        return read_timestamp(reader, &message->timestamp);
+    case WAL2JSON_LSN:
+        return read_lsn(reader, &message->lsn);
+    case WAL2JSON_NEXTLSN:
+        return read_lsn(reader, &message->nextlsn);
+    case WAL2JSON_SCHEMA:
+        return json_read_string(reader, &message->schema);
+    case WAL2JSON_TABLE:
+        return json_read_string(reader, &message->table);
+    case WAL2JSON_COLUMNS:
+        return read_columns(reader, &message->columns, values);
+    case WAL2JSON_IDENTITY:
+        return read_columns(reader, &message->identity, values);
+    case WAL2JSON_PK:
+        return read_columns(reader, &message->pk, COLUMN_NAME | COLUMN_TYPE);
+    case WAL2JSON_TRANSACTIONAL:
+        return read_bool(reader, &message->transactional);
+    case WAL2JSON_PREFIX:
+        return json_read_string(reader, &message->prefix);
+    case WAL2JSON_CONTENT:
+        return json_read_string(reader, &message->content);
+    }
+    return json_skip(reader);
+}
+
+static int read_member(struct wal2json_message *message, struct json_reader *reader,
+                       struct str name)
+{
+    const struct field_row *row = find_field(name);
+
+    if (row == NULL)
+        return json_skip(reader);
+    if ((message->fields & row->field) != 0)
+        return json_fail(reader, "a member is there twice");
+    int r = read_field(message, reader, row->field);
+    if (r == -ENODATA)
+        return 0;
+    if (r == 0)
+        message->fields |= row->field;
+    return r;
+}
+
+static int read_members(struct wal2json_message *message, struct json_reader *reader,
+                        struct str text)
+{
+    struct str name;
+
+    int r = json_start(reader, text);
+    if (r == 0)
+        r = json_enter(reader, '{');
+    while (r == 0 && (r = json_next_member(reader, &name)) > 0)
+        r = read_member(message, reader, name);
+    return r < 0 ? r : json_finish(reader);
+}
+
+static unsigned needed_fields(const struct wal2json_message *message)
+{
+    switch (message->action) {
+    case 'B':
+    case 'C':
+        return WAL2JSON_XID | WAL2JSON_TIMESTAMP | WAL2JSON_LSN | WAL2JSON_NEXTLSN;
+    case 'I':
+    case 'U':
+        return CHANGE_FIELDS | WAL2JSON_COLUMNS | WAL2JSON_PK;
+    case 'D':
+        return CHANGE_FIELDS | WAL2JSON_IDENTITY | WAL2JSON_PK;
+    case 'T':
+        return CHANGE_FIELDS;
+    case 'M':
+        return WAL2JSON_TRANSACTIONAL | WAL2JSON_PREFIX | WAL2JSON_CONTENT |
+               (message->transactional ? WAL2JSON_XID : 0);
+    default:
+        return WAL2JSON_ACTION;
+    }
+}
+
+static int check_fields(const struct wal2json_message *message, struct error *err)
+{
+    unsigned missing = needed_fields(message) & ~message->fields;
+
+    for (size_t i = 0; i < FIELD_ROWS; i++) {
+        if ((missing & field_rows[i].field) != 0)
+            return error_set(err, -EBADMSG, "\"%s\" is missing: start the stream with %s",
+                             field_rows[i].name.data, field_rows[i].option);
+    }
+    return 0;
+}
+
+int wal2json_message_read(struct wal2json_message *message, struct json_reader *reader,
+                          struct str text, struct error *err)
+{
+    message->fields = 0;
+    message->action = '\0';
+    message->transactional = false;
+    message->columns.count = message->identity.count = message->pk.count = 0;
+
+    int r = read_members(message, reader, text);
+    if (r < 0)
+        return error_set(err, r, "%s, at byte %zu of %zu", reader->fault, json_offset(reader),
+                         text.len);
+    return check_fields(message, err);
+}

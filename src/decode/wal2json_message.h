@@ -1,0 +1,67 @@
+/* decode/wal2json_message.h - one message of wal2json, format version 2, taken apart: the JSON text
+ * becomes fields, nothing is compared with what came before. Private to decode/. Pure.
+ *
+ * Borrows from the message and from the reader. The JSON of wal2json 2.5, as these options give it:
+ * include-transaction, include-xids, include-timestamp, include-lsn, include-type-oids, include-pk.
+ */
+#ifndef DECODE_WAL2JSON_MESSAGE_H
+#define DECODE_WAL2JSON_MESSAGE_H
+
+#include "base/error.h"
+#include "decode/json_reader.h"
+
+#include <stdint.h>
+
+#define WAL2JSON_COLUMNS_MAX 1600 /* MaxHeapAttributeNumber */
+
+struct wal2json_column {
+    struct str name;
+    uint32_t type_oid;
+    struct scalar value; /* not in pk */
+    uint16_t index;      /* in the relation; set by wal2json_relation() */
+};
+
+struct wal2json_columns {
+    uint16_t count;
+    struct wal2json_column items[WAL2JSON_COLUMNS_MAX];
+};
+
+enum wal2json_field {
+    WAL2JSON_ACTION = 1 << 0,
+    WAL2JSON_XID = 1 << 1,
+    WAL2JSON_TIMESTAMP = 1 << 2,
+    WAL2JSON_LSN = 1 << 3,
+    WAL2JSON_NEXTLSN = 1 << 4,
+    WAL2JSON_SCHEMA = 1 << 5,
+    WAL2JSON_TABLE = 1 << 6,
+    WAL2JSON_COLUMNS = 1 << 7,
+    WAL2JSON_IDENTITY = 1 << 8,
+    WAL2JSON_PK = 1 << 9,
+    WAL2JSON_TRANSACTIONAL = 1 << 10,
+    WAL2JSON_PREFIX = 1 << 11,
+    WAL2JSON_CONTENT = 1 << 12,
+};
+
+struct wal2json_message {
+    unsigned fields; /* which of the following are there; null counts as absent */
+    char action;     /* one of B C I U D T M */
+    uint32_t xid;
+    int64_t timestamp; /* microseconds since 1970-01-01 UTC */
+    uint64_t lsn;
+    uint64_t nextlsn;
+    struct str schema;
+    struct str table;
+    bool transactional;
+    struct str prefix;
+    struct str content;
+    struct wal2json_columns columns;
+    struct wal2json_columns identity;
+    struct wal2json_columns pk;
+};
+
+/* Reads TEXT; every field that its action needs is there afterwards. Unknown members are passed
+ * over. 0; -EBADMSG or -ENOMEM with the story in ERR; `fields` says what was read until then. */
+int wal2json_message_read(struct wal2json_message *message, struct json_reader *reader,
+                          struct str text, struct error *err);
+
+#endif
