@@ -20,8 +20,8 @@ enum reset_reason {
     RESET_UNKNOWN, /* the position is no position of this journal */
 };
 
-/* The sink. Called on the router's thread; none of these may subscribe or close anything at once.
- */
+/* The sink. Called on the router's thread. push() and reset() may close their own subscriber, but may
+ * not start or close another. */
 struct subscriber_ops {
     /* Whether a record may be pushed now. One that is larger than the room may go beyond it. */
     bool (*has_room)(void *owner);

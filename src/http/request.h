@@ -1,9 +1,9 @@
-/* http/request.h - the head of one HTTP/1.x request, strictly (RFC 9112). Pure: no socket, no clock;
- * every slice borrows from the bytes that were parsed.
+/* http/request.h - the head of one HTTP/1.x request, strictly (RFC 9112). Pure: no socket, no
+ * clock; every slice borrows from the bytes that were parsed.
  *
  * Refused with 400: bare CR, NUL or control bytes, spaces before the colon, folded lines, more than
- * one Host or Content-Length, Transfer-Encoding, a missing Host in HTTP/1.1, a target that is not in
- * origin form. 431: more headers or bytes than the limits. 505: not HTTP/1.0 or 1.1. */
+ * one Host or Content-Length, Transfer-Encoding, a missing Host in HTTP/1.1, a target that is not
+ * in origin form. 431: more headers or bytes than the limits. 505: not HTTP/1.0 or 1.1. */
 #ifndef HTTP_REQUEST_H
 #define HTTP_REQUEST_H
 
@@ -35,13 +35,16 @@ struct http_request {
 #define HTTP_PARSE_INCOMPLETE 0
 
 /* > 0: the length of the head, REQUEST is filled. 0: more bytes are needed. < 0: the negated status
- * to answer with (-400, -431, -505), after which the connection is closed. MAX_HEAD bounds the head. */
+ * to answer with (-400, -431, -505), after which the connection is closed. MAX_HEAD bounds the
+ * head. */
 long http_request_parse(struct http_request *request, struct str bytes, size_t max_head);
 
-/* The value of header NAME (any case), data == NULL when absent. The first one, if there are several. */
+/* The value of header NAME (any case), data == NULL when absent. The first one, if there are
+ * several. */
 struct str http_request_header(const struct http_request *request, struct str name);
 
-/* Percent-decodes TEXT into OUT ('+' is a space when FORM). 0, or -EINVAL for a broken escape or a NUL. */
+/* Percent-decodes TEXT into OUT ('+' is a space when FORM). 0, or -EINVAL for a broken escape or a
+ * NUL. */
 int http_percent_decode(struct buffer *out, struct str text, bool form);
 
 /* Cuts the next "name=value" from *QUERY, still encoded; false at the end. */

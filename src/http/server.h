@@ -1,8 +1,8 @@
 /* http/server.h - listeners, connections and responses of one serving loop.
  *
  * A server belongs to one loop and one thread; several servers listen on the same address with
- * SO_REUSEPORT. It knows no topics and no events: for each request it calls HANDLE, which answers at
- * once with http_respond() or starts a stream. Owns its sockets and buffers.
+ * SO_REUSEPORT. It knows no topics and no events: for each request it calls HANDLE, which answers
+ * at once with http_respond() or starts a stream. Owns its sockets and buffers.
  *
  * A stream pulls: the server calls fill() when there is room and something was announced with
  * http_stream_wake(), and writes all that waits in one writev() at the end of the turn. */
@@ -27,7 +27,8 @@ struct http_server_options {
     unsigned head_timeout_ms; /* from accept or the end of the last response; 0: 15 s */
 };
 
-/* APP is the pointer given to http_server_start(). Must respond or start a stream before it returns. */
+/* APP is the pointer given to http_server_start(). Must respond or start a stream before it
+ * returns. */
 typedef void (*http_handle)(void *app, struct http_exchange *exchange);
 
 /* Binds, listens and starts. ERR names the address and the cause. Logs nothing. */
@@ -37,23 +38,27 @@ int http_server_start(struct http_server **ret_server, struct loop *loop,
 /* Accepts no more; closes idle connections; calls drain() of each stream. Returns at once. */
 void http_server_drain(struct http_server *server);
 size_t http_server_connections(const struct http_server *server);
+/* Of the first TCP listener: tells what port 0 became. 0 when there is none. */
+unsigned http_server_port(const struct http_server *server);
 void http_server_free(struct http_server *server); /* closes all, without a goodbye */
 
-/* --- one exchange ---------------------------------------------------------------------------------- */
+/* --- one exchange
+ * ---------------------------------------------------------------------------------- */
 
 const struct http_request *http_exchange_request(const struct http_exchange *exchange);
 struct loop *http_exchange_loop(const struct http_exchange *exchange);
 
 struct http_response {
     int status;
-    const char *content_type;           /* NULL: none */
-    struct str body;                    /* copied; left out for HEAD */
-    const struct http_header *headers;  /* further ones */
+    const char *content_type;          /* NULL: none */
+    struct str body;                   /* copied; left out for HEAD */
+    const struct http_header *headers; /* further ones */
     size_t header_count;
 };
 void http_respond(struct http_exchange *exchange, const struct http_response *response);
 
-/* --- one stream ------------------------------------------------------------------------------------ */
+/* --- one stream
+ * ------------------------------------------------------------------------------------ */
 
 struct http_stream_events {
     /* There is room: write what is there, up to http_stream_room() (one piece may go beyond). */

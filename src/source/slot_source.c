@@ -370,7 +370,7 @@ static void on_session_closed(void *owner, const struct error *why)
         return;
     }
     struct error err = *why;
-    error_prefix(&err, "slot %s", s->context.config->slot.name);
+    add_plugin_mend(&err, s->context.config->slot.name);
     session_failed(s, &err);
 }
 

@@ -36,6 +36,7 @@ export class Postgres {
       max_replication_slots: '20',
       max_connections: '100',
       // A zone other than UTC: walpiper must not depend on the server's.
+      track_commit_timestamp: 'on',
       timezone: 'America/St_Johns',
       log_min_messages: 'warning',
       ...(knowsPluginList() && {
