@@ -15,7 +15,7 @@ __attribute__((format(printf, 3, 0))) static void put_text(struct error *err, co
     int written = vsnprintf(text, ERROR_TEXT_MAX, format, arguments);
     size_t len = written < 0 ? 0 : (size_t)written;
     if (len >= ERROR_TEXT_MAX)
-        len = ERROR_TEXT_MAX - 1;
+        len = str_whole((struct str){text, ERROR_TEXT_MAX - 1}).len;
     size_t rest_len = strnlen(rest, ERROR_TEXT_MAX - 1);
     memcpy(text + len, rest, rest_len);
 

@@ -92,20 +92,6 @@ void health_up(struct health *h, const char *part)
     free(over);
 }
 
-/* The length of TEXT without the character that its end may have cut in two. */
-static size_t whole_characters(struct str text)
-{
-    size_t back = 1;
-
-    while (back < 4 && back < text.len &&
-           ((unsigned char)text.data[text.len - back] & 0xC0) == 0x80)
-        back++;
-    if (text.len < back)
-        return text.len;
-    struct str last = {text.data + text.len - back, back};
-    return str_utf8_length(last) == back ? text.len : text.len - back;
-}
-
 /* Adds "; part: reason" to what TEXT holds; what does not fit is cut. */
 static void describe(char *text, size_t size, const char *part, const char *reason)
 {
@@ -114,9 +100,9 @@ static void describe(char *text, size_t size, const char *part, const char *reas
     if (len == size)
         return;
     int more = snprintf(text + len, size - len, "%s%s: %s", len > 0 ? "; " : "", part, reason);
-    /* snprintf may have cut inside a character, of which no lead byte without its rest may stay. */
     if ((size_t)more >= size - len)
-        text[whole_characters((struct str){text, size - 1})] = '\0';
+        text[str_whole((struct str){text, size - 1}).len] = '\0';
+})] = '\0';
 }
 
 bool health_read(struct health *h, char *text, size_t size)

@@ -1,5 +1,5 @@
-/* base/health.h - what is wrong with the service right now: one reason a part, none when all is well.
- * Written by the parts, read by GET /manage/health. Thread-safe. */
+/* base/health.h - what is wrong with the service right now: one reason a part, none when all is
+ * well. Written by the parts, read by GET /manage/health. Thread-safe. */
 #ifndef BASE_HEALTH_H
 #define BASE_HEALTH_H
 
@@ -11,7 +11,8 @@ struct health;
 struct health *health_new(void);
 void health_free(struct health *h);
 
-/* PART is a literal: "capture", "journal", "operator NAME" is copied. REASON is copied (cut at 255). */
+/* PART is a literal: "capture", "journal", "operator NAME" is copied. REASON is copied (cut at
+ * 255). */
 void health_down(struct health *h, const char *part, const char *reason);
 void health_up(struct health *h, const char *part);
 

@@ -156,7 +156,7 @@ void log_write(enum log_level level, const char *room, const char *format, ...)
     if (written < 0)
         message[0] = '\0';
     if (written >= MESSAGE_MAX)
-        message[str_truncate(str_from(message), MESSAGE_MAX - 2).len] = '\0';
+        message[str_whole(str_from(message)).len] = '\0';
     compose(&line, level, room, message);
     /* A log that cannot be written has nowhere to say so. */
     while (write(STDERR_FILENO, line.text, line.len) < 0 && errno == EINTR)

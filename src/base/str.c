@@ -105,6 +105,18 @@ struct str str_truncate(struct str s, size_t max)
     return (struct str){s.data, max};
 }
 
+struct str str_whole(struct str s)
+{
+    size_t back = 1;
+    unsigned char low, high;
+
+    while (back < 4 && back < s.len && ((unsigned char)s.data[s.len - back] & 0xC0) == 0x80)
+        back++;
+    if (s.len < back || utf8_lead((unsigned char)s.data[s.len - back], &low, &high) <= back)
+        return s;
+    return (struct str){s.data, s.len - back};
+}
+
 int str_to_int64(struct str s, int64_t *ret_value)
 {
     bool negative = s.len > 0 && s.data[0] == '-';

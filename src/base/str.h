@@ -31,6 +31,8 @@ struct str str_trim(struct str s); /* spaces and tabs at both ends */
 
 /* At most MAX bytes of S, never cut inside a UTF-8 character. */
 struct str str_truncate(struct str s, size_t max);
+/* S without the UTF-8 character that its end cuts in two, if it does. */
+struct str str_whole(struct str s);
 /* Length of the well-formed UTF-8 character that S begins with; 0 when there is none. */
 size_t str_utf8_length(struct str s);
 
