@@ -102,7 +102,6 @@ static void describe(char *text, size_t size, const char *part, const char *reas
     int more = snprintf(text + len, size - len, "%s%s: %s", len > 0 ? "; " : "", part, reason);
     if ((size_t)more >= size - len)
         text[str_whole((struct str){text, size - 1}).len] = '\0';
-})] = '\0';
 }
 
 bool health_read(struct health *h, char *text, size_t size)

@@ -152,5 +152,5 @@ END_TEST
 UNIT_SUITE("base/str", empty_texts_are_equal_whatever_they_point_to,
            nocase_folds_ascii_letters_only, prefix_longer_than_text_does_not_match,
            cut_walks_over_all_pieces, trim_takes_blanks_at_both_ends,
-           truncate_keeps_characters_whole, utf8_length_follows_the_unicode_table,
-           integers_are_whole_and_exact, dup_ends_in_nul)
+           truncate_keeps_characters_whole, whole_drops_only_what_was_cut,
+           utf8_length_follows_the_unicode_table, integers_are_whole_and_exact, dup_ends_in_nul)
