@@ -23,20 +23,6 @@ have() {
     command -v "$1" >/dev/null 2>&1
 }
 
-# Takes --no-install out of the arguments: sets `install` and the array `rest`.
-read_install_option() {
-    install=yes
-    rest=()
-    local argument
-    for argument in "$@"; do
-        if [[ $argument == --no-install ]]; then
-            install=no
-        else
-            rest+=("$argument")
-        fi
-    done
-}
-
 # A short name for this checkout, for what cannot lie inside it.
 checkout_hash() {
     printf '%s' "$PWD" | sha256sum | cut -c1-8

@@ -12,6 +12,20 @@ packages_to_test=(
     git nodejs npm
 )
 
+# Takes --no-install out of the arguments: sets `install` and the array `rest`.
+read_install_option() {
+    install=yes
+    rest=()
+    local argument
+    for argument in "$@"; do
+        if [[ $argument == --no-install ]]; then
+            install=no
+        else
+            rest+=("$argument")
+        fi
+    done
+}
+
 # Prints those of PACKAGE... that are not installed, one a line.
 packages_missing() {
     local package status
@@ -97,4 +111,15 @@ become_checkout_owner() {
     home=$(getent passwd "$owner" | cut -d: -f6)
     exec setpriv --reuid "$owner" --regid "$SUDO_GID" --init-groups \
         env -u SUDO_UID HOME="${home:-/}" ./dev "$@"
+}
+
+# What tests/package-lock.json names, in tests/node_modules.
+prepare_node_modules() {
+    local installed=tests/node_modules/.package-lock.json
+    [[ $installed -nt tests/package-lock.json ]] && return
+    [[ $install == yes ]] ||
+        fail "dev: npm packages of the tests are missing or old; install them with: npm ci --prefix tests"
+    say "Installing the npm packages of the tests"
+    npm ci --prefix tests --no-audit --no-fund --loglevel=error >/dev/null || fail "dev: npm ci failed"
+    touch $installed
 }

@@ -54,7 +54,7 @@ postgres_start() {
     local data=$postgres_dir/data
     [[ -f $data/PG_VERSION ]] || postgres_init "$data"
     local -a settings=(
-        -c listen_addresses= -c port=$postgres_port
+        -c listen_addresses= -c port="$postgres_port"
         -c unix_socket_directories="$postgres_socket_dir" -c unix_socket_permissions=0700
         -c wal_level=logical -c max_wal_senders=10 -c max_replication_slots=10
         -c timezone=UTC -c logging_collector=off

@@ -51,17 +51,19 @@ run_packages() {
 }
 
 run_lock() {
-    mkdir -p $demo
-    exec {lock}>>$demo/lock
+    mkdir -p "$demo"
+    exec {lock}>>"$demo/lock"
     flock -n "$lock" || fail "dev run: a demo of this checkout is running already; stop it with: ./dev stop"
-    printf '%s\n' $$ >$demo/pid
+    printf '%s\n' $$ >"$demo/pid"
 }
 
 # Sets and exports DATABASE_URL, with schema and demo tables loaded.
 run_database() {
     journal=$demo/journal
     if [[ -n ${DATABASE_URL:-} ]]; then
-        psql_target='"$DATABASE_URL"' # it may hold a password: never printed
+        # It may hold a password, which is never printed.
+        # shellcheck disable=SC2016
+        psql_target='"$DATABASE_URL"'
         journal=$demo/journal-$(printf '%s' "$DATABASE_URL" | sha256sum | cut -c1-8)
     else
         : >"$postgres_log"
@@ -88,16 +90,17 @@ run_create_database() {
         run_psql "$url" -c 'CREATE DATABASE demo'
 }
 
-# Starts walpiper and waits until it says that it is up. Sets the array `curl_base`.
+# Starts walpiper and waits until it says that it is up. Sets curl_options and base_url.
 run_walpiper() {
     export WALPIPER_LISTEN=${WALPIPER_LISTEN:-127.0.0.1:$(run_free_port)}
     export WALPIPER_JOURNAL=$journal
+    curl_options=()
+    base_url=http://$WALPIPER_LISTEN
     if [[ $WALPIPER_LISTEN == unix:* ]]; then
-        curl_base=(--unix-socket "${WALPIPER_LISTEN#unix:}" http://localhost)
-    else
-        curl_base=("http://$WALPIPER_LISTEN")
+        curl_options=(--unix-socket "${WALPIPER_LISTEN#unix:}")
+        base_url=http://localhost
     fi
-    setsid setpriv --pdeathsig TERM build/release/src/walpiper run -c config/walpiper.yaml \
+    setsid setpriv --pdeathsig TERM "$PWD/build/release/src/walpiper" run -c config/walpiper.yaml \
         >"$walpiper_log" 2>&1 </dev/null {lock}>&- &
     walpiper_pid=$!
     local deadline=$((SECONDS + 60))
@@ -110,7 +113,8 @@ run_walpiper() {
 
 run_healthy() {
     local answer
-    answer=$(curl -fsS --noproxy '*' --max-time 2 "${curl_base[@]}/manage/health" 2>/dev/null) || return
+    answer=$(curl -fsS --noproxy '*' --max-time 2 "${curl_options[@]}" \
+        "$base_url/manage/health" 2>/dev/null) || return
     [[ $answer == *'"UP"'* ]]
 }
 
@@ -139,13 +143,14 @@ run_load() {
 }
 
 run_welcome() {
-    local base="${curl_base[*]}"
+    local curl="curl -N"
+    ((${#curl_options[@]} == 0)) || curl+=" ${curl_options[*]}"
     cat <<END
 
 walpiper is up at $WALPIPER_LISTEN, its log is $walpiper_log
 Three commands to paste into another terminal: subscribe, insert, stop.
 
-  curl -N $base/events -H 'X-Consumer-Id: toto'
+  $curl $base_url/events -H 'X-Consumer-Id: toto'
 
   psql $psql_target -c "insert into events (type, timestamp, subscriber, payload) values ('insert', now(), 'toto', '{\"foo\": \"bar\"}')"
 
@@ -190,7 +195,7 @@ run_stop_all() {
     run_stop_child "$load_pid" TERM
     run_stop_child "$walpiper_pid" TERM
     run_stop_child "$postgres_pid" INT
-    rm -f $demo/pid
+    rm -f "$demo/pid"
     [[ $up == no ]] || say "Stopped." 2>/dev/null
     exit $status
 }

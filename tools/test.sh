@@ -1,0 +1,105 @@
+# shellcheck shell=bash
+# ./dev test: all stages, or those named. A stage that fails does not keep the others from running.
+
+# shellcheck source=tools/packages.sh
+. tools/packages.sh
+# shellcheck source=tools/build.sh
+. tools/build.sh
+
+test_stages=(unit sanitizers fuzz lint integration)
+
+dev_test() {
+    read_install_option "$@"
+    test_read_arguments "${rest[@]}"
+    packages_ensure "${packages_to_build[@]}" "${packages_to_run[@]}" "${packages_to_test[@]}"
+    become_checkout_owner test "$@"
+    prepare_node_modules
+    local -a failed=()
+    local stage
+    for stage in "${stages[@]}"; do
+        local began=$SECONDS
+        printf "\n== %s\n" "$stage"
+        "test_$stage" || failed+=("$stage")
+        say "== $stage: $((SECONDS - began)) s"
+    done
+    say ""
+    if ((${#failed[@]} > 0)); then
+        fail "dev test: failed: ${failed[*]}"
+    fi
+    say "dev test: all passed: ${stages[*]}"
+}
+
+# Words before `integration` are stages; those after it are names of its files.
+test_read_arguments() {
+    stages=()
+    integration_names=()
+    local argument
+    for argument in "$@"; do
+        if [[ " ${stages[*]} " == *" integration "* ]]; then
+            [[ -f tests/integration/$argument.test.mjs ]] ||
+                fail_usage "dev test: no file tests/integration/$argument.test.mjs"
+            integration_names+=("$argument")
+        elif [[ " ${test_stages[*]} " == *" $argument "* ]]; then
+            stages+=("$argument")
+        else
+            fail_usage "dev test: no stage '$argument'"
+        fi
+    done
+    ((${#stages[@]} > 0)) || stages=("${test_stages[@]}")
+}
+
+test_unit() {
+    build_tree test || return
+    run_unit_tests build/test
+}
+
+# The same programs with the sanitizers of gcc. Check's child processes would hide leaks, and threads
+# that journal and logs share are ThreadSanitizer's matter.
+test_sanitizers() {
+    local status=0
+    build_tree asan -Db_sanitize=address,undefined -Db_lundef=false &&
+        CK_FORK=no UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_unit_tests build/asan || status=1
+    build_tree tsan -Db_sanitize=thread -Db_lundef=false &&
+        CK_FORK=no TSAN_OPTIONS=halt_on_error=1 \
+            run_unit_tests build/tsan 'test_(base|journal|loop|feed)_' || status=1
+    return $status
+}
+
+# run_unit_tests TREE [PATTERN]: each program's own output, so that Check's closing lines are seen.
+run_unit_tests() {
+    local program status=0 count=0
+    for program in "$1"/tests/unit/test_*; do
+        [[ -f $program && -x $program ]] || continue
+        [[ ${program##*/} =~ ^${2:-.*} ]] || continue
+        ((count += 1))
+        timeout 300 "$program" </dev/null || {
+            warn "$program failed with $?"
+            status=1
+        }
+    done
+    if ((count == 0)); then
+        warn "no unit test found in $1"
+        status=1
+    fi
+    return $status
+}
+
+test_fuzz() {
+    tests/fuzz/run 5
+}
+
+test_lint() {
+    tests/lint/run
+}
+
+# The files run side by side. Each has its own PostgreSQL and prints its logs when it fails.
+test_integration() {
+    build_tree release -Dtests=disabled || return
+    local -a files=(tests/integration/*.test.mjs)
+    if ((${#integration_names[@]} > 0)); then
+        files=("${integration_names[@]/#/tests/integration/}")
+        files=("${files[@]/%/.test.mjs}")
+    fi
+    WALPIPER_BIN=${WALPIPER_BIN:-$PWD/build/release/src/walpiper} \
+        node --test --test-concurrency="$(nproc)" --test-reporter=spec "${files[@]}" </dev/null
+}
