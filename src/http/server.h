@@ -40,10 +40,11 @@ void http_server_drain(struct http_server *server);
 size_t http_server_connections(const struct http_server *server);
 /* Of the first TCP listener: tells what port 0 became. 0 when there is none. */
 unsigned http_server_port(const struct http_server *server);
-void http_server_free(struct http_server *server); /* closes all, without a goodbye */
+/* Closes all, without a goodbye; closed() of each stream is called before it returns. Not from
+ * inside a callback of this server. */
+void http_server_free(struct http_server *server);
 
-/* --- one exchange
- * ---------------------------------------------------------------------------------- */
+/* --- one exchange ---------------------------------------------------------------------------- */
 
 const struct http_request *http_exchange_request(const struct http_exchange *exchange);
 struct loop *http_exchange_loop(const struct http_exchange *exchange);
@@ -55,22 +56,26 @@ struct http_response {
     const struct http_header *headers; /* further ones */
     size_t header_count;
 };
+/* A header with a CR or LF in it is not sent: the answer becomes a 500 without a body. */
 void http_respond(struct http_exchange *exchange, const struct http_response *response);
 
-/* --- one stream
- * ------------------------------------------------------------------------------------ */
+/* --- one stream ------------------------------------------------------------------------------ */
 
 struct http_stream_events {
-    /* There is room: write what is there, up to http_stream_room() (one piece may go beyond). */
+    /* There is room: write what is there, up to http_stream_room() (one piece may go beyond).
+     * Called again by itself when it stopped because there was no more room, once there is. */
     void (*fill)(void *owner, struct http_stream *stream);
     /* The server is draining: write the goodbye and call http_stream_end(). */
     void (*drain)(void *owner, struct http_stream *stream);
-    /* The connection is gone, whoever closed it; REASON is a word for counters. The stream must not
-     * be used again. Called exactly once, never from inside a call of yours. */
+    /* The connection is gone, whoever closed it; REASON is a word for counters: "ended" (by you),
+     * "peer" (the client left), "stalled" (it took nothing for 30 s), "overflow" (you wrote on
+     * without room), "noise" (it sends without end), "memory", "error", "shutdown". The stream
+     * must not be used again. Called exactly once, never from inside a call of yours. */
     void (*closed)(void *owner, const char *reason);
 };
 
-/* Sends the head (status 200, HEADERS, no length) and FIRST (may be empty) in one write. */
+/* Sends the head (status 200, HEADERS, no length) and FIRST (may be empty) in one write. Never
+ * NULL: what fails here is told by closed(). For a HEAD request it ends after the head. */
 struct http_stream *http_stream_start(struct http_exchange *exchange,
                                       const struct http_header *headers, size_t header_count,
                                       struct str first, const struct http_stream_events *events,
@@ -78,7 +83,9 @@ struct http_stream *http_stream_start(struct http_exchange *exchange,
 size_t http_stream_room(const struct http_stream *stream);
 /* Something is there to write: fill() is called at the end of this turn, or once there is room. */
 void http_stream_wake(struct http_stream *stream);
-/* Queues LEN bytes at OFFSET of BYTES by reference. 0, or -ENOMEM: the stream will close. */
+/* Queues LEN bytes at OFFSET of BYTES by reference. Without room it is still taken (goodbyes,
+ * heartbeats), up to one more stream_buffer. 0; -ENOMEM or -ENOBUFS (past that): the stream will
+ * close; -EPIPE: it is over already. */
 int http_stream_write_shared(struct http_stream *stream, struct shared *bytes, size_t offset,
                              size_t len);
 int http_stream_write(struct http_stream *stream, struct str bytes); /* copies */

@@ -1,0 +1,91 @@
+/* http/connection.h - one connection: reads requests, sends what waits, ends, says goodbye.
+ *
+ * The state says what bytes from the client mean; whether something waits to be sent is a matter of
+ * its output alone. Nothing is sent but by connection_flush() at the end of a turn, so that a turn
+ * costs one system call however much was written. Nothing closes but from a callback of the loop,
+ * never inside a call of the application's.
+ *
+ *   IDLE --> HEAD --> BODY --> IDLE ...      requests, their answers waiting in the output
+ *     `--------+-------'---> STREAM          an answer without end
+ *              any of them --> ENDING        sends what waits, takes no more
+ *                  `--> LINGER --> CLOSED    our side is shut; the client's rest is read away, for
+ * a close() with unread bytes would reset the connection and take the answer with it
+ *
+ * Private to the room. Owns the socket, the input of an unfinished head, the output. */
+#ifndef HTTP_CONNECTION_H
+#define HTTP_CONNECTION_H
+
+#include "base/buffer.h"
+#include "http/list.h"
+#include "http/output.h"
+#include "http/server.h"
+#include <ev.h>
+
+enum connection_state {
+    CONNECTION_IDLE,   /* waits for the first byte of a request */
+    CONNECTION_HEAD,   /* has a part of a head */
+    CONNECTION_BODY,   /* reads away the body of a request that is answered */
+    CONNECTION_STREAM, /* an endless answer; what the client sends is read away */
+    CONNECTION_ENDING, /* sends what waits, then ends */
+    CONNECTION_LINGER, /* all is sent and our side shut; waits for the client's end */
+    CONNECTION_CLOSED, /* freed at the end of the turn */
+};
+
+/* What a connection waits for, and may wait too long. */
+enum deadline {
+    DEADLINE_REQUEST, /* the next head, or the rest of a body */
+    DEADLINE_ROOM,    /* the client to take a byte of what waits */
+    DEADLINE_PEER,    /* the client to close after we did */
+    DEADLINE_COUNT,
+    DEADLINE_NONE = DEADLINE_COUNT,
+};
+
+struct http_stream {
+    const struct http_stream_events *events; /* NULL: no stream, or closed() was called */
+    void *owner;
+    uint64_t last_write_ms;
+    size_t excess; /* bytes queued since there was no room */
+    bool woken;
+};
+
+struct connection {
+    struct http_server *server;
+    int fd;
+    enum connection_state state;
+    enum deadline deadline;
+    bool paused;         /* pipelined requests wait in the input until answers are sent */
+    bool end_of_input;   /* the client shut its side */
+    bool shed;           /* over the limit, only here to be told so */
+    const char *failure; /* why to close at the end of this turn */
+    uint64_t deadline_ms;
+    uint64_t body_left;
+    size_t discarded; /* bytes read away since requests ended */
+    struct link all;
+    struct link pending; /* to be flushed at the end of the turn */
+    struct link waiting; /* in the server's queue of its deadline */
+    ev_io reader;
+    ev_io writer;
+    struct buffer input; /* of an unfinished head, or pipelined requests; else empty */
+    struct output output;
+    struct http_stream stream;
+    struct loop_deferred deferred;
+};
+
+/* Takes FD. NULL when memory is out; FD is closed then. */
+struct connection *connection_new(struct http_server *server, int fd);
+
+/* Calls closed() of its stream, with REASON, a literal. Safe on a closed one. */
+void connection_close(struct connection *connection, const char *reason);
+
+void connection_set_state(struct connection *connection, enum connection_state state);
+
+/* Has it flushed at the end of this turn. */
+void connection_queue(struct connection *connection);
+/* Closes it at the end of this turn: for what fails inside a call of the application. */
+void connection_fail(struct connection *connection, const char *reason);
+
+void connection_flush(struct connection *connection);
+void connection_expire(struct connection *connection);
+void connection_drain(struct connection *connection);
+
+#endif

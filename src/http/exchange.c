@@ -1,0 +1,165 @@
+#include "http/server_state.h"
+#include <assert.h>
+#include <errno.h>
+
+struct reason {
+    int status;
+    const char *text;
+};
+
+static const struct reason reasons[] = {
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {204, "No Content"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {304, "Not Modified"},
+    {307, "Temporary Redirect"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {413, "Content Too Large"},
+    {415, "Unsupported Media Type"},
+    {422, "Unprocessable Content"},
+    {425, "Too Early"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {503, "Service Unavailable"},
+    {505, "HTTP Version Not Supported"},
+};
+
+/* The phrase is for human readers only; clients go by the number. */
+static const char *reason_phrase(int status)
+{
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+        if (reasons[i].status == status)
+            return reasons[i].text;
+    return "";
+}
+
+const struct http_request *http_exchange_request(const struct http_exchange *exchange)
+{
+    return exchange->request;
+}
+
+struct loop *http_exchange_loop(const struct http_exchange *exchange)
+{
+    return exchange->connection->server->loop;
+}
+
+bool exchange_is_head(const struct http_exchange *exchange)
+{
+    return exchange->request && str_equal(exchange->request->method, STR("HEAD"));
+}
+
+/* --- the head ------------------------------------------------------------------------------ */
+
+static bool has_any(struct str text, const char *bytes, size_t count)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (memchr(bytes, text.data[i], count))
+            return true;
+    return false;
+}
+
+/* A line end in what the application passes would let its source write headers of its own. */
+static int append_header(struct buffer *head, struct str name, struct str value)
+{
+    if (name.len == 0 || has_any(name, "\r\n\0: ", 5) || has_any(value, "\r\n\0", 3))
+        return -EINVAL;
+    buffer_append_str(head, name);
+    buffer_append_str(head, STR(": "));
+    buffer_append_str(head, value);
+    return buffer_append_str(head, STR("\r\n"));
+}
+
+static void append_connection(struct buffer *head, const struct http_exchange *exchange)
+{
+    if (!exchange->keep_alive)
+        buffer_append_str(head, STR("Connection: close\r\n"));
+    else if (exchange->request->minor_version == 0)
+        buffer_append_str(head, STR("Connection: keep-alive\r\n"));
+}
+
+int exchange_compose(const struct http_exchange *exchange, int status, const char *content_type,
+                     int64_t content_length, const struct http_header *headers, size_t header_count)
+{
+    struct buffer *head = &exchange->connection->server->head;
+    int result = 0;
+    buffer_reset(head);
+    buffer_printf(head, "HTTP/1.1 %d %s\r\n", status, reason_phrase(status));
+    if (content_type)
+        result = append_header(head, STR("Content-Type"), str_from(content_type));
+    if (content_length >= 0)
+        buffer_printf(head, "Content-Length: %lld\r\n", (long long)content_length);
+    append_connection(head, exchange);
+    for (size_t i = 0; i < header_count && result == 0; i++)
+        result = append_header(head, headers[i].name, headers[i].value);
+    if (result < 0)
+        return result;
+    return buffer_append_str(head, STR("\r\n"));
+}
+
+/* --- the answer ---------------------------------------------------------------------------- */
+
+static void set_next_state(struct connection *connection, bool keep_alive)
+{
+    if (!keep_alive)
+        connection_set_state(connection, CONNECTION_ENDING);
+    else if (connection->body_left > 0)
+        connection_set_state(connection, CONNECTION_BODY);
+    else
+        connection_set_state(connection, CONNECTION_IDLE);
+}
+
+void http_respond(struct http_exchange *exchange, const struct http_response *response)
+{
+    struct connection *connection = exchange->connection;
+    bool bodiless = response->status == 204 || response->status == 304;
+    struct str body = response->body;
+    assert(!exchange->answered && response->status >= 200 && response->status <= 599);
+    int result = exchange_compose(exchange, response->status, response->content_type,
+                                  bodiless ? -1 : (int64_t)body.len, response->headers,
+                                  response->header_count);
+    if (result < 0) {
+        exchange->keep_alive = false;
+        body = (struct str){NULL, 0};
+        result = exchange_compose(exchange, 500, NULL, 0, NULL, 0);
+    }
+    exchange->answered = true;
+    if (result == 0)
+        result = output_copy(&connection->output, buffer_str(&connection->server->head));
+    if (result == 0 && !bodiless && !exchange_is_head(exchange))
+        result = output_copy(&connection->output, body);
+    set_next_state(connection, exchange->keep_alive);
+    if (result < 0)
+        connection_fail(connection, "memory");
+    else
+        connection_queue(connection);
+}
+
+void exchange_refuse(struct connection *connection, int status)
+{
+    static const struct http_header retry_after = {
+        {"Retry-After", sizeof("Retry-After") - 1},
+        {"5", 1},
+    };
+    struct http_exchange exchange = {.connection = connection};
+    char text[64];
+    int len = snprintf(text, sizeof(text), "%s\n", reason_phrase(status));
+    http_respond(&exchange, &(struct http_response){
+                                .status = status,
+                                .content_type = "text/plain",
+                                .body = {text, (size_t)len},
+                                .headers = &retry_after,
+                                .header_count = status == 503 ? 1 : 0,
+                            });
+}

@@ -1,0 +1,151 @@
+#include "http/output.h"
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+/* Small writes share one chunk: a frame that is written field by field is still one piece. */
+#define CHUNK_BYTES 2048
+
+void output_init(struct output *output)
+{
+    *output = (struct output){.capacity = OUTPUT_PIECES_INLINE};
+    output->pieces = output->inline_pieces;
+}
+
+static struct output_piece *piece_at(struct output *output, uint32_t index)
+{
+    return &output->pieces[(output->first + index) & (output->capacity - 1)];
+}
+
+/* An output without pieces is as small as it was born: most connections wait most of the time. */
+static void shrink(struct output *output)
+{
+    if (output->pieces != output->inline_pieces)
+        free(output->pieces);
+    output_init(output);
+}
+
+void output_release(struct output *output)
+{
+    for (uint32_t i = 0; i < output->count; i++)
+        shared_unref(piece_at(output, i)->bytes);
+    shrink(output);
+}
+
+static int grow(struct output *output)
+{
+    if (output->capacity >= OUTPUT_PIECES_MAX)
+        return -ENOBUFS;
+    uint32_t capacity = output->capacity * 2;
+    struct output_piece *pieces = malloc(capacity * sizeof(*pieces));
+    if (!pieces)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < output->count; i++)
+        pieces[i] = *piece_at(output, i);
+    if (output->pieces != output->inline_pieces)
+        free(output->pieces);
+    output->pieces = pieces;
+    output->first = 0;
+    output->capacity = capacity;
+    return 0;
+}
+
+/* Takes the caller's reference of BYTES; on failure it stays with the caller. */
+static int push(struct output *output, struct shared *bytes, size_t offset, size_t len)
+{
+    int result = output->count == output->capacity ? grow(output) : 0;
+    if (result < 0)
+        return result;
+    *piece_at(output, output->count++) = (struct output_piece){bytes, offset, len};
+    output->bytes += len;
+    return 0;
+}
+
+int output_add(struct output *output, struct shared *bytes, size_t offset, size_t len)
+{
+    assert(offset <= bytes->len && len <= bytes->len - offset);
+    if (len == 0)
+        return 0;
+    int result = push(output, bytes, offset, len);
+    if (result < 0)
+        return result;
+    shared_ref(bytes);
+    output->tail_open = false;
+    return 0;
+}
+
+/* As much of BYTES as the open chunk at the end has room for. */
+static size_t continue_tail(struct output *output, struct str bytes)
+{
+    if (!output->tail_open)
+        return 0;
+    struct output_piece *tail = piece_at(output, output->count - 1);
+    size_t end = tail->offset + tail->len;
+    size_t room = tail->bytes->len - end;
+    size_t len = bytes.len < room ? bytes.len : room;
+    memcpy(tail->bytes->data + end, bytes.data, len);
+    tail->len += len;
+    output->bytes += len;
+    return len;
+}
+
+int output_copy(struct output *output, struct str bytes)
+{
+    if (bytes.len == 0)
+        return 0;
+    size_t copied = continue_tail(output, bytes);
+    bytes.data += copied;
+    bytes.len -= copied;
+    if (bytes.len == 0)
+        return 0;
+    struct shared *chunk = shared_new(NULL, bytes.len > CHUNK_BYTES ? bytes.len : CHUNK_BYTES);
+    if (!chunk)
+        return -ENOMEM;
+    memcpy(chunk->data, bytes.data, bytes.len);
+    int result = push(output, chunk, 0, bytes.len);
+    if (result < 0) {
+        shared_unref(chunk);
+        return result;
+    }
+    output->tail_open = true;
+    return 0;
+}
+
+static void consume(struct output *output, size_t len)
+{
+    output->bytes -= len;
+    while (len > 0) {
+        struct output_piece *piece = piece_at(output, 0);
+        if (len < piece->len) {
+            piece->offset += len;
+            piece->len -= len;
+            return;
+        }
+        len -= piece->len;
+        shared_unref(piece->bytes);
+        output->first = (output->first + 1) & (output->capacity - 1);
+        output->count--;
+    }
+    if (output->count == 0)
+        shrink(output);
+}
+
+ssize_t output_send(struct output *output, int fd)
+{
+    struct iovec vectors[OUTPUT_PIECES_MAX];
+    for (uint32_t i = 0; i < output->count; i++) {
+        struct output_piece *piece = piece_at(output, i);
+        vectors[i] = (struct iovec){piece->bytes->data + piece->offset, piece->len};
+    }
+    struct msghdr message = {.msg_iov = vectors, .msg_iovlen = output->count};
+    ssize_t sent;
+    do
+        sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0)
+        return -errno;
+    consume(output, (size_t)sent);
+    return sent;
+}

@@ -1,0 +1,297 @@
+#include "http/request.h"
+#include <errno.h>
+
+/* What a byte may be part of. One table for the whole head: a single look-up a byte. */
+enum byte_class {
+    TOKEN = 1,  /* method, header name: RFC 9110 tchar */
+    TARGET = 2, /* visible ASCII but '#': browsers send | ^ { } [ ] ` \ unescaped in a query */
+    VALUE = 4,  /* visible ASCII, space, tab, and bytes of 0x80 and more (obs-text) */
+    HOST = 8,   /* reg-name, IP literal and port */
+    /* The combinations that occur, so that the table below stays readable. */
+    IN_ALL = TOKEN | TARGET | VALUE | HOST,
+    IN_HOST = TARGET | VALUE | HOST,
+    IN_NAME = TOKEN | TARGET | VALUE,
+    IN_PATH = TARGET | VALUE,
+};
+
+static const unsigned char classes[256] = {
+    ['\t'] = VALUE,          [' '] = VALUE,           ['!'] = IN_ALL,
+    ['"'] = IN_PATH,         ['#'] = TOKEN | VALUE,   ['$' ... '\''] = IN_ALL,
+    ['(' ... ')'] = IN_HOST, ['*' ... '+'] = IN_ALL,  [','] = IN_HOST,
+    ['-' ... '.'] = IN_ALL,  ['/'] = IN_PATH,         ['0' ... '9'] = IN_ALL,
+    [':' ... ';'] = IN_HOST, ['<'] = IN_PATH,         ['='] = IN_HOST,
+    ['>' ... '@'] = IN_PATH, ['A' ... 'Z'] = IN_ALL,  ['['] = IN_HOST,
+    ['\\'] = IN_PATH,        [']'] = IN_HOST,         ['^'] = IN_NAME,
+    ['_'] = IN_ALL,          ['`'] = IN_NAME,         ['a' ... 'z'] = IN_ALL,
+    ['{'] = IN_PATH,         ['|'] = IN_NAME,         ['}'] = IN_PATH,
+    ['~'] = IN_ALL,          [0x80 ... 0xff] = VALUE,
+};
+
+enum { DONE = 1, INCOMPLETE = HTTP_PARSE_INCOMPLETE, BAD = -400, TOO_LARGE = -431, VERSION = -505 };
+
+/* Reads strictly forward and judges a byte when it comes to it: a head that arrives in pieces gets
+ * the same verdict as one that arrives at once. */
+struct scan {
+    const char *at;
+    const char *end;
+};
+
+/* What the headers said together, for the rules across them. */
+struct facts {
+    bool host;
+    bool content_length;
+    bool close;
+    bool keep_alive;
+};
+
+static struct str scan_run(struct scan *scan, enum byte_class class)
+{
+    const char *start = scan->at;
+    const char *at = start;
+    while (at < scan->end && classes[(unsigned char)*at] & class)
+        at++;
+    scan->at = at;
+    return (struct str){start, (size_t)(at - start)};
+}
+
+static int scan_text(struct scan *scan, struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (scan->at == scan->end)
+            return INCOMPLETE;
+        if (*scan->at != text.data[i])
+            return BAD;
+        scan->at++;
+    }
+    return DONE;
+}
+
+/* A run of CLASS that is not empty, and the byte that ends it. */
+static int scan_until(struct scan *scan, enum byte_class class, char stop, struct str *ret_run)
+{
+    struct str run = scan_run(scan, class);
+    if (scan->at == scan->end)
+        return INCOMPLETE;
+    if (run.len == 0 || *scan->at != stop)
+        return BAD;
+    scan->at++;
+    *ret_run = run;
+    return DONE;
+}
+
+static int scan_digit(struct scan *scan, int *ret_digit)
+{
+    if (scan->at == scan->end)
+        return INCOMPLETE;
+    if (*scan->at < '0' || *scan->at > '9')
+        return BAD;
+    *ret_digit = *scan->at++ - '0';
+    return DONE;
+}
+
+static int scan_version(struct scan *scan, struct http_request *request)
+{
+    int major, minor, result;
+    if ((result = scan_text(scan, STR("HTTP/"))) != DONE ||
+        (result = scan_digit(scan, &major)) != DONE ||
+        (result = scan_text(scan, STR("."))) != DONE ||
+        (result = scan_digit(scan, &minor)) != DONE ||
+        (result = scan_text(scan, STR("\r\n"))) != DONE)
+        return result;
+    if (major != 1 || minor > 1)
+        return VERSION;
+    request->minor_version = minor;
+    return DONE;
+}
+
+static int scan_request_line(struct scan *scan, struct http_request *request)
+{
+    int result;
+    /* RFC 9112, 2.2: an empty line that an old client sent after the previous body. */
+    if (scan->at < scan->end && *scan->at == '\r' &&
+        (result = scan_text(scan, STR("\r\n"))) != DONE)
+        return result;
+    if ((result = scan_until(scan, TOKEN, ' ', &request->method)) != DONE)
+        return result;
+    if (scan->at < scan->end && *scan->at != '/')
+        return BAD;
+    if ((result = scan_until(scan, TARGET, ' ', &request->target)) != DONE)
+        return result;
+    request->query = request->target;
+    request->path = str_cut(&request->query, '?');
+    return scan_version(scan, request);
+}
+
+static int judge_host(struct facts *facts, struct str value)
+{
+    struct scan scan = {value.data, value.data + value.len};
+    if (facts->host || scan_run(&scan, HOST).len != value.len)
+        return BAD;
+    facts->host = true;
+    return DONE;
+}
+
+static int judge_content_length(struct http_request *request, struct facts *facts, struct str value)
+{
+    uint64_t length = 0;
+    if (facts->content_length || value.len == 0)
+        return BAD;
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned digit = (unsigned char)value.data[i] - (unsigned)'0';
+        if (digit > 9 || length > (UINT64_MAX - digit) / 10)
+            return BAD;
+        length = length * 10 + digit;
+    }
+    facts->content_length = true;
+    request->content_length = length;
+    return DONE;
+}
+
+static int judge_connection(struct facts *facts, struct str value)
+{
+    while (value.data) {
+        struct str option = str_trim(str_cut(&value, ','));
+        if (str_equal_nocase(option, STR("close")))
+            facts->close = true;
+        else if (str_equal_nocase(option, STR("keep-alive")))
+            facts->keep_alive = true;
+    }
+    return DONE;
+}
+
+/* The headers that say where this request ends and whether another one follows. */
+static int judge_header(struct http_request *request, struct facts *facts,
+                        const struct http_header *header)
+{
+    switch (header->name.len) {
+    case sizeof("Host") - 1:
+        if (str_equal_nocase(header->name, STR("Host")))
+            return judge_host(facts, header->value);
+        break;
+    case sizeof("Connection") - 1:
+        if (str_equal_nocase(header->name, STR("Connection")))
+            return judge_connection(facts, header->value);
+        break;
+    case sizeof("Content-Length") - 1:
+        if (str_equal_nocase(header->name, STR("Content-Length")))
+            return judge_content_length(request, facts, header->value);
+        break;
+    case sizeof("Transfer-Encoding") - 1:
+        if (str_equal_nocase(header->name, STR("Transfer-Encoding")))
+            return BAD;
+        break;
+    }
+    return DONE;
+}
+
+static int scan_header(struct scan *scan, struct http_request *request, struct facts *facts)
+{
+    struct http_header header;
+    int result;
+    if (request->header_count == HTTP_HEADERS_MAX)
+        return TOO_LARGE;
+    /* A folded line or a space before the colon ends here: neither is part of a name. */
+    if ((result = scan_until(scan, TOKEN, ':', &header.name)) != DONE)
+        return result;
+    header.value = scan_run(scan, VALUE);
+    if ((result = scan_text(scan, STR("\r\n"))) != DONE)
+        return result;
+    header.value = str_trim(header.value);
+    request->headers[request->header_count++] = header;
+    return judge_header(request, facts, &header);
+}
+
+static int scan_head(struct scan *scan, struct http_request *request)
+{
+    struct facts facts = {0};
+    int result = scan_request_line(scan, request);
+    while (result == DONE) {
+        if (scan->at == scan->end)
+            return INCOMPLETE;
+        if (*scan->at == '\r')
+            break;
+        result = scan_header(scan, request, &facts);
+    }
+    if (result != DONE || (result = scan_text(scan, STR("\r\n"))) != DONE)
+        return result;
+    if (request->minor_version == 1 && !facts.host)
+        return BAD;
+    request->keep_alive = !facts.close && (request->minor_version == 1 || facts.keep_alive);
+    return DONE;
+}
+
+long http_request_parse(struct http_request *request, struct str bytes, size_t max_head)
+{
+    bool full = bytes.len >= max_head;
+    size_t len = full ? max_head : bytes.len;
+    if (len == 0)
+        return full ? TOO_LARGE : INCOMPLETE;
+    request->content_length = 0;
+    request->header_count = 0;
+    struct scan scan = {bytes.data, bytes.data + len};
+    int result = scan_head(&scan, request);
+    if (result == INCOMPLETE && full)
+        return TOO_LARGE;
+    return result == DONE ? scan.at - bytes.data : result;
+}
+
+struct str http_request_header(const struct http_request *request, struct str name)
+{
+    for (size_t i = 0; i < request->header_count; i++)
+        if (str_equal_nocase(request->headers[i].name, name))
+            return request->headers[i].value;
+    return (struct str){NULL, 0};
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The byte at *AT, decoded; *AT moves behind it. -EINVAL for what no text may hold. */
+static int next_decoded(struct str text, size_t *at, bool form)
+{
+    int byte = (unsigned char)text.data[(*at)++];
+    if (byte == '%') {
+        if (text.len - *at < 2)
+            return -EINVAL;
+        int high = hex_digit(text.data[*at]), low = hex_digit(text.data[*at + 1]);
+        if (high < 0 || low < 0)
+            return -EINVAL;
+        *at += 2;
+        byte = high << 4 | low;
+    } else if (byte == '+' && form) {
+        byte = ' ';
+    }
+    return byte == 0 ? -EINVAL : byte;
+}
+
+int http_percent_decode(struct buffer *out, struct str text, bool form)
+{
+    size_t start = out->len;
+    for (size_t at = 0; at < text.len;) {
+        int byte = next_decoded(text, &at, form);
+        if (byte < 0) {
+            out->len = start;
+            return byte;
+        }
+        buffer_append_char(out, (char)byte);
+    }
+    return out->failed;
+}
+
+bool http_query_next(struct str *query, struct str *ret_name, struct str *ret_value)
+{
+    while (query->data) {
+        struct str value = str_cut(query, '&');
+        if (value.len == 0)
+            continue;
+        *ret_name = str_cut(&value, '=');
+        *ret_value = value;
+        return true;
+    }
+    return false;
+}

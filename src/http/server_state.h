@@ -1,0 +1,60 @@
+/* http/server_state.h - the inside of a server, for the files of this room. */
+#ifndef HTTP_SERVER_STATE_H
+#define HTTP_SERVER_STATE_H
+
+#include "http/connection.h"
+#include "http/list.h"
+#include "http/server.h"
+
+#define READ_BYTES 16384u     /* of one recv() */
+#define BODY_MAX 65536u       /* a request body that is read away; larger: 413 */
+#define PIPELINE_BYTES 65536u /* answers that wait before further requests do */
+#define DISCARD_MAX 1048576u  /* bytes read away before the client is taken for a nuisance */
+#define HEAD_BYTES_MAX 65536u /* of a response */
+
+struct http_server {
+    struct loop *loop;
+    http_handle handle;
+    void *app;
+    unsigned max_connections;
+    size_t max_head_bytes;
+    size_t stream_buffer;
+    unsigned timeout_ms[DEADLINE_COUNT];
+
+    struct link listeners;
+    struct link connections;
+    struct link pending;
+    struct link waiting[DEADLINE_COUNT]; /* each in the order of its deadlines */
+    size_t connection_count;
+    size_t shed_count;
+    ev_timer sweep;
+    struct loop_hook flush;
+    bool draining;
+    bool accept_paused;
+    int reserve_fd; /* given up to tell a client that there are no descriptors left */
+
+    /* For the length of one callback: */
+    struct http_request request;
+    struct buffer head;
+    char input[READ_BYTES];
+};
+
+/* One request that waits for its answer: lives while handle() runs. */
+struct http_exchange {
+    struct connection *connection;
+    const struct http_request *request; /* NULL: the server answers for itself */
+    bool keep_alive;
+    bool answered;
+};
+
+/* Answers with STATUS and its reason as text, and ends the connection. */
+void exchange_refuse(struct connection *connection, int status);
+
+/* Composes the head of an answer into server->head; CONTENT_LENGTH < 0: none. 0, -EINVAL for a
+ * header that would break out of its line, -EMSGSIZE or -ENOMEM. */
+int exchange_compose(const struct http_exchange *exchange, int status, const char *content_type,
+                     int64_t content_length, const struct http_header *headers,
+                     size_t header_count);
+bool exchange_is_head(const struct http_exchange *exchange);
+
+#endif
