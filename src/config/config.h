@@ -27,7 +27,7 @@ struct config_scope {
 struct config_table {
     char *schema; /* split from name; public when not said */
     char *table;
-    char *id;     /* NULL: the primary key */
+    char *id; /* NULL: the primary key */
     struct config_scope *scopes;
     size_t scope_count;
 };
@@ -60,7 +60,8 @@ struct config {
     char *file; /* as given */
     char *app_name;
     struct {
-        char *url; /* NULL when not said, as all of these */
+        /* NULL: left to libpq (PG* variables, .pgpass). With url all others are NULL. */
+        char *url;
         char *hostname, *port, *database, *username, *password;
     } database;
     struct {
@@ -105,8 +106,8 @@ struct config {
     } log;
 };
 
-/* Reads FILE. Relative paths in it (query_file, journal.path) are relative to the working directory.
- * 0; -ENOENT, -EINVAL or others with "FILE:LINE: key: cause; mend" in ERR. */
+/* Reads FILE. Relative paths in it (query_file, journal.path) are relative to the working
+ * directory. 0; -ENOENT, -EINVAL or others with "FILE:LINE: key: cause; mend" in ERR. */
 int config_load(struct config *ret_config, const char *file, struct error *err);
 void config_release(struct config *config); /* safe on a zeroed one */
 

@@ -1,0 +1,126 @@
+#include "cli/cli.h"
+#include "base/error.h"
+#include "base/str.h"
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <walpiper/version.h>
+
+#define DEFAULT_CONFIG_FILE "config/walpiper.yaml"
+
+enum cli_exit cli_fail(enum cli_exit code, const char *format, ...)
+{
+    char text[ERROR_TEXT_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "walpiper: %s\n", text);
+    return code;
+}
+
+static enum cli_exit print_version(void)
+{
+    printf("walpiper %s\n", WALPIPER_VERSION);
+    return CLI_DONE;
+}
+
+static enum cli_exit print_commands(const struct cli_command *commands)
+{
+    printf("walpiper streams the row changes of a PostgreSQL database.\n\n"
+           "usage: walpiper COMMAND [options]\n\n");
+    for (; commands->name; commands++)
+        printf("  %-10s %s\n", commands->name, commands->summary);
+    printf("\n'walpiper COMMAND --help' says more about one; --version prints the version.\n");
+    return CLI_DONE;
+}
+
+static enum cli_exit print_help(const struct cli_command *command)
+{
+    printf("%s: %s\n\nusage: walpiper %s [options]\n\n%s"
+           "  -c, --config FILE    the configuration (default: " DEFAULT_CONFIG_FILE ")\n"
+           "  -h, --help           this text\n"
+           "      --version        the version\n",
+           command->name, command->summary, command->name, command->help);
+    return CLI_DONE;
+}
+
+static bool read_level(const char *word, struct cli_options *options)
+{
+    static const char *const words[] = {
+        [LOG_TRACE] = "trace", [LOG_DEBUG] = "debug", [LOG_INFO] = "info",
+        [LOG_WARN] = "warn",   [LOG_ERROR] = "error",
+    };
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (!str_equal(str_from(words[i]), str_from(word)))
+            continue;
+        options->has_log_level = true;
+        options->log_level = (enum log_level)i;
+        return true;
+    }
+    return false;
+}
+
+/* ARGV[0] is the command's name. */
+static enum cli_exit run_command(const struct cli_command *command, int argc, char **argv)
+{
+    static const struct option known[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"log-level", required_argument, NULL, 'l'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
+    };
+    struct cli_options options = {.config_file = DEFAULT_CONFIG_FILE};
+    int option = 0;
+
+    optind = 0; /* glibc: from the start, whatever was parsed before */
+    opterr = 0; /* the one line on standard error is ours */
+    while ((option = getopt_long(argc, argv, ":c:h", known, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            options.config_file = optarg;
+            break;
+        case 'l':
+            if (!read_level(optarg, &options))
+                return cli_fail(CLI_MISUSED,
+                                "%s: --log-level %s: write trace, debug, info, warn or "
+                                "error",
+                                command->name, optarg);
+            break;
+        case 'h':
+            return print_help(command);
+        case 'v':
+            return print_version();
+        case ':':
+            return cli_fail(CLI_MISUSED, "%s: %s needs a value; 'walpiper %s --help'",
+                            command->name, argv[optind - 1], command->name);
+        default:
+            return cli_fail(CLI_MISUSED, "%s: unknown option %s; 'walpiper %s --help' lists them",
+                            command->name, argv[optind - 1], command->name);
+        }
+    }
+    if (optind < argc)
+        return cli_fail(CLI_MISUSED, "%s: what is %s? 'walpiper %s --help' lists the options",
+                        command->name, argv[optind], command->name);
+    return command->run(&options);
+}
+
+enum cli_exit cli_main(const struct cli_command *commands, int argc, char **argv)
+{
+    struct str word = str_from(argc > 1 ? argv[1] : NULL);
+
+    if (word.len == 0)
+        return cli_fail(CLI_MISUSED, "no command; 'walpiper --help' lists them");
+    if (str_equal(word, STR("--help")) || str_equal(word, STR("-h")) ||
+        str_equal(word, STR("help")))
+        return print_commands(commands);
+    if (str_equal(word, STR("--version")))
+        return print_version();
+    for (const struct cli_command *command = commands; command->name; command++)
+        if (str_equal(word, str_from(command->name)))
+            return run_command(command, argc - 1, argv + 1);
+    return cli_fail(CLI_MISUSED, "unknown command %s; 'walpiper --help' lists them", argv[1]);
+}

@@ -1,0 +1,33 @@
+/* cli/cli.h - the command line: finds the command, reads its options, says what was wrong with
+ * them. Every command takes -c FILE, --help and --version. Exit codes: 0 done, 1 failed, 2 wrong
+ * usage; a failure is one line on standard error. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "base/log.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+enum cli_exit { CLI_DONE = 0, CLI_FAILED = 1, CLI_MISUSED = 2 };
+
+struct cli_options {
+    const char *config_file;
+    bool has_log_level; /* --log-level was said: it wins over the file */
+    enum log_level log_level;
+};
+
+struct cli_command {
+    const char *name;
+    const char *summary; /* for the list of commands */
+    const char *help;    /* the lines below "usage: walpiper NAME [options]" */
+    enum cli_exit (*run)(const struct cli_options *options);
+};
+
+/* Runs the command that ARGV names, one of COMMANDS (ends with a name that is NULL). */
+enum cli_exit cli_main(const struct cli_command *commands, int argc, char **argv);
+
+/* "walpiper: <formatted>" on standard error; returns CODE. */
+enum cli_exit cli_fail(enum cli_exit code, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

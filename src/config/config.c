@@ -1,0 +1,124 @@
+#include "config/config.h"
+#include "config/file.h"
+#include "config/normalise.h"
+#include "config/rules.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void release_table(struct config_table *table)
+{
+    for (size_t i = 0; i < table->scope_count; i++) {
+        struct config_scope *scope = &table->scopes[i];
+        for (size_t j = 0; j < scope->column_count; j++) {
+            free(scope->columns[j].column);
+            free(scope->columns[j].parent);
+        }
+        free(scope->columns);
+    }
+    free(table->scopes);
+    free(table->schema);
+    free(table->table);
+    free(table->id);
+}
+
+static void release_operator(struct config_operator *operator)
+{
+    for (size_t i = 0; i < operator->source_count; i++) {
+        free(operator->sources[i].schema);
+        free(operator->sources[i].table);
+        free(operator->sources[i].column);
+    }
+    free(operator->sources);
+    free(operator->name);
+    free(operator->target_schema);
+    free(operator->target_table);
+    free(operator->target_id);
+    free(operator->query);
+}
+
+void config_release(struct config *config)
+{
+    char *const texts[] = {
+        config->file,
+        config->app_name,
+        config->database.url,
+        config->database.hostname,
+        config->database.port,
+        config->database.database,
+        config->database.username,
+        config->database.password,
+        config->slot.name,
+        config->publication,
+        config->events.schema,
+        config->events.table,
+        config->events.id,
+        config->events.type,
+        config->events.consumer,
+        config->events.payload,
+        config->events.timestamp,
+        config->journal.path,
+    };
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        free(texts[i]);
+    for (size_t i = 0; i < config->table_count; i++)
+        release_table(&config->tables[i]);
+    for (size_t i = 0; i < config->http.listen_count; i++)
+        free(config->http.listen[i].text);
+    for (size_t i = 0; i < config->operator_count; i++)
+        release_operator(&config->operators[i]);
+    free(config->tables);
+    free(config->http.listen);
+    free(config->operators);
+    *config = (struct config){0};
+}
+
+/* The tree is complete and in one shape: through the schema and the rules into CONFIG. */
+static int read_tree(struct config *config, const struct tree *tree, struct error *err)
+{
+    struct raw *raw = NULL;
+
+    int code = schema_load(&raw, tree, err);
+    if (code < 0)
+        return code;
+    struct rules rules = {.config = config, .raw = raw, .tree = tree, .err = err};
+    code = rules_apply(&rules);
+    raw_free(raw);
+    return code;
+}
+
+static int read_text(struct config *config, struct str text, struct error *err)
+{
+    struct tree tree = {0};
+
+    int code = tree_parse(&tree, config->file, text, err);
+    if (code < 0)
+        return code;
+    code = normalise(&tree, err);
+    if (code == 0)
+        code = read_tree(config, &tree, err);
+    tree_release(&tree);
+    return code;
+}
+
+int config_load(struct config *ret_config, const char *file, struct error *err)
+{
+    struct config config = {.file = str_dup(str_from(file))};
+    struct str text = {NULL, 0};
+    char *bytes = NULL;
+
+    if (!config.file)
+        return error_set(err, -ENOMEM, "%s: no memory to read it", file);
+    int code = file_read(&bytes, &text.len, file, CONFIG_FILE_MAX, err);
+    text.data = bytes;
+    if (code == 0)
+        code = read_text(&config, text, err);
+    free(bytes);
+    if (code < 0) {
+        config_release(&config);
+        return code;
+    }
+    *ret_config = config;
+    return 0;
+}

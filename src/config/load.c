@@ -1,0 +1,214 @@
+/* config/load.c - hands the normalised tree to libcyaml and turns its refusals into ours.
+ *
+ * The lines that libcyaml reports are those of the last value it took, not of the offender. Its
+ * backtrace however names fields and items exactly, and the tree knows the line of each. */
+#include "config/emit.h"
+#include "config/schema.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PATH_BYTES 256
+
+/* The path of libcyaml's innermost state: "operators[0].on_error". */
+struct trace {
+    char path[PATH_BYTES];
+    unsigned steps;
+    bool ends_in_field; /* the innermost state has begun a field */
+};
+
+static void *memory(void *context, void *pointer, size_t size)
+{
+    if (size > 0)
+        return realloc(pointer, size);
+    free(pointer);
+    return NULL;
+}
+
+/* The backtrace comes innermost first, so each step goes before what is there. Keys of the schema
+ * are short: a path that does not fit cannot be, and would only be cut. */
+static void prepend(struct trace *trace, const char *step, const char *separator)
+{
+    size_t step_len = strlen(step);
+    size_t separator_len = strlen(separator);
+    size_t path_size = strlen(trace->path) + 1;
+
+    if (step_len + separator_len > sizeof(trace->path) - path_size)
+        return;
+    memmove(trace->path + step_len + separator_len, trace->path, path_size);
+    memcpy(trace->path, step, step_len);
+    memcpy(trace->path + step_len, separator, separator_len);
+}
+
+static void on_log(cyaml_log_t level, void *context, const char *format, va_list arguments)
+{
+    struct trace *trace = context;
+    char line[PATH_BYTES];
+    char step[PATH_BYTES];
+    unsigned number = 0;
+    const char *separator = *trace->path && *trace->path != '[' ? "." : "";
+
+    vsnprintf(line, sizeof(line), format, arguments);
+    if (sscanf(line, " in mapping field '%255[^']'", step) == 1) {
+        prepend(trace, step, separator);
+        trace->ends_in_field |= trace->steps == 0;
+        trace->steps++;
+    } else if (sscanf(line, " in sequence entry '%u'", &number) == 1 && number > 0) {
+        snprintf(step, sizeof(step), "[%u]", number - 1);
+        prepend(trace, step, separator);
+        trace->steps++;
+    } else if (strncmp(line, "  in mapping", strlen("  in mapping")) == 0) {
+        trace->steps++;
+    }
+}
+
+/* The schema of NODE, found from the root down; NULL below an unknown key. */
+static const struct cyaml_schema_value *schema_of(const struct node *node)
+{
+    if (!node->parent)
+        return &config_schema;
+    const struct cyaml_schema_value *outer = schema_of(node->parent);
+    if (outer && outer->type == CYAML_SEQUENCE)
+        return outer->sequence.entry;
+    if (!outer || outer->type != CYAML_MAPPING || !node->key)
+        return NULL;
+    for (const struct cyaml_schema_field *field = outer->mapping.fields; field->key; field++)
+        if (strcmp(field->key, node->key) == 0)
+            return &field->value;
+    return NULL;
+}
+
+static void list_words(struct buffer *out, const struct cyaml_schema_value *schema)
+{
+    const char *separator = "";
+
+    if (schema->type == CYAML_ENUM)
+        for (uint32_t i = 0; i < schema->enumeration.count; i++, separator = ", ")
+            buffer_printf(out, "%s%s", separator, schema->enumeration.strings[i].str);
+    if (schema->type == CYAML_MAPPING)
+        for (const struct cyaml_schema_field *field = schema->mapping.fields; field->key;
+             field++, separator = ", ")
+            buffer_printf(out, "%s%s", separator, field->key);
+    buffer_append_char(out, '\0');
+}
+
+/* "<before><the words of SCHEMA>", with NODE's place. */
+static int fail_with_words(const struct tree *tree, const struct node *node, struct error *err,
+                           const char *before, const struct cyaml_schema_value *schema)
+{
+    struct buffer words;
+
+    buffer_init(&words, ERROR_TEXT_MAX);
+    list_words(&words, schema);
+    int code = node_fail(tree, node, err, "%s%s", before, words.failed ? "" : words.data);
+    buffer_release(&words);
+    return code;
+}
+
+static int fail_kind(const struct tree *tree, const struct node *node,
+                     const struct cyaml_schema_value *schema, struct error *err)
+{
+    switch (schema->type) {
+    case CYAML_SEQUENCE:
+        return node_fail(tree, node, err, "must be a list; write [a, b] or one '- item' a line");
+    case CYAML_MAPPING:
+        return fail_with_words(tree, node, err, "must have keys below it; known here: ", schema);
+    case CYAML_ENUM:
+        return fail_with_words(tree, node, err, "unknown word; write one of ", schema);
+    default:
+        return node_fail(tree, node, err, "must be a single value; write no list and no keys");
+    }
+}
+
+static int fail_missing(const struct tree *tree, const struct node *map,
+                        const struct cyaml_schema_value *schema, struct error *err)
+{
+    for (const struct cyaml_schema_field *field = schema->mapping.fields; field->key; field++)
+        if (!(field->value.flags & CYAML_FLAG_OPTIONAL) && !node_child(map, field->key))
+            return node_fail(tree, map, err, "the key %s is missing; add it", field->key);
+    return node_fail(tree, map, err, "a key is missing; compare config/walpiper.yaml");
+}
+
+static int fail_unknown(const struct tree *tree, const struct node *map,
+                        const struct cyaml_schema_value *schema, struct error *err)
+{
+    const struct node *child = map->first;
+
+    while (child && schema_of(child))
+        child = child->next;
+    return fail_with_words(tree, child ? child : map, err, "unknown key; known here: ", schema);
+}
+
+static int translate(const struct tree *tree, cyaml_err_t refusal, struct trace *trace,
+                     struct error *err)
+{
+    const struct node *node = node_at(tree, "%s", trace->path);
+    const struct cyaml_schema_value *schema = schema_of(node);
+
+    if (refusal == CYAML_ERR_OOM)
+        return error_set(err, -ENOMEM, "%s: no memory to read it", tree->file);
+    /* The map that is incomplete still stands on the field it read last. */
+    if (refusal == CYAML_ERR_MAPPING_FIELD_MISSING && trace->ends_in_field && node->parent) {
+        node = node->parent;
+        schema = schema_of(node);
+    }
+    if (!schema)
+        return node_fail(tree, node, err, "unknown key; compare config/walpiper.yaml");
+    switch (refusal) {
+    case CYAML_ERR_INVALID_KEY:
+        return fail_unknown(tree, node, schema, err);
+    case CYAML_ERR_MAPPING_FIELD_MISSING:
+        return fail_missing(tree, node, schema, err);
+    case CYAML_ERR_INVALID_VALUE:
+        return fail_kind(tree, node, schema, err);
+    case CYAML_ERR_STRING_LENGTH_MIN:
+        return node_fail(tree, node, err, "must not be empty; write a value");
+    case CYAML_ERR_STRING_LENGTH_MAX:
+        return node_fail(tree, node, err, "longer than %u bytes; shorten it", schema->string.max);
+    case CYAML_ERR_SEQUENCE_ENTRIES_MAX:
+        return node_fail(tree, node, err, "at most %u items; remove some", schema->sequence.max);
+    default:
+        return node_fail(tree, node, err, "%s; compare config/walpiper.yaml",
+                         cyaml_strerror(refusal));
+    }
+}
+
+static struct cyaml_config reader(struct trace *trace)
+{
+    return (struct cyaml_config){
+        .log_fn = trace ? on_log : NULL,
+        .log_ctx = trace,
+        .mem_fn = memory,
+        .log_level = CYAML_LOG_ERROR,
+        .flags = CYAML_CFG_NO_ALIAS,
+    };
+}
+
+int schema_load(struct raw **ret_raw, const struct tree *tree, struct error *err)
+{
+    struct trace trace = {0};
+    struct cyaml_config config = reader(&trace);
+    struct buffer text;
+    cyaml_data_t *raw = NULL;
+
+    buffer_init(&text, EMIT_MAX);
+    if (emit(tree->root, &text) < 0) {
+        buffer_release(&text);
+        return error_set(err, -ENOMEM, "%s: no memory to read it", tree->file);
+    }
+    cyaml_err_t refusal =
+        cyaml_load_data((const uint8_t *)text.data, text.len, &config, &config_schema, &raw, NULL);
+    buffer_release(&text);
+    if (refusal != CYAML_OK)
+        return translate(tree, refusal, &trace, err);
+    *ret_raw = raw;
+    return 0;
+}
+
+void raw_free(struct raw *raw)
+{
+    struct cyaml_config config = reader(NULL);
+
+    cyaml_free(&config, &config_schema, raw, 0);
+}

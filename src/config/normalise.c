@@ -1,0 +1,331 @@
+#include "config/normalise.h"
+#include "config/expand.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NOTHING ((struct str){NULL, 0})
+
+struct pass {
+    struct tree *tree;
+    struct error *err;
+    const void *row; /* of the table that is being applied */
+};
+
+static int no_memory(struct pass *p)
+{
+    return error_set(p->err, -ENOMEM, "%s: no memory to read it", p->tree->file);
+}
+
+/* --- keys without a value, ${VAR}
+ * ------------------------------------------------------------------ */
+
+static int drop_nulls(struct pass *p, struct node *node)
+{
+    struct node *next = NULL;
+
+    for (struct node *child = node->first; child; child = next) {
+        next = child->next;
+        int code = 0;
+        if (child->null && node->kind == NODE_LIST)
+            return node_fail(p->tree, child, p->err, "an empty item; remove it or write a value");
+        if (child->null)
+            node_remove(child);
+        else
+            code = drop_nulls(p, child);
+        if (code < 0)
+            return code;
+    }
+    return 0;
+}
+
+static int expand_scalar(struct pass *p, struct node *node)
+{
+    struct error why = {0};
+    char *text = NULL;
+
+    int code = expand(&text, node->text, &why);
+    if (code == -ENOMEM)
+        return no_memory(p);
+    if (code < 0)
+        return node_fail(p->tree, node, p->err, "%s", why.text);
+    free(node->text);
+    node->text = text;
+    return 0;
+}
+
+/* auth.jwt is read in mode jwt only: in the others its variables may well be unset. */
+static int expand_all(struct pass *p, struct node *node)
+{
+    if (strcmp(node->path, "auth.jwt") == 0)
+        return 0;
+    if (node->kind == NODE_SCALAR)
+        return strstr(node->text, "${") ? expand_scalar(p, node) : 0;
+    for (struct node *child = node->first; child; child = child->next) {
+        int code = expand_all(p, child);
+        if (code < 0)
+            return code;
+    }
+    return 0;
+}
+
+/* --- features that are not there yet
+ * --------------------------------------------------------------- */
+
+enum later_rule {
+    ONLY,  /* TEXT is the one value that is taken today */
+    NONE,  /* nothing is taken but an empty value, false, or TEXT */
+    NOT,   /* TEXT is not taken, any other value is */
+    LIST,  /* a list stands for the later feature, a single value is today's */
+    PAIRS, /* a map of more than one pair stands for it */
+};
+
+struct later {
+    const char *pattern;
+    enum later_rule rule;
+    const char *text;
+};
+
+static const struct later later_features[] = {
+    {"slot.plugin", NOT, "pgoutput"},
+    {"tables", NOT, "all"},
+    {"tables[].scopes[]", PAIRS, NULL},
+    {"tables[].exclude", NONE, NULL},
+    {"tables[].ignore_updates_of", NONE, NULL},
+    {"events.retention", ONLY, "0"},
+    {"http.max_connections_per_client", ONLY, "0"},
+    {"http.cors.origins", NONE, NULL},
+    {"http.tls.certificate", NONE, NULL},
+    {"http.tls.key", NONE, NULL},
+    {"auth.mode", NOT, "jwt"},
+    {"auth.jwt.algorithm", ONLY, "HS256"},
+    {"auth.jwt.secret", NONE, "${WALPIPER_JWT_SECRET}"},
+    {"auth.jwt.jwks_file", NONE, NULL},
+    {"auth.jwt.audience", NONE, NULL},
+    {"auth.jwt.issuer", NONE, NULL},
+    {"admin.listen", NONE, NULL},
+    {"operators[].target_id", LIST, NULL},
+    {"operators[].batch", NONE, NULL},
+    {"operators[].select", NONE, NULL},
+    {"operators[].call", NONE, NULL},
+    {"plugins", NONE, NULL},
+    {"numbers_as_strings", NONE, NULL},
+};
+
+static bool is_empty(const struct node *node)
+{
+    if (node->kind != NODE_SCALAR)
+        return node->count == 0;
+    return *node->text == '\0' || strcmp(node->text, "false") == 0;
+}
+
+static bool is_later(const struct later *later, const struct node *node)
+{
+    bool same = later->text && node->text && strcmp(node->text, later->text) == 0;
+
+    switch (later->rule) {
+    case ONLY:
+        return !same;
+    case NONE:
+        return !same && !is_empty(node);
+    case NOT:
+        return same;
+    case LIST:
+        return node->kind == NODE_LIST;
+    case PAIRS:
+        return node->kind == NODE_MAP && node->count > 1;
+    }
+    return true;
+}
+
+static int refuse(struct pass *p, const struct node *node, const char *today)
+{
+    return node_fail(p->tree, node, p->err, "not available yet; %s%s",
+                     today ? "today only: " : "remove it", today ? today : "");
+}
+
+static int refuse_later(struct node *node, void *context)
+{
+    struct pass *p = context;
+    const struct later *later = p->row;
+
+    if (!is_later(later, node))
+        return 0;
+    if (later->rule == PAIRS)
+        return refuse(p, node, "one pair a scope");
+    if (later->rule == LIST)
+        return refuse(p, node, "a single column");
+    return refuse(p, node, later->rule == ONLY ? later->text : NULL);
+}
+
+/* --- one shape
+ * -------------------------------------------------------------------------------------- */
+
+/* Where a list of values is wanted, a single one will do. */
+static const char *const lists[] = {"http.listen", "operators[].events", "operators[].delete_with"};
+
+static int wrap_scalar(struct node *node, void *context)
+{
+    if (node->kind != NODE_SCALAR)
+        return 0;
+    struct node *item = node_add(node, NODE_SCALAR, NULL, str_from(node->text));
+    if (!item || node_adopt_place(item, node) < 0)
+        return no_memory(context);
+    free(node->text);
+    node->text = NULL;
+    node->kind = NODE_LIST;
+    return 0;
+}
+
+/* Into the map INTO goes the pair's key under NAMES[0] and its value under NAMES[1]. Errors about
+ * them will speak of the pair: they keep its line and path. */
+static int add_halves(struct pass *p, struct node *into, const struct node *pair,
+                      const char *const names[2])
+{
+    const char *const texts[2] = {pair->key, pair->text};
+
+    for (int i = 0; i < 2; i++) {
+        struct node *half = node_add(into, NODE_SCALAR, names[i], str_from(texts[i]));
+        if (!half || node_adopt_place(half, pair) < 0)
+            return no_memory(p);
+    }
+    return 0;
+}
+
+/* tables: {comments: post_id} to [{table: comments, column: post_id}]. */
+static int reshape_sources(struct node *node, void *context)
+{
+    static const char *const names[2] = {"table", "column"};
+    struct pass *p = context;
+
+    if (node->kind != NODE_MAP)
+        return 0;
+    for (struct node *pair = node->first; pair; pair = pair->next)
+        if (pair->kind != NODE_SCALAR)
+            return refuse(p, pair, "the name of one column");
+    node->kind = NODE_LIST;
+    for (size_t left = node->count; left > 0; left--) {
+        struct node *item = node_add(node, NODE_MAP, NULL, NOTHING);
+        if (!item || node_adopt_place(item, node->first) < 0)
+            return no_memory(p);
+        int code = add_halves(p, item, node->first, names);
+        if (code < 0)
+            return code;
+        node_remove(node->first);
+    }
+    return 0;
+}
+
+/* {post_id: posts} to {column: post_id, parent: posts}. */
+static int reshape_scope(struct node *node, void *context)
+{
+    static const char *const names[2] = {"column", "parent"};
+    struct pass *p = context;
+
+    if (node->kind != NODE_MAP)
+        return 0;
+    if (node->count != 1 || node->first->kind != NODE_SCALAR)
+        return node_fail(p->tree, node, p->err, "no scope; write {column: parent}");
+    int code = add_halves(p, node, node->first, names);
+    if (code == 0)
+        node_remove(node->first);
+    return code;
+}
+
+/* --- defaults
+ * --------------------------------------------------------------------------------------- */
+
+struct fallback {
+    const char *parent; /* a pattern */
+    const char *key;
+    const char *text; /* NULL: a map */
+};
+
+/* Parents come before what they hold. threads: 0 is resolved by the rules; what database leaves out
+ * is not here, because the PG* variables go first. */
+static const struct fallback fallbacks[] = {
+    {"", "app_name", "walpiper"},
+    {"", "database", NULL},
+    {"", "slot", NULL},
+    {"slot", "name", "walpiper"},
+    {"slot", "durable", "true"},
+    {"slot", "plugin", "auto"},
+    {"", "publication", "walpiper"},
+    {"", "events", NULL},
+    {"events", "table", "public.events"},
+    {"events", "columns", NULL},
+    {"events.columns", "id", "id"},
+    {"events.columns", "type", "type"},
+    {"events.columns", "consumer", "subscriber"},
+    {"events.columns", "payload", "payload"},
+    {"events.columns", "timestamp", "timestamp"},
+    {"", "journal", NULL},
+    {"journal", "path", "data/journal"},
+    {"journal", "retention", NULL},
+    {"journal.retention", "bytes", "1GB"},
+    {"journal.retention", "age", "7d"},
+    {"", "http", NULL},
+    {"http", "listen", "127.0.0.1:4000"},
+    {"http", "threads", "0"},
+    {"http", "heartbeat", "10s"},
+    {"http", "max_connections", "100000"},
+    {"", "auth", NULL},
+    {"auth", "mode", "none"},
+    {"auth", "allow_public", "false"},
+    {"operators[]", "target_id", "id"},
+    {"operators[]", "on_error", "park"},
+    {"", "retry", NULL},
+    {"retry", "min_restart_time", "500"},
+    {"retry", "max_restart_time", "10000"},
+    {"retry", "backoff_multiplicator", "2"},
+    {"retry", "max_retries", "5"},
+    {"", "log", NULL},
+    {"log", "level", "info"},
+    {"log", "format", "logfmt"},
+};
+
+static int fill_in(struct node *node, void *context)
+{
+    struct pass *p = context;
+    const struct fallback *row = p->row;
+
+    if (node->kind != NODE_MAP || node_child(node, row->key))
+        return 0;
+    if (!node_add(node, row->text ? NODE_SCALAR : NODE_MAP, row->key, str_from(row->text)))
+        return no_memory(p);
+    return 0;
+}
+
+/* ----------------------------------------------------------------------------------------------------
+ */
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static int each(struct pass *p, const char *pattern, node_visit visit)
+{
+    return node_each(p->tree->root, pattern, visit, p);
+}
+
+int normalise(struct tree *tree, struct error *err)
+{
+    struct pass p = {.tree = tree, .err = err};
+
+    int code = drop_nulls(&p, tree->root);
+    if (code == 0)
+        code = expand_all(&p, tree->root);
+    for (size_t i = 0; i < COUNT(later_features) && code == 0; i++) {
+        p.row = &later_features[i];
+        code = each(&p, later_features[i].pattern, refuse_later);
+    }
+    for (size_t i = 0; i < COUNT(fallbacks) && code == 0; i++) {
+        p.row = &fallbacks[i];
+        code = each(&p, fallbacks[i].parent, fill_in);
+    }
+    for (size_t i = 0; i < COUNT(lists) && code == 0; i++)
+        code = each(&p, lists[i], wrap_scalar);
+    if (code == 0)
+        code = each(&p, "operators[].tables", reshape_sources);
+    if (code == 0)
+        code = each(&p, "tables[].scopes[]", reshape_scope);
+    return code;
+}

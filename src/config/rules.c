@@ -1,0 +1,252 @@
+/* config/rules.c - everything but tables and operators. */
+#include "config/rules.h"
+#include "config/address.h"
+#include "config/name.h"
+#include "config/quantity.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MS_A_DAY 86400000u
+
+int rules_no_memory(struct rules *r)
+{
+    return error_set(r->err, -ENOMEM, "%s: no memory to read it", r->tree->file);
+}
+
+int rules_check(struct rules *r, const char *complaint, const struct node *node)
+{
+    return complaint ? node_fail(r->tree, node, r->err, "%s", complaint) : 0;
+}
+
+static int number(struct rules *r, const char *path, const char *text, const uint64_t range[2],
+                  uint64_t *ret_number)
+{
+    if (quantity_number(str_from(text), range[0], range[1], ret_number) == 0)
+        return 0;
+    return node_fail(r->tree, node_at(r->tree, "%s", path), r->err,
+                     "must be a whole number from %llu to %llu; write one",
+                     (unsigned long long)range[0], (unsigned long long)range[1]);
+}
+
+static int duration(struct rules *r, const char *path, const char *text, uint64_t *ret_us)
+{
+    if (quantity_duration(str_from(text), ret_us) == 0)
+        return 0;
+    return node_fail(r->tree, node_at(r->tree, "%s", path), r->err,
+                     "no duration; write a number with ms, s, m, h or d: 10s");
+}
+
+/* --- the server
+ * ------------------------------------------------------------------------------------- */
+
+/* Said in the file, else left to libpq when one of VARIABLES says it, else the default. */
+static int connection_field(struct rules *r, char **from, const char *const *variables,
+                            const char *fallback, char **to)
+{
+    if (*from && **from) {
+        *to = rules_take(from);
+        return 0;
+    }
+    for (; *variables; variables++) {
+        const char *value = getenv(*variables);
+        if (value && *value)
+            return 0;
+    }
+    *to = str_dup(str_from(fallback));
+    return *to ? 0 : rules_no_memory(r);
+}
+
+static int rules_database(struct rules *r)
+{
+    static const char *const hosts[] = {"PGHOST", "PGHOSTADDR", "PGSERVICE", NULL};
+    static const char *const ports[] = {"PGPORT", "PGSERVICE", NULL};
+    static const char *const databases[] = {"PGDATABASE", "PGSERVICE", NULL};
+    static const char *const users[] = {"PGUSER", "PGSERVICE", NULL};
+    struct raw_database *from = &r->raw->database;
+    uint64_t port = 0;
+
+    if (from->port && *from->port &&
+        number(r, "database.port", from->port, (const uint64_t[2]){1, 65535}, &port) < 0)
+        return -EINVAL;
+    if (from->url && *from->url) {
+        r->config->database.url = rules_take(&from->url);
+        return 0;
+    }
+    if (from->password && *from->password)
+        r->config->database.password = rules_take(&from->password);
+    int code =
+        connection_field(r, &from->hostname, hosts, "localhost", &r->config->database.hostname);
+    if (code == 0)
+        code = connection_field(r, &from->port, ports, "5432", &r->config->database.port);
+    if (code == 0)
+        code = connection_field(r, &from->database, databases, "postgres",
+                                &r->config->database.database);
+    if (code == 0)
+        code =
+            connection_field(r, &from->username, users, "postgres", &r->config->database.username);
+    return code;
+}
+
+static int rules_names(struct rules *r)
+{
+    struct raw *raw = r->raw;
+
+    int code = rules_check(r, *raw->app_name ? NULL : "must not be empty; write a name",
+                           node_at(r->tree, "app_name"));
+    if (code == 0)
+        code = rules_check(r, name_check_slot(raw->slot.name), node_at(r->tree, "slot.name"));
+    if (code == 0)
+        code = rules_check(r, name_check_identifier(raw->publication),
+                           node_at(r->tree, "publication"));
+    r->config->app_name = rules_take(&raw->app_name);
+    r->config->slot.name = rules_take(&raw->slot.name);
+    r->config->slot.durable = raw->slot.durable;
+    r->config->slot.plugin = (enum config_plugin)raw->slot.plugin;
+    r->config->publication = rules_take(&raw->publication);
+    return code;
+}
+
+/* --- journal
+ * ---------------------------------------------------------------------------------------- */
+
+static int rules_journal(struct rules *r)
+{
+    struct raw_journal *from = &r->raw->journal;
+
+    if (!*from->path)
+        return node_fail(r->tree, node_at(r->tree, "journal.path"), r->err,
+                         "must not be empty; name a directory");
+    r->config->journal.path = rules_take(&from->path);
+    if (quantity_size(str_from(from->retention.bytes), &r->config->journal.retention_bytes) < 0)
+        return node_fail(r->tree, node_at(r->tree, "journal.retention.bytes"), r->err,
+                         "no size; write a number with kB, MB, GB or TB: 1GB");
+    return duration(r, "journal.retention.age", from->retention.age,
+                    &r->config->journal.retention_age_us);
+}
+
+/* --- http and auth
+ * ---------------------------------------------------------------------------------- */
+
+static int rules_one_listener(struct rules *r, size_t i)
+{
+    char **listen = r->raw->http.listen;
+    const struct node *place = node_at(r->tree, "http.listen[%zu]", i);
+
+    int code = rules_check(r, address_check(listen[i]), place);
+    for (size_t j = 0; j < i && code == 0; j++)
+        if (strcmp(r->config->http.listen[j].text, listen[i]) == 0)
+            code = node_fail(r->tree, place, r->err, "the same address twice; remove one");
+    if (code < 0)
+        return code;
+    bool open = r->raw->auth.mode == CONFIG_AUTH_NONE && !r->raw->auth.allow_public;
+    if (open && !address_is_loopback(listen[i]))
+        return node_fail(r->tree, place, r->err,
+                         "auth.mode none serves everyone who reaches this address; listen on "
+                         "127.0.0.1, choose auth.mode gateway, or say auth.allow_public: true");
+    r->config->http.listen[i].text = rules_take(&listen[i]);
+    r->config->http.listen_count = i + 1;
+    return 0;
+}
+
+static int rules_listeners(struct rules *r)
+{
+    size_t count = r->raw->http.listen_count;
+
+    if (count == 0)
+        return node_fail(r->tree, node_at(r->tree, "http.listen"), r->err,
+                         "no address; write HOST:PORT or unix:PATH");
+    r->config->http.listen = calloc(count, sizeof(*r->config->http.listen));
+    if (!r->config->http.listen)
+        return rules_no_memory(r);
+    for (size_t i = 0; i < count; i++) {
+        int code = rules_one_listener(r, i);
+        if (code < 0)
+            return code;
+    }
+    return 0;
+}
+
+static unsigned core_count(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return cores < 1 ? 1 : cores > 256 ? 256 : (unsigned)cores;
+}
+
+static int rules_http(struct rules *r)
+{
+    const struct raw_http *from = &r->raw->http;
+    uint64_t threads = 0;
+    uint64_t connections = 0;
+    uint64_t heartbeat_us = 0;
+
+    int code = rules_listeners(r);
+    if (code == 0)
+        code = number(r, "http.threads", from->threads, (const uint64_t[2]){0, 256}, &threads);
+    if (code == 0)
+        code = number(r, "http.max_connections", from->max_connections,
+                      (const uint64_t[2]){1, 10000000}, &connections);
+    if (code == 0)
+        code = duration(r, "http.heartbeat", from->heartbeat, &heartbeat_us);
+    if (code == 0 && (heartbeat_us < 100000 || heartbeat_us > MS_A_DAY * 1000ull))
+        code = node_fail(r->tree, node_at(r->tree, "http.heartbeat"), r->err,
+                         "from 100ms to 1d; write 10s");
+    r->config->http.threads = threads > 0 ? (unsigned)threads : core_count();
+    r->config->http.max_connections = (unsigned)connections;
+    r->config->http.heartbeat_ms = (unsigned)(heartbeat_us / 1000);
+    r->config->auth.mode = (enum config_auth)r->raw->auth.mode;
+    r->config->auth.allow_public = r->raw->auth.allow_public;
+    return code;
+}
+
+/* --- retry and log
+ * ---------------------------------------------------------------------------------- */
+
+static int rules_retry(struct rules *r)
+{
+    const struct raw_retry *from = &r->raw->retry;
+    const uint64_t wait[2] = {1, MS_A_DAY};
+    uint64_t min = 0;
+    uint64_t max = 0;
+    uint64_t retries = 0;
+
+    int code = number(r, "retry.min_restart_time", from->min_restart_time, wait, &min);
+    if (code == 0)
+        code = number(r, "retry.max_restart_time", from->max_restart_time, wait, &max);
+    if (code == 0)
+        code = number(r, "retry.max_retries", from->max_retries, (const uint64_t[2]){0, 1000000},
+                      &retries);
+    if (code < 0)
+        return code;
+    if (min > max)
+        return node_fail(r->tree, node_at(r->tree, "retry.max_restart_time"), r->err,
+                         "smaller than retry.min_restart_time; raise it to at least %llu",
+                         (unsigned long long)min);
+    if (quantity_factor(str_from(from->backoff_multiplicator), 1, 1000,
+                        &r->config->retry.multiplicator) < 0)
+        return node_fail(r->tree, node_at(r->tree, "retry.backoff_multiplicator"), r->err,
+                         "must be a number from 1 to 1000; write 2");
+    r->config->retry.min_restart_ms = (uint32_t)min;
+    r->config->retry.max_restart_ms = (uint32_t)max;
+    r->config->retry.max_retries = (uint32_t)retries;
+    return 0;
+}
+
+int rules_apply(struct rules *r)
+{
+    static int (*const parts[])(struct rules *) = {
+        rules_names, rules_database, rules_tables,    rules_journal,
+        rules_http,  rules_retry,    rules_operators,
+    };
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        int code = parts[i](r);
+        if (code < 0)
+            return code;
+    }
+    r->config->log.level = (enum log_level)r->raw->log.level;
+    r->config->log.format = (enum log_format)r->raw->log.format;
+    return 0;
+}

@@ -1,0 +1,36 @@
+/* config/rules.h - what the texts of the file must say, alone and together, and the move from there
+ * into struct config. Inside the room only. Reads PG* variables, the number of cores and query
+ * files. */
+#ifndef CONFIG_RULES_H
+#define CONFIG_RULES_H
+
+#include "config/config.h"
+#include "config/schema.h"
+
+struct rules {
+    struct config *config;   /* being filled; on failure the caller releases it */
+    struct raw *raw;         /* its texts are taken out one by one */
+    const struct tree *tree; /* for the places of errors */
+    struct error *err;
+};
+
+/* 0, -ENOMEM or others, with file, line and key in ERR. */
+int rules_apply(struct rules *r);
+
+/* The parts of it, one file each. */
+int rules_tables(struct rules *r);    /* and the events table */
+int rules_operators(struct rules *r); /* after the tables */
+
+int rules_no_memory(struct rules *r);
+/* COMPLAINT: NULL is fine, else fails at PATH. */
+int rules_check(struct rules *r, const char *complaint, const struct node *node);
+
+/* A text out of the raw configuration, which no longer owns it then. */
+static inline char *rules_take(char **text)
+{
+    char *taken = *text;
+    *text = NULL;
+    return taken;
+}
+
+#endif
