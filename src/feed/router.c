@@ -30,9 +30,7 @@ struct position router_earliest(const struct router *router)
 
     if (!journal_bounds(router->journal, &oldest, &newest))
         return (struct position){0, 0};
-    if (oldest.ordinal > 0)
-        oldest.ordinal--;
-    return oldest;
+    return position_before(oldest);
 }
 
 /* One record on its way to those who get it. */

@@ -141,3 +141,8 @@ struct position subscriber_position(const struct subscriber *subscriber)
         return read;
     return subscriber->position;
 }
+
+const char *subscriber_epoch(const struct subscriber *subscriber)
+{
+    return subscriber->epoch;
+}

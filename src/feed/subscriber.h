@@ -20,8 +20,8 @@ enum reset_reason {
     RESET_UNKNOWN, /* the position is no position of this journal */
 };
 
-/* The sink. Called on the router's thread. push() and reset() may close their own subscriber, but may
- * not start or close another. */
+/* The sink. Called on the router's thread. push() and reset() may close their own subscriber, but
+ * may not start or close another. */
 struct subscriber_ops {
     /* Whether a record may be pushed now. One that is larger than the room may go beyond it. */
     bool (*has_room)(void *owner);
@@ -35,6 +35,14 @@ struct subscriber_ops {
     /* The journal could not be read. The subscriber is closed. */
     void (*failed)(void *owner, const struct error *why);
 };
+
+/* The position right before that of a record: what comes after it begins with that record. */
+static inline struct position position_before(struct position record)
+{
+    if (record.ordinal > 0)
+        record.ordinal--;
+    return record;
+}
 
 enum subscriber_mode {
     SUBSCRIBER_CLOSED = 0,
@@ -71,5 +79,7 @@ void subscriber_close(struct subscriber *subscriber);
 
 /* Every record of the topic up to there has been pushed. */
 struct position subscriber_position(const struct subscriber *subscriber);
+/* The epoch that its position belongs to. */
+const char *subscriber_epoch(const struct subscriber *subscriber);
 
 #endif

@@ -1,0 +1,176 @@
+#include "api/api.h"
+
+#include "api/events_table.h"
+#include "api/internal.h"
+#include "base/log.h"
+
+#include <errno.h>
+
+/* "*" stands for one segment that is not empty. */
+struct route {
+    const char *segments[4];
+    size_t segment_count;
+    const char *allow;
+    bool head; /* HEAD is answered like GET: not where the answer has no end */
+    void (*handle)(struct api *api, const struct api_request *request);
+};
+
+static const struct route routes[] = {
+    {{"manage", "health"}, 2, "GET, HEAD", true, api_health},
+    {{"events"}, 1, "GET", false, api_events},
+    {{"streams", "*"}, 2, "GET", false, api_streams},
+    {{"streams", "*", "*"}, 3, "GET", false, api_streams},
+    {{"streams", "*", "*", "*"}, 4, "GET", false, api_streams},
+};
+
+static void respond(const struct api_request *request, int status, struct str text,
+                    const struct http_header *header)
+{
+    struct http_response response = {
+        .status = status,
+        .content_type = "text/plain",
+        .body = text,
+        .headers = header,
+        .header_count = header != NULL,
+    };
+    http_respond(request->exchange, &response);
+}
+
+void api_respond_text(const struct api_request *request, int status, struct str text)
+{
+    respond(request, status, text, NULL);
+}
+
+static bool route_matches(const struct route *route, const struct api_request *request)
+{
+    if (route->segment_count != request->segment_count)
+        return false;
+    for (size_t i = 0; i < route->segment_count; i++) {
+        struct str expected = str_from(route->segments[i]);
+        bool any = str_equal(expected, STR("*")) && request->segments[i].len > 0;
+        if (!any && !str_equal(expected, request->segments[i]))
+            return false;
+    }
+    return true;
+}
+
+static const struct route *find_route(const struct api_request *request)
+{
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+        if (route_matches(&routes[i], request))
+            return &routes[i];
+    }
+    return NULL;
+}
+
+/* Decodes each segment of PATH into BYTES, which is as long as PATH: decoding only makes it
+ * shorter. A path of more segments than any route has is nobody's. */
+static bool split_path(struct api_request *request, struct str path, struct buffer *bytes)
+{
+    struct str rest = {path.data + 1, path.len - 1}; /* behind the leading slash */
+
+    if (buffer_reserve(bytes, path.len) == NULL)
+        return false;
+    while (rest.data != NULL) {
+        size_t from = bytes->len;
+        struct str segment = str_cut(&rest, '/');
+        if (request->segment_count == API_SEGMENTS_MAX ||
+            http_percent_decode(bytes, segment, false) < 0)
+            return false;
+        request->segments[request->segment_count++] =
+            (struct str){bytes->data + from, bytes->len - from};
+    }
+    return true;
+}
+
+static void dispatch(struct api *api, const struct api_request *request)
+{
+    const struct route *route = find_route(request);
+
+    if (route == NULL) {
+        api_respond_text(request, 404, STR("Not found"));
+        return;
+    }
+    struct str method = request->http->method;
+    if (!str_equal(method, STR("GET")) && !(route->head && str_equal(method, STR("HEAD")))) {
+        struct http_header allow = {STR("Allow"), str_from(route->allow)};
+        respond(request, 405, STR("Method not allowed"), &allow);
+        return;
+    }
+    route->handle(api, request);
+}
+
+void api_handle(void *app, struct http_exchange *exchange)
+{
+    struct api_request request = {exchange, http_exchange_request(exchange), {{0}}, 0};
+    struct buffer bytes;
+
+    buffer_init(&bytes, request.http->path.len);
+    if (split_path(&request, request.http->path, &bytes))
+        dispatch(app, &request);
+    else
+        api_respond_text(&request, 404, STR("Not found"));
+    buffer_release(&bytes);
+}
+
+static void on_trouble(void *owner, const struct error *why)
+{
+    struct api *api = owner;
+
+    if (why != NULL) {
+        log_error("feed", "%s", why->text);
+        health_down(api->context->health, "feed", why->text);
+    } else {
+        log_info("feed", "journal: readable again");
+        health_up(api->context->health, "feed");
+    }
+}
+
+static const struct router_events router_events = {on_trouble};
+
+static int start_parts(struct api *api, struct error *err)
+{
+    const struct api_context *context = api->context;
+    int status = feed_tables_init(&api->tables, context->config, err);
+
+    if (status < 0)
+        return status;
+    status = router_new(&api->router, api->loop, context->journal, &api->tables, &router_events,
+                        api, err);
+    if (status < 0)
+        return status;
+    if (context->config->events.enabled)
+        return events_table_new(&api->events_table, api->loop, context, err);
+    return 0;
+}
+
+int api_start(struct api **ret_api, struct loop *loop, const struct api_context *context,
+              struct error *err)
+{
+    struct api *api = calloc(1, sizeof(*api));
+
+    if (api == NULL)
+        return error_set(err, -ENOMEM, "API: out of memory");
+    api->loop = loop;
+    api->context = context;
+    heartbeat_start(&api->heartbeat, loop, context->config->http.heartbeat_ms);
+    int status = start_parts(api, err);
+    if (status < 0) {
+        api_stop(api);
+        return status;
+    }
+    *ret_api = api;
+    return 0;
+}
+
+void api_stop(struct api *api)
+{
+    if (api == NULL)
+        return;
+    heartbeat_stop(&api->heartbeat);
+    events_table_free(api->events_table);
+    router_free(api->router);
+    events_frame_cache_release(&api->frames);
+    feed_tables_release(&api->tables);
+    free(api);
+}

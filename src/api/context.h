@@ -1,0 +1,23 @@
+/* api/context.h - what the resources need from the rest of the process. Made once by the daemon and
+ * shared by all serving loops: everything behind it is read-only or thread-safe. All borrowed, and
+ * must outlive every api. */
+#ifndef API_CONTEXT_H
+#define API_CONTEXT_H
+
+#include "base/health.h"
+#include "config/config.h"
+#include "journal/journal.h"
+#include "pg/conn.h"
+
+struct api_context {
+    const struct config *config;
+    struct journal *journal;
+    struct health *health;
+    const struct pg_params *pg; /* for ordinary statements */
+    /* Asks the capture loop to have the server say how far it is, so that an idle journal's durable
+     * position advances. From any thread; with POKE_OWNER. */
+    void (*poke)(void *poke_owner);
+    void *poke_owner;
+};
+
+#endif

@@ -1,0 +1,114 @@
+#include "api/events_frame.h"
+
+#include "event/record.h"
+#include "event/type.h"
+#include "http/sse.h"
+
+#include <errno.h>
+
+/* Ids and types are short; a frame is its payload and little else. */
+#define WORD_MAX 65536
+#define FRAME_OVERHEAD (2 * WORD_MAX + 64)
+
+static void flatten(struct buffer *text)
+{
+    for (size_t i = 0; i < text->len; i++) {
+        if (text->data[i] == '\r' || text->data[i] == '\n')
+            text->data[i] = ' ';
+    }
+}
+
+int events_frame_row(struct buffer *out, struct str id, struct str type, struct str payload)
+{
+    struct buffer words, data;
+
+    buffer_init(&words, 2 * WORD_MAX);
+    buffer_init(&data, payload.len);
+    buffer_reserve(&words, 1); /* both may be empty */
+    buffer_append_str(&words, id);
+    buffer_append_str(&words, type);
+    flatten(&words);
+    int status = words.failed != 0 ? words.failed : json_minify(&data, payload);
+    if (status == 0)
+        status = sse_frame(out, (struct str){words.data, id.len},
+                           (struct str){words.data + id.len, type.len}, buffer_str(&data));
+    buffer_release(&words);
+    buffer_release(&data);
+    return status;
+}
+
+/* Appends the text in column NAME of a new row; nothing for NULL or a column that is not there. */
+static int append_word(struct buffer *out, const struct event *event, const char *name)
+{
+    struct event_column column;
+
+    if (!event_column_find(event, str_from(name), &column) || column.new_value.data == NULL)
+        return 0;
+    int status = json_scalar_text(out, column.new_value);
+    return status == -ENODATA ? 0 : status;
+}
+
+static int append_frame(struct buffer *out, const struct config *config, const struct event *event)
+{
+    struct event_column column;
+    struct str payload = STR("null");
+    struct buffer words;
+
+    if (event_column_find(event, str_from(config->events.payload), &column) &&
+        column.new_value.data != NULL)
+        payload = column.new_value;
+    buffer_init(&words, 2 * WORD_MAX);
+    buffer_reserve(&words, 1); /* both may be empty */
+    int status = append_word(&words, event, config->events.id);
+    size_t id_len = words.len;
+    if (status == 0)
+        status = append_word(&words, event, config->events.type);
+    flatten(&words);
+    if (status == 0)
+        status = sse_frame(out, (struct str){words.data, id_len},
+                           (struct str){words.data + id_len, words.len - id_len}, payload);
+    buffer_release(&words);
+    return status;
+}
+
+bool events_frame_id(const struct config *config, const struct event *event, int64_t *ret_id)
+{
+    struct event_column column;
+
+    return event_column_find(event, str_from(config->events.id), &column) &&
+           column.new_value.data != NULL && str_to_int64(column.new_value, ret_id) == 0;
+}
+
+static struct shared *make_frame(const struct config *config, const struct event *event)
+{
+    struct buffer out;
+    struct shared *frame = NULL;
+
+    buffer_init(&out, event->json.len + FRAME_OVERHEAD);
+    if (append_frame(&out, config, event) == 0)
+        frame = shared_new(out.data, out.len);
+    buffer_release(&out);
+    return frame;
+}
+
+struct shared *events_frame_get(struct events_frame_cache *cache, const struct config *config,
+                                const struct journal_entry *entry, const struct event *event)
+{
+    /* Held by reference, so that the address is this record's as long as it is compared. */
+    if (cache->record == entry->bytes)
+        return cache->frame;
+    events_frame_cache_release(cache);
+    struct shared *frame = make_frame(config, event);
+    if (frame == NULL)
+        return NULL;
+    cache->record = shared_ref(entry->bytes);
+    cache->frame = frame;
+    return frame;
+}
+
+void events_frame_cache_release(struct events_frame_cache *cache)
+{
+    shared_unref(cache->record);
+    shared_unref(cache->frame);
+    *cache = (struct events_frame_cache){0};
+}

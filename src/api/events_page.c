@@ -1,0 +1,171 @@
+#include "api/events_page.h"
+
+#include "api/events_frame.h"
+#include "base/lsn.h"
+#include "pg/identifier.h"
+
+#include <errno.h>
+
+#define SQL_MAX 8192
+
+/* A page is a few hundred rows, cut earlier when their payloads are large: what waits for the
+ * journal or for a slow client is bounded by that, plus the one row that always goes through. */
+#define PAGE_ROWS "500"
+#define PAGE_PAYLOAD_BYTES "262144"
+#define PAGE_BYTES_MAX ((size_t)2 << 30)
+
+/* WAL pages of 8 KiB begin with a header of 24 bytes. The insert position of a full page is already
+ * behind the next one's header, where no record ends; what the server reports when idle is the
+ * page's boundary, and would never get there. */
+#define WAL_PAGE_BYTES 8192
+#define WAL_PAGE_HEADER_BYTES 24
+
+static void append_column(struct buffer *sql, const char *column)
+{
+    buffer_append_str(sql, STR("source."));
+    pg_identifier(sql, str_from(column));
+}
+
+static void append_from(struct buffer *sql, const struct config *config)
+{
+    buffer_append_str(sql, STR(" FROM "));
+    pg_qualified(sql, str_from(config->events.schema), str_from(config->events.table));
+    buffer_append_str(sql, STR(" AS source WHERE "));
+}
+
+/* to_json() makes of any payload what the event shows of it: json stays, text becomes a string. */
+static void append_page(struct buffer *sql, const struct config *config)
+{
+    buffer_append_str(sql, STR("SELECT id, type, payload FROM (SELECT id, type, payload, "
+                               "sum(octet_length(payload)) OVER (ORDER BY id) - "
+                               "octet_length(payload) AS before FROM (SELECT "));
+    append_column(sql, config->events.id);
+    buffer_append_str(sql, STR("::int8 AS id, "));
+    append_column(sql, config->events.type);
+    buffer_append_str(sql, STR("::text AS type, coalesce(to_json("));
+    append_column(sql, config->events.payload);
+    buffer_append_str(sql, STR(")::text, 'null') AS payload"));
+    append_from(sql, config);
+    append_column(sql, config->events.consumer);
+    buffer_append_str(sql, STR(" = $1 AND "));
+    append_column(sql, config->events.id);
+    buffer_append_str(sql, STR(" > $2::int8 ORDER BY "));
+    append_column(sql, config->events.id);
+    buffer_append_str(sql,
+                      STR(" LIMIT " PAGE_ROWS
+                          ") AS rows) AS page WHERE before < " PAGE_PAYLOAD_BYTES " ORDER BY id"));
+}
+
+static void append_mark(struct buffer *sql, const struct config *config)
+{
+    buffer_append_str(sql, STR("SELECT pg_current_wal_insert_lsn(), EXISTS (SELECT"));
+    append_from(sql, config);
+    append_column(sql, config->events.id);
+    buffer_append_str(sql, STR(" = $1::int8)"));
+}
+
+static char *make(void (*append)(struct buffer *sql, const struct config *config),
+                  const struct config *config)
+{
+    struct buffer sql;
+
+    buffer_init(&sql, SQL_MAX);
+    append(&sql, config);
+    char *text = sql.failed == 0 ? str_dup(buffer_str(&sql)) : NULL;
+    buffer_release(&sql);
+    return text;
+}
+
+int events_sql_init(struct events_sql *ret, const struct config *config, struct error *err)
+{
+    struct events_sql sql = {make(append_page, config), make(append_mark, config)};
+
+    if (sql.page == NULL || sql.mark == NULL) {
+        events_sql_release(&sql);
+        return error_set(err, -ENOMEM, "Events: out of memory for the statements");
+    }
+    *ret = sql;
+    return 0;
+}
+
+void events_sql_release(struct events_sql *sql)
+{
+    free(sql->page);
+    free(sql->mark);
+    *sql = (struct events_sql){0};
+}
+
+static struct str value_at(const PGresult *result, int row, int column)
+{
+    return (struct str){PQgetvalue(result, row, column), (size_t)PQgetlength(result, row, column)};
+}
+
+/* Offsets until all frames are there, for the bytes may move. */
+static int append_row(struct events_page *page, const PGresult *result, int row)
+{
+    struct events_row *out = &page->rows[page->row_count];
+    size_t from = page->bytes.len;
+
+    if (str_to_int64(value_at(result, row, 0), &out->id) < 0)
+        return -EINVAL;
+    int status = events_frame_row(&page->bytes, value_at(result, row, 0), value_at(result, row, 1),
+                                  value_at(result, row, 2));
+    if (status < 0)
+        return status;
+    out->frame.len = page->bytes.len - from;
+    page->row_count++;
+    return 0;
+}
+
+static void place_frames(struct events_page *page)
+{
+    const char *at = page->bytes.data;
+
+    for (size_t i = 0; i < page->row_count; i++) {
+        page->rows[i].frame.data = at;
+        at += page->rows[i].frame.len;
+    }
+}
+
+int events_page_rows(struct events_page *page, const PGresult *result)
+{
+    int count = PQntuples(result);
+
+    *page = (struct events_page){0};
+    buffer_init(&page->bytes, PAGE_BYTES_MAX);
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQnfields(result) != 3)
+        return -EINVAL;
+    if (count == 0)
+        return 0;
+    page->rows = calloc((size_t)count, sizeof(*page->rows));
+    if (page->rows == NULL)
+        return -ENOMEM;
+    for (int row = 0; row < count; row++) {
+        int status = append_row(page, result, row);
+        if (status < 0)
+            return status;
+    }
+    place_frames(page);
+    return 0;
+}
+
+int events_page_mark(struct events_page *page, const PGresult *result)
+{
+    uint64_t lsn;
+
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1 ||
+        PQnfields(result) != 2 || lsn_parse(value_at(result, 0, 0), &lsn) < 0)
+        return -EINVAL;
+    if (lsn % WAL_PAGE_BYTES == WAL_PAGE_HEADER_BYTES)
+        lsn -= WAL_PAGE_HEADER_BYTES;
+    page->lsn = lsn;
+    page->row_exists = str_equal(value_at(result, 0, 1), STR("t"));
+    return 0;
+}
+
+void events_page_release(struct events_page *page)
+{
+    buffer_release(&page->bytes);
+    free(page->rows);
+    *page = (struct events_page){0};
+}

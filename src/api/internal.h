@@ -1,0 +1,39 @@
+/* api/internal.h - what the files of this room share: the api itself, and a request on its way to
+ * the handler of its resource. */
+#ifndef API_INTERNAL_H
+#define API_INTERNAL_H
+
+#include "api/api.h"
+#include "api/events_frame.h"
+#include "api/heartbeat.h"
+#include "feed/router.h"
+
+#define API_SEGMENTS_MAX 8
+
+struct events_table;
+
+struct api {
+    struct loop *loop;
+    const struct api_context *context;
+    struct feed_tables tables;
+    struct router *router;
+    struct heartbeat heartbeat;
+    struct events_frame_cache frames;
+    struct events_table *events_table; /* NULL when the events feed is off */
+};
+
+struct api_request {
+    struct http_exchange *exchange;
+    const struct http_request *http;
+    struct str segments[API_SEGMENTS_MAX]; /* of the path, percent-decoded one by one */
+    size_t segment_count;
+};
+
+/* One resource each. Respond or start a stream before they return. */
+void api_health(struct api *api, const struct api_request *request);
+void api_streams(struct api *api, const struct api_request *request);
+void api_events(struct api *api, const struct api_request *request);
+
+void api_respond_text(const struct api_request *request, int status, struct str text);
+
+#endif
