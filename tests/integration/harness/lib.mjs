@@ -20,7 +20,7 @@ import { Subscription } from './sse.mjs';
 import { sleep, until, within } from './wait.mjs';
 import { Walpiper } from './walpiper.mjs';
 
-export { assert, root, run, until, within };
+export { assert, root, run, sleep, until, within };
 export { freePort, makeDirectory, startChild, isRunning } from './process.mjs';
 export { knowsPluginList, Postgres } from './postgres.mjs';
 export { SseParser, Subscription, request } from './sse.mjs';
