@@ -4,6 +4,7 @@
 #ifndef API_EVENTS_FRAME_H
 #define API_EVENTS_FRAME_H
 
+#include "base/buffer.h"
 #include "base/shared.h"
 #include "config/config.h"
 #include "journal/journal.h"
