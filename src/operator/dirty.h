@@ -1,0 +1,55 @@
+/* operator/dirty.h - the ids that a batch has to bring up to date, each once however often events
+ * touched it, in the order of the first touch, and the transactions that touched them.
+ * Pure. Owns the texts of the ids. Bounded: ask dirty_full() before adding. */
+#ifndef OPERATOR_DIRTY_H
+#define OPERATOR_DIRTY_H
+
+#include "base/str.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DIRTY_IDS_MAX 200
+#define DIRTY_XIDS_MAX 1000
+#define DIRTY_BYTES_MAX (1 << 20)
+
+struct dirty_id;
+
+struct dirty {
+    struct dirty_id *ids; /* in order; next: dirty_next() */
+    size_t count;
+    size_t bytes;
+    uint32_t *xids;
+    size_t xid_count;
+};
+
+enum dirty_wish {
+    DIRTY_REFRESH, /* run the query; an earlier wish to delete stays, the delete runs first */
+    DIRTY_DELETE,  /* delete the target row; what was to be queried before need not be any more */
+};
+
+void dirty_init(struct dirty *dirty);
+void dirty_release(struct dirty *dirty);
+void dirty_clear(struct dirty *dirty);
+
+/* 0 or -ENOMEM. ID is copied. */
+int dirty_touch(struct dirty *dirty, struct str id, enum dirty_wish wish);
+/* Commits come one after the other, so XID is new when it is not the last one. 0 or -ENOMEM. */
+int dirty_add_xid(struct dirty *dirty, uint32_t xid);
+/* True when no further event should be added. Some room is left above: one event has two ids. */
+bool dirty_full(const struct dirty *dirty);
+
+struct dirty_id *dirty_first(const struct dirty *dirty);
+struct dirty_id *dirty_next(const struct dirty_id *id);
+struct dirty_id *dirty_find(const struct dirty *dirty, struct str id);
+
+const char *dirty_text(const struct dirty_id *id); /* ends in NUL */
+bool dirty_wants_delete(const struct dirty_id *id);
+bool dirty_wants_query(const struct dirty_id *id);
+
+/* What became of an id whose statements failed; kept with it until the batch is stored.
+ * 0 or -ENOMEM. */
+int dirty_set_failure(struct dirty_id *id, const char *text, const char *sqlstate);
+const char *dirty_failure_text(const struct dirty_id *id); /* NULL: has not failed */
+const char *dirty_failure_sqlstate(const struct dirty_id *id);
+
+#endif

@@ -1,0 +1,493 @@
+#include "operator/engine.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "operator/failure.h"
+#include "operator/run.h"
+#include <assert.h>
+#include <errno.h>
+#include <stddef.h>
+
+#define TICK_S 1.
+/* How often the checkpoint follows events that touch nothing: often enough that the journal is not
+ * held, rarely enough that an idle operator costs nothing. */
+#define STORE_AFTER_MS 5000
+#define STORE_AFTER_EVENTS 20000
+#define DUE_IDS_QUERY                                                                              \
+    "SELECT id, wants_delete FROM walpiper.parked WHERE operator = $1 AND next_try <= now() "      \
+    "ORDER BY next_try LIMIT 50"
+
+struct engine *engine_of(void *owner)
+{
+    return (struct engine *)((char *)owner - offsetof(struct engine, session));
+}
+
+void engine_set_state(struct engine *e, enum engine_state state)
+{
+    static const char *const names[] = {"waiting", "opening", "ready", "busy",
+                                        "resting", "halted",  "closed"};
+    assert(e->state != ENGINE_CLOSED);
+    if (e->state != state)
+        log_trace(e->name, "%s, was %s", names[state], names[e->state]);
+    e->state = state;
+}
+
+static void set_timer(struct engine *e, unsigned delay_ms)
+{
+    ev_timer_stop(e->loop->ev, &e->timer);
+    ev_timer_set(&e->timer, delay_ms / 1000., 0.);
+    ev_timer_start(e->loop->ev, &e->timer);
+}
+
+static void engine_close(struct engine *e)
+{
+    if (e->state == ENGINE_CLOSED)
+        return;
+    ev_timer_stop(e->loop->ev, &e->timer);
+    ev_timer_stop(e->loop->ev, &e->tick);
+    session_close(&e->session);
+    reader_close(&e->reader);
+    engine_set_state(e, ENGINE_CLOSED);
+    if (e->on_closed)
+        e->on_closed(e->owner);
+}
+
+/* --- trouble ------------------------------------------------------------------------------------
+ */
+
+unsigned engine_backoff(struct engine *e)
+{
+    return backoff_next(&e->backoff, random_u32());
+}
+
+void engine_tell(struct engine *e, const struct error *err, bool health)
+{
+    if (strcmp(err->text, e->trouble.text) != 0)
+        log_warn(e->name, "%s", err->text);
+    e->trouble = *err;
+    if (health)
+        health_down(e->context->health, e->name, err->text);
+}
+
+void engine_recovered(struct engine *e)
+{
+    backoff_reset(&e->backoff);
+    e->unseen_since = 0;
+    e->unseen_tries = 0;
+    if (e->trouble.text[0] == '\0')
+        return;
+    log_info(e->name, "works again");
+    error_clear(&e->trouble);
+    health_up(e->context->health, e->name);
+}
+
+void engine_rest(struct engine *e, unsigned delay_ms)
+{
+    if (e->stopping) {
+        engine_close(e);
+        return;
+    }
+    engine_set_state(e, ENGINE_RESTING);
+    set_timer(e, delay_ms);
+}
+
+static void wait_for_connection(struct engine *e, unsigned delay_ms)
+{
+    session_close(&e->session);
+    engine_set_state(e, ENGINE_WAITING);
+    set_timer(e, delay_ms);
+}
+
+void engine_halt(struct engine *e, const struct error *err)
+{
+    if (e->stopping) {
+        engine_close(e);
+        return;
+    }
+    log_error(e->name, "%s", err->text);
+    health_down(e->context->health, e->name, err->text);
+    ev_timer_stop(e->loop->ev, &e->timer);
+    ev_timer_stop(e->loop->ev, &e->tick);
+    session_close(&e->session);
+    reader_close(&e->reader);
+    engine_set_state(e, ENGINE_HALTED);
+}
+
+void engine_trouble(struct engine *e, const struct error *why)
+{
+    struct error err = *why; /* closing the session may end its life */
+    if (e->stopping) {
+        engine_close(e);
+        return;
+    }
+    switch (failure_of(&err)) {
+    case FAILURE_FENCED:
+        journal_release(e->context->journal, e->op->name);
+        engine_halt(e, &err);
+        break;
+    case FAILURE_SYSTEMIC:
+    case FAILURE_DATA: /* not of an id: of a statement of our own */
+        engine_tell(e, &err, true);
+        wait_for_connection(e, e->context->config->retry.max_restart_ms);
+        break;
+    case FAILURE_LOST:
+    case FAILURE_TRANSIENT:
+    case FAILURE_UNSEEN:
+        engine_tell(e, &err, e->backoff.attempts >= e->context->config->retry.max_retries);
+        if (failure_of(&err) == FAILURE_LOST || !e->session.conn)
+            wait_for_connection(e, engine_backoff(e));
+        else
+            engine_rest(e, engine_backoff(e));
+        break;
+    }
+}
+
+/* --- the session --------------------------------------------------------------------------------
+ */
+
+static void engine_open(struct engine *e)
+{
+    struct error err = {0};
+    parked_clear(&e->parked);
+    engine_set_state(e, ENGINE_OPENING);
+    if (session_open(&e->session, &err) < 0)
+        engine_trouble(e, &err);
+}
+
+static void on_session_parked(struct session *session, struct str id)
+{
+    struct engine *e = engine_of(session);
+    if (parked_add(&e->parked, id) < 0)
+        log_warn(e->name, "no memory to remember parked id %.*s", STR_ARG(id));
+}
+
+static void on_session_ready(struct session *session)
+{
+    struct engine *e = engine_of(session);
+    if (e->parked.count > PARKED_MAX) {
+        struct error err = {0};
+        error_set(&err, -EINVAL,
+                  "more than %d ids are parked: mend the cause and delete rows of walpiper.parked",
+                  PARKED_MAX);
+        engine_trouble(e, &err);
+        return;
+    }
+    engine_turn(e);
+}
+
+static void on_session_failed(struct session *session, const struct error *why)
+{
+    engine_trouble(engine_of(session), why);
+}
+
+static const struct session_events session_events = {
+    .on_ready = on_session_ready,
+    .on_failed = on_session_failed,
+    .on_parked = on_session_parked,
+};
+
+/* --- where to begin -----------------------------------------------------------------------------
+ */
+
+/* Compares the checkpoint with the journal. False while the journal has no epoch yet. */
+static bool engine_locate(struct engine *e)
+{
+    const struct session_checkpoint *found = &e->session.found;
+    journal_epoch(e->context->journal, e->live.epoch);
+    if (e->live.epoch[0] == '\0')
+        return false;
+    e->located = true;
+    if (found->epoch[0] == '\0') {
+        e->begin = "it has not run before";
+    } else if (strcmp(found->epoch, e->live.epoch) != 0) {
+        e->begin = "the journal is not the one it knew";
+    } else if (rebuild_restart(&e->rebuild, found->rebuild_step, found->rebuild_after) < 0) {
+        e->begin = "no memory for where a rebuild stood";
+    } else {
+        e->live.position = e->checkpoint = found->position;
+        (void)journal_hold(e->context->journal, e->op->name, e->checkpoint);
+    }
+    return true;
+}
+
+static void on_begun(void *owner, const struct error *err)
+{
+    struct engine *e = engine_of(owner);
+    if (err) {
+        engine_trouble(e, err);
+        return;
+    }
+    log_info(e->name, "computes every id anew: %s", e->begin);
+    e->begin = NULL;
+    e->checkpoint = e->live.position;
+    (void)journal_hold(e->context->journal, e->op->name, e->checkpoint);
+    (void)rebuild_restart(&e->rebuild, 0, NULL); /* cannot fail: it has nothing to copy */
+    engine_turn(e);
+}
+
+/* Live events are read from the newest position there is; all before it is in the tables. */
+static bool engine_begin(struct engine *e)
+{
+    struct journal *journal = e->context->journal;
+    struct position oldest, newest;
+    journal_epoch(journal, e->live.epoch);
+    if (e->live.epoch[0] == '\0')
+        return false;
+    if (!journal_bounds(journal, &oldest, &newest))
+        newest = (struct position){.lsn = journal_durable_lsn(journal)};
+    reader_close(&e->reader);
+    batch_clear(&e->live);
+    e->live.position = newest;
+    engine_set_state(e, ENGINE_BUSY);
+    batch_send_rebuild_begin(e->live.epoch, newest, &e->session, on_begun);
+    return true;
+}
+
+/* --- parked ids ---------------------------------------------------------------------------------
+ */
+
+static void on_due_ids(void *owner, const PGresult *result)
+{
+    struct engine *e = engine_of(owner);
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        return;
+    batch_clear(&e->other);
+    e->other.kind = BATCH_PARKED;
+    for (int i = 0; i < PQntuples(result); i++) {
+        struct str id = {PQgetvalue(result, i, 0), (size_t)PQgetlength(result, i, 0)};
+        int rc = 0;
+        if (PQgetvalue(result, i, 1)[0] == 't')
+            rc = dirty_touch(&e->other.dirty, id, DIRTY_DELETE);
+        if (rc == 0)
+            rc = dirty_touch(&e->other.dirty, id, DIRTY_REFRESH);
+        if (rc < 0)
+            return; /* what did not fit is still due */
+    }
+}
+
+static void on_due_ids_done(void *owner, const struct error *err)
+{
+    struct engine *e = engine_of(owner);
+    if (err)
+        engine_trouble(e, err);
+    else if (e->other.dirty.count > 0 && !e->stopping)
+        run_start(e, &e->other);
+    else
+        engine_turn(e);
+}
+
+static void look_for_parked(struct engine *e)
+{
+    const char *values[] = {e->op->name};
+    e->look_for_parked = false;
+    engine_set_state(e, ENGINE_BUSY);
+    (void)pg_conn_send(e->session.conn, &(struct pg_statement){.sql = DUE_IDS_QUERY,
+                                                               .parameter_count = 1,
+                                                               .values = values,
+                                                               .on_result = on_due_ids});
+    session_sync(&e->session, on_due_ids_done);
+}
+
+/* --- rebuild ------------------------------------------------------------------------------------
+ */
+
+static void on_settle_answer(void *owner, const PGresult *result)
+{
+    rebuild_take_settle(&engine_of(owner)->rebuild, result);
+}
+
+static void on_page(void *owner, const PGresult *result)
+{
+    struct engine *e = engine_of(owner);
+    if (rebuild_take_page(&e->rebuild, result) < 0)
+        log_warn(e->name, "no memory for a page of ids; reads it again");
+}
+
+static void on_rebuild_answer(void *owner, const struct error *err)
+{
+    struct engine *e = engine_of(owner);
+    if (err)
+        engine_trouble(e, err);
+    else
+        engine_turn(e);
+}
+
+static void no_memory(struct engine *e)
+{
+    engine_trouble(e, &(struct error){.code = -ENOMEM, .text = "no memory for its ids"});
+}
+
+/* False when there is nothing to do for a rebuild. */
+static bool rebuild_next(struct engine *e)
+{
+    uint64_t now = clock_monotonic_ms();
+    switch (rebuild_need(&e->rebuild, now)) {
+    case REBUILD_NOTHING:
+        return false;
+    case REBUILD_SETTLE:
+        engine_set_state(e, ENGINE_BUSY);
+        rebuild_send_settle(&e->rebuild, now, &e->session, on_settle_answer, on_rebuild_answer);
+        break;
+    case REBUILD_PAGE:
+        engine_set_state(e, ENGINE_BUSY);
+        if (rebuild_send_page(&e->rebuild, &e->session, on_page, on_rebuild_answer) < 0)
+            no_memory(e);
+        break;
+    case REBUILD_BATCH:
+        batch_clear(&e->other);
+        e->other.kind = BATCH_REBUILD;
+        if (rebuild_fill(&e->rebuild, e->op, &e->other) < 0)
+            no_memory(e);
+        else
+            run_start(e, &e->other);
+        break;
+    }
+    return true;
+}
+
+/* --- live events --------------------------------------------------------------------------------
+ */
+
+/* Whether the checkpoint should move although no id is dirty. */
+static bool store_is_due(const struct engine *e)
+{
+    return position_compare(e->live.position, e->checkpoint) > 0 &&
+           (e->reader.events - e->stored_events >= STORE_AFTER_EVENTS ||
+            clock_monotonic_ms() - e->stored_ms >= STORE_AFTER_MS);
+}
+
+static void read_failed(struct engine *e, int rc, const struct error *err)
+{
+    if (rc == -ESTALE) {
+        e->begin = "the journal does not hold what follows its checkpoint";
+        engine_turn(e);
+        return;
+    }
+    if (rc == READING_UNKNOWN) {
+        e->begin = "an event did not tell the old id";
+        reader_close(&e->reader);
+    }
+    engine_trouble(e, err);
+}
+
+/* False when the journal has nothing new for this operator. */
+static bool read_next(struct engine *e)
+{
+    struct error err = {0};
+    int rc = reader_collect(&e->reader, &e->live, &err);
+    if (rc < 0 || rc == READING_UNKNOWN) {
+        read_failed(e, rc, &err);
+        return true;
+    }
+    if (rc == READING_FULL || e->live.dirty.count > 0 || store_is_due(e)) {
+        run_start(e, &e->live);
+        return true;
+    }
+    if (rc != READING_PAUSED)
+        return false;
+    engine_set_state(e, ENGINE_READY);
+    set_timer(e, 0);
+    return true;
+}
+
+/* --- the turn -----------------------------------------------------------------------------------
+ */
+
+void engine_turn(struct engine *e)
+{
+    if (e->stopping) {
+        engine_close(e);
+        return;
+    }
+    if (e->running) {
+        run_again(e);
+        return;
+    }
+    engine_set_state(e, ENGINE_READY);
+    if (!e->located && !engine_locate(e))
+        return;
+    if (e->begin) {
+        engine_begin(e);
+        return;
+    }
+    if (e->look_for_parked) {
+        look_for_parked(e);
+        return;
+    }
+    e->rebuild_turn = !e->rebuild_turn;
+    if (e->rebuild_turn && rebuild_next(e))
+        return;
+    if (read_next(e) || (!e->rebuild_turn && rebuild_next(e)))
+        return;
+    if (!rebuild_under_way(&e->rebuild))
+        engine_recovered(e);
+}
+
+void engine_wake(struct engine *e)
+{
+    if (e->state == ENGINE_READY)
+        engine_turn(e);
+}
+
+static void on_timer(struct ev_loop *ev, ev_timer *timer, int events)
+{
+    struct engine *e = timer->data;
+    if (e->state == ENGINE_WAITING)
+        engine_open(e);
+    else if (e->state == ENGINE_RESTING || e->state == ENGINE_READY)
+        engine_turn(e);
+}
+
+static void on_tick(struct ev_loop *ev, ev_timer *tick, int events)
+{
+    struct engine *e = tick->data;
+    e->look_for_parked = e->parked.count > 0;
+    engine_wake(e);
+}
+
+/* --- life ---------------------------------------------------------------------------------------
+ */
+
+int engine_init(struct engine *e, struct loop *loop, const struct operators_context *context,
+                const struct config_operator *op)
+{
+    *e = (struct engine){.context = context, .op = op, .loop = loop, .rebuild.step = -1};
+    snprintf(e->name, sizeof(e->name), "operator %s", op->name);
+    e->backoff = (struct backoff){.min_ms = context->config->retry.min_restart_ms,
+                                  .max_ms = context->config->retry.max_restart_ms,
+                                  .multiplicator = context->config->retry.multiplicator};
+    batch_init(&e->live, BATCH_LIVE);
+    batch_init(&e->other, BATCH_REBUILD);
+    session_init(&e->session, loop, context->params, op, &session_events);
+    reader_init(&e->reader, context->journal, op);
+    /* Until the checkpoint is known, anything may still be needed. */
+    int rc = journal_hold(context->journal, op->name, (struct position){0});
+    if (rc < 0)
+        return rc;
+    ev_timer_init(&e->timer, on_timer, 0., 0.);
+    ev_timer_init(&e->tick, on_tick, TICK_S, TICK_S);
+    e->timer.data = e->tick.data = e;
+    ev_timer_start(loop->ev, &e->tick);
+    set_timer(e, 0);
+    return 0;
+}
+
+void engine_stop(struct engine *e, void (*on_closed)(void *owner), void *owner)
+{
+    e->stopping = true;
+    e->on_closed = on_closed;
+    e->owner = owner;
+    if (e->state != ENGINE_BUSY)
+        engine_close(e);
+}
+
+void engine_release(struct engine *e)
+{
+    e->on_closed = NULL;
+    engine_close(e);
+    session_release(&e->session);
+    reader_release(&e->reader);
+    rebuild_release(&e->rebuild);
+    parked_clear(&e->parked);
+    batch_release(&e->live);
+    batch_release(&e->other);
+}

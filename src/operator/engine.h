@@ -1,0 +1,86 @@
+/* operator/engine.h - one operator at work: chooses what to do next, one thing at a time, so that
+ * an id never goes through two transactions at once. Runs on the capture loop. Owns its session,
+ * reader, rebuild and batches. What happens to a batch is in run.c. */
+#ifndef OPERATOR_ENGINE_H
+#define OPERATOR_ENGINE_H
+
+#include "base/backoff.h"
+#include "operator/batch.h"
+#include "operator/operators.h"
+#include "operator/parked.h"
+#include "operator/reader.h"
+#include "operator/rebuild.h"
+#include "operator/session.h"
+
+enum engine_state {
+    ENGINE_WAITING, /* no connection; the timer will open one */
+    ENGINE_OPENING, /* the session is being set up */
+    ENGINE_READY,   /* nothing to do, or more to read in the next turn */
+    ENGINE_BUSY,    /* the server works for it */
+    ENGINE_RESTING, /* will try the same again when the timer fires */
+    ENGINE_HALTED,  /* for good: taken over, or on_error is stop */
+    ENGINE_CLOSED,
+};
+
+struct engine {
+    const struct operators_context *context;
+    const struct config_operator *op;
+    struct loop *loop;
+    void (*on_closed)(void *owner); /* after engine_stop() */
+    void *owner;
+
+    enum engine_state state;
+    bool stopping;
+    ev_timer timer; /* of WAITING and RESTING; in READY: goes on reading */
+    ev_timer tick;  /* what is due by time while READY */
+    struct backoff backoff;
+    char name[80];         /* "operator NAME", in log lines and health */
+    struct error trouble;  /* the last one that was told; empty when all is well */
+    uint64_t unseen_since; /* WPV01 for so long already; 0: not */
+    unsigned unseen_tries;
+
+    struct session session;
+    struct reader reader;
+    struct rebuild rebuild;
+    struct parked parked;
+
+    bool located;               /* the checkpoint was compared with the journal */
+    const char *begin;          /* why every id must be computed anew; NULL: it need not */
+    bool rebuild_turn;          /* rebuild and live take turns */
+    bool look_for_parked;       /* some may be due */
+    struct position checkpoint; /* stored */
+    uint64_t stored_ms, stored_events;
+
+    struct batch live;     /* being collected */
+    struct batch other;    /* of a rebuild, or of parked ids */
+    struct batch *running; /* one of the two, until it is stored; NULL: none */
+    unsigned attempts;     /* of the running batch, that failed for its data */
+};
+
+/* -ENOMEM. The engine begins in the next turn of the loop. */
+int engine_init(struct engine *engine, struct loop *loop, const struct operators_context *context,
+                const struct config_operator *op);
+void engine_release(struct engine *engine);
+void engine_stop(struct engine *engine, void (*on_closed)(void *owner), void *owner);
+/* The journal has more. */
+void engine_wake(struct engine *engine);
+
+/* --- for run.c ---------------------------------------------------------------------------------
+ */
+
+struct engine *engine_of(void *owner); /* from the owner of a session's callbacks */
+void engine_set_state(struct engine *engine, enum engine_state state);
+/* Does the next thing; whatever was under way is over. */
+void engine_turn(struct engine *engine);
+/* Tries the same again after DELAY_MS. */
+void engine_rest(struct engine *engine, unsigned delay_ms);
+/* A failure that is not about single ids: decides by its class. ERR may be of the session. */
+void engine_trouble(struct engine *engine, const struct error *err);
+/* Tells of a failure, unless it has been told already. */
+void engine_tell(struct engine *engine, const struct error *err, bool health);
+void engine_halt(struct engine *engine, const struct error *err);
+/* All is well again. */
+void engine_recovered(struct engine *engine);
+unsigned engine_backoff(struct engine *engine);
+
+#endif

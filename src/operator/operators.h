@@ -1,0 +1,41 @@
+/* operator/operators.h - all configured operators at work: each follows the journal with a
+ * connection of its own and keeps one read model up to date. Runs on the capture loop; nothing here
+ * blocks.
+ *
+ * An operator claims its checkpoint when it starts and thereby ends any other process that has it.
+ * So start them only in the process that captures, once it holds the slot. */
+#ifndef OPERATOR_OPERATORS_H
+#define OPERATOR_OPERATORS_H
+
+#include "base/error.h"
+#include "base/health.h"
+#include "config/config.h"
+#include "journal/journal.h"
+#include "loop/loop.h"
+#include "pg/conn.h"
+
+struct operators;
+
+/* All borrowed; must outlive the operators. */
+struct operators_context {
+    const struct config *config; /* operators, retry */
+    struct journal *journal;
+    struct health *health; /* parts "operator NAME" */
+    const struct pg_params *params;
+};
+
+/* 0 also without any operator; -EINVAL for definitions that cannot work. The server is asked later:
+ * an operator that it refuses pauses, tells health, and looks again from time to time. */
+int operators_start(struct operators **ret_operators, struct loop *loop,
+                    const struct operators_context *context, struct error *err);
+
+/* Begins nothing new, finishes the transactions that are under way, closes. ON_STOPPED follows
+ * once, not before this returns. It may take as long as the server does: who cannot wait calls
+ * operators_free. */
+void operators_stop(struct operators *operators, void (*on_stopped)(void *owner), void *owner);
+
+/* Frees all, at once, in any state; not from a callback of the operators but on_stopped. NULL is
+ * fine. */
+void operators_free(struct operators *operators);
+
+#endif

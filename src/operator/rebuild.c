@@ -1,0 +1,171 @@
+#include "operator/rebuild.h"
+#include "operator/statements.h"
+#include <errno.h>
+#include <stdlib.h>
+
+/* A column without an index is read whole for every page. */
+#define PAGE_IDS 5000
+#define ASK_AGAIN_MS 200
+
+static void drop_page(struct rebuild *r)
+{
+    PQclear(r->page);
+    r->page = NULL;
+    r->row = 0;
+}
+
+static int set_after(struct rebuild *r, const char *after)
+{
+    char *copy = after ? strdup(after) : NULL;
+    if (after && !copy)
+        return -ENOMEM;
+    free(r->after);
+    r->after = copy;
+    return 0;
+}
+
+void rebuild_release(struct rebuild *r)
+{
+    drop_page(r);
+    free(r->after);
+    free(r->writers);
+    *r = (struct rebuild){.step = -1};
+}
+
+int rebuild_restart(struct rebuild *r, int step, const char *after)
+{
+    int rc = set_after(r, after);
+    if (rc < 0)
+        return rc;
+    drop_page(r);
+    free(r->writers);
+    r->writers = NULL;
+    r->asked_ms = 0;
+    r->settled = false;
+    r->step = step;
+    return 0;
+}
+
+bool rebuild_under_way(const struct rebuild *r)
+{
+    return r->step >= 0;
+}
+
+enum rebuild_need rebuild_need(const struct rebuild *r, uint64_t now_ms)
+{
+    if (!rebuild_under_way(r))
+        return REBUILD_NOTHING;
+    if (!r->settled)
+        return now_ms >= r->asked_ms + ASK_AGAIN_MS ? REBUILD_SETTLE : REBUILD_NOTHING;
+    return r->page ? REBUILD_BATCH : REBUILD_PAGE;
+}
+
+/* --- waiting for writers -----------------------------------------------------------------------
+ */
+
+void rebuild_send_settle(struct rebuild *r, uint64_t now_ms, struct session *session,
+                         pg_on_result on_result, pg_on_done on_done)
+{
+    const char *values[] = {session->sources.data, r->writers};
+    struct pg_statement ask = {
+        .sql = r->writers ? "SELECT walpiper.writers($1) && $2" : "SELECT walpiper.writers($1)",
+        .parameter_count = r->writers ? 2 : 1,
+        .values = values,
+        .on_result = on_result,
+    };
+    r->asked_ms = now_ms;
+    (void)pg_conn_send(session->conn, &ask);
+    session_sync(session, on_done);
+}
+
+void rebuild_take_settle(struct rebuild *r, const PGresult *result)
+{
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1)
+        return;
+    const char *answer = PQgetvalue(result, 0, 0);
+    if (r->writers)
+        r->settled = strcmp(answer, "f") == 0;
+    else if (strcmp(answer, "{}") == 0)
+        r->settled = true;
+    else
+        r->writers = strdup(answer); /* without memory it asks for all anew */
+}
+
+/* --- pages and batches -------------------------------------------------------------------------
+ */
+
+int rebuild_send_page(struct rebuild *r, struct session *session, pg_on_result on_result,
+                      pg_on_done on_done)
+{
+    struct buffer sql;
+    buffer_init(&sql, STATEMENT_MAX);
+    statement_page(&sql, session->op, r->step, r->after != NULL, PAGE_IDS);
+    int rc = buffer_append_char(&sql, '\0');
+    if (rc == 0) {
+        const char *values[] = {r->after};
+        struct pg_statement ask = {.sql = sql.data,
+                                   .parameter_count = r->after ? 1 : 0,
+                                   .values = values,
+                                   .on_result = on_result};
+        (void)pg_conn_send(session->conn, &ask);
+        session_sync(session, on_done);
+    }
+    buffer_release(&sql);
+    return rc;
+}
+
+int rebuild_take_page(struct rebuild *r, const PGresult *result)
+{
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        return 0;
+    drop_page(r);
+    r->page = PQcopyResult(result, PG_COPYRES_ATTRS | PG_COPYRES_TUPLES);
+    return r->page ? 0 : -ENOMEM;
+}
+
+static int fill_ids(struct rebuild *r, struct batch *batch)
+{
+    for (; r->row < PQntuples(r->page) && !dirty_full(&batch->dirty); r->row++) {
+        struct str id = {PQgetvalue(r->page, r->row, 0), (size_t)PQgetlength(r->page, r->row, 0)};
+        int rc = 0;
+        if (PQgetvalue(r->page, r->row, 1)[0] == 't')
+            rc = dirty_touch(&batch->dirty, id, DIRTY_DELETE);
+        if (rc == 0)
+            rc = dirty_touch(&batch->dirty, id, DIRTY_REFRESH);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+int rebuild_fill(struct rebuild *r, const struct config_operator *op, struct batch *batch)
+{
+    int row = r->row;
+    int rc = fill_ids(r, batch);
+    bool complete = r->row == PQntuples(r->page) && PQntuples(r->page) < PAGE_IDS;
+    char *after = NULL;
+    if (rc == 0 && !complete) {
+        after = strdup(PQgetvalue(r->page, r->row - 1, 0));
+        rc = after ? 0 : -ENOMEM;
+    }
+    if (rc < 0) {
+        r->row = row;
+        return rc;
+    }
+    free(batch->after);
+    batch->after = after;
+    batch->step = r->step;
+    if (complete)
+        batch->step = r->step + 1 < statement_steps(op) ? r->step + 1 : -1;
+    return 0;
+}
+
+int rebuild_stored(struct rebuild *r, const struct batch *batch)
+{
+    bool spent = r->page && r->row == PQntuples(r->page);
+    int rc = set_after(r, batch->after);
+    r->step = batch->step;
+    if (spent || batch->step < 0)
+        drop_page(r);
+    return rc;
+}

@@ -1,0 +1,52 @@
+/* operator/rebuild.h - computes every id of an operator anew, through the same batches as events
+ * do: the ids of the target's orphans, then those of each source, in order, a page at a time,
+ * resumable at any id. Live events go on between the batches.
+ *
+ * It begins only when the transactions that were writing to the sources have ended. Until then some
+ * of them may be committed, and before the position that live events start from, and yet invisible
+ * to the pages. Embedded in its engine; owns the page. */
+#ifndef OPERATOR_REBUILD_H
+#define OPERATOR_REBUILD_H
+
+#include "operator/batch.h"
+
+struct rebuild {
+    int step;    /* -1: none under way */
+    char *after; /* owned: the last id of the step that is done; NULL: none */
+    bool settled;
+    char *writers; /* owned: the writing transactions to wait for; NULL: not asked yet */
+    uint64_t asked_ms;
+    PGresult *page; /* owned: ids that were read and are not in a batch yet */
+    int row;        /* of the page: the next one */
+};
+
+void rebuild_release(struct rebuild *rebuild);
+/* From its beginning, or from where a former process left it. STEP -1: there is none. 0 or -ENOMEM.
+ */
+int rebuild_restart(struct rebuild *rebuild, int step, const char *after);
+bool rebuild_under_way(const struct rebuild *rebuild);
+
+/* What it needs next. Each of the two sends: ON_DONE follows. */
+enum rebuild_need {
+    REBUILD_NOTHING, /* none under way, or it waits: ask again in a while */
+    REBUILD_SETTLE,
+    REBUILD_PAGE,
+    REBUILD_BATCH,
+};
+enum rebuild_need rebuild_need(const struct rebuild *rebuild, uint64_t now_ms);
+
+void rebuild_send_settle(struct rebuild *rebuild, uint64_t now_ms, struct session *session,
+                         pg_on_result on_result, pg_on_done on_done);
+void rebuild_take_settle(struct rebuild *rebuild, const PGresult *result);
+/* 0 or -ENOMEM. */
+int rebuild_send_page(struct rebuild *rebuild, struct session *session, pg_on_result on_result,
+                      pg_on_done on_done);
+int rebuild_take_page(struct rebuild *rebuild, const PGresult *result);
+
+/* Fills BATCH with the next ids of the page and with where the rebuild stands once they are done.
+ * 0 or -ENOMEM. */
+int rebuild_fill(struct rebuild *rebuild, const struct config_operator *op, struct batch *batch);
+/* BATCH was stored. 0 or -ENOMEM. */
+int rebuild_stored(struct rebuild *rebuild, const struct batch *batch);
+
+#endif

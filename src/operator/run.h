@@ -1,0 +1,13 @@
+/* operator/run.h - takes an engine's running batch to its end: whole, again while that may help,
+ * then id by id. Logs what became of ids. */
+#ifndef OPERATOR_RUN_H
+#define OPERATOR_RUN_H
+
+#include "operator/engine.h"
+
+/* BATCH becomes the running one and begins. */
+void run_start(struct engine *engine, struct batch *batch);
+/* Goes on with the running batch, after a rest or on a new connection. */
+void run_again(struct engine *engine);
+
+#endif

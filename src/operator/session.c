@@ -1,0 +1,319 @@
+#include "operator/session.h"
+#include "base/lsn.h"
+#include "operator/catalog_check.h"
+#include "operator/state_sql.h"
+#include "operator/statements.h"
+#include <errno.h>
+#include <stdlib.h>
+
+/* More parked ids than this are not bad luck with single rows. */
+#define PARKED_QUERY "SELECT id FROM walpiper.parked WHERE operator = $1 ORDER BY id LIMIT 10001"
+
+void session_init(struct session *s, struct loop *loop, const struct pg_params *params,
+                  const struct config_operator *op, const struct session_events *events)
+{
+    *s = (struct session){
+        .loop = loop, .params = params, .op = op, .events = events, .found.rebuild_step = -1};
+    buffer_init(&s->sources, 4096);
+}
+
+void session_close(struct session *s)
+{
+    pg_conn_close(s->conn);
+    s->conn = NULL;
+}
+
+void session_release(struct session *s)
+{
+    session_close(s);
+    buffer_release(&s->sources);
+    free(s->found.rebuild_after);
+    s->found.rebuild_after = NULL;
+}
+
+static void session_fail(struct session *s, const struct error *why)
+{
+    struct error copy = *why; /* it may live in the connection */
+    session_close(s);
+    s->events->on_failed(s, &copy);
+}
+
+static void session_fail_in(struct session *s, const struct error *why, const char *what)
+{
+    struct error copy = *why;
+    error_prefix(&copy, "%s", what);
+    session_fail(s, &copy);
+}
+
+void session_run(struct session *s, const char *statement, int count, const char *const *values)
+{
+    struct pg_statement send = {.name = statement, .parameter_count = count, .values = values};
+    (void)pg_conn_send(s->conn, &send);
+}
+
+void session_sync(struct session *s, pg_on_done on_done)
+{
+    (void)pg_conn_sync(s->conn, on_done);
+}
+
+static bool has_row(const PGresult *result)
+{
+    return PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0;
+}
+
+/* --- 6. the checkpoint and the parked ids ------------------------------------------------------
+ */
+
+static int read_checkpoint(struct session_checkpoint *ret, const PGresult *row)
+{
+    struct position position;
+    int64_t ordinal, step = -1;
+    if (lsn_parse(str_from(PQgetvalue(row, 0, 2)), &position.lsn) < 0 ||
+        str_to_int64(str_from(PQgetvalue(row, 0, 3)), &ordinal) < 0)
+        return -EINVAL;
+    if (!PQgetisnull(row, 0, 4) && str_to_int64(str_from(PQgetvalue(row, 0, 4)), &step) < 0)
+        return -EINVAL;
+    char *after = NULL;
+    if (!PQgetisnull(row, 0, 5) && !(after = strdup(PQgetvalue(row, 0, 5))))
+        return -ENOMEM;
+    position.ordinal = (uint32_t)ordinal;
+    free(ret->rebuild_after);
+    *ret = (struct session_checkpoint){
+        .position = position,
+        .rebuild_step = (int)step,
+        .rebuild_after = after,
+    };
+    snprintf(ret->epoch, sizeof(ret->epoch), "%s", PQgetvalue(row, 0, 1));
+    return 0;
+}
+
+static void on_claimed(void *owner, const PGresult *result)
+{
+    struct session *s = owner;
+    if (!has_row(result))
+        return;
+    if (read_checkpoint(&s->found, result) < 0) {
+        error_set(&s->refusal, -EINVAL,
+                  "the row in walpiper.checkpoint cannot be read; delete it "
+                  "to compute every id anew");
+        return;
+    }
+    snprintf(s->generation, sizeof(s->generation), "%s", PQgetvalue(result, 0, 0));
+}
+
+static void on_parked(void *owner, const PGresult *result)
+{
+    struct session *s = owner;
+    for (int i = 0; has_row(result) && i < PQntuples(result); i++)
+        s->events->on_parked(
+            s, (struct str){PQgetvalue(result, i, 0), (size_t)PQgetlength(result, i, 0)});
+}
+
+static void on_claim_done(void *owner, const struct error *err)
+{
+    struct session *s = owner;
+    if (!err && s->refusal.code)
+        err = &s->refusal;
+    if (err) {
+        session_fail(s, err);
+        return;
+    }
+    s->claimed = true;
+    s->events->on_ready(s);
+}
+
+static void claim(struct session *s)
+{
+    static const char sql[] = "SELECT generation, epoch, lsn, ordinal, rebuild_step, rebuild_after "
+                              "FROM walpiper.claim($1)";
+    const char *values[] = {s->op->name};
+    if (!s->claimed)
+        (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = sql,
+                                                           .parameter_count = 1,
+                                                           .values = values,
+                                                           .on_result = on_claimed});
+    (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = PARKED_QUERY,
+                                                       .parameter_count = 1,
+                                                       .values = values,
+                                                       .on_result = on_parked});
+    session_sync(s, on_claim_done);
+}
+
+/* --- 5. our own statements ---------------------------------------------------------------------
+ */
+
+static void on_prepared(void *owner, const struct error *err)
+{
+    struct session *s = owner;
+    if (err)
+        session_fail(s, err);
+    else
+        claim(s);
+}
+
+static void prepare(struct session *s)
+{
+    struct buffer sql;
+    buffer_init(&sql, STATEMENT_MAX);
+    for (const struct statement_text *t = statement_texts; t->name; t++)
+        (void)pg_conn_prepare(s->conn, t->name, t->sql);
+    statement_delete(&sql, s->op);
+    if (buffer_append_char(&sql, '\0') < 0)
+        error_set(&s->refusal, -ENOMEM, "no memory for its statements");
+    else
+        (void)pg_conn_prepare(s->conn, STATEMENT_DELETE, sql.data);
+    buffer_release(&sql);
+    session_sync(s, on_prepared);
+}
+
+/* --- 4. the operator's query -------------------------------------------------------------------
+ */
+
+static void on_query_described(void *owner, const PGresult *result)
+{
+    struct session *s = owner;
+    if (PQresultStatus(result) != PGRES_COMMAND_OK || PQnparams(result) == 1)
+        return;
+    error_set(&s->refusal, -EINVAL, "query: has %d parameters; it must have one, $1, the id",
+              PQnparams(result));
+}
+
+static void on_query_prepared(void *owner, const struct error *err)
+{
+    struct session *s = owner;
+    if (err)
+        session_fail_in(s, err, "query");
+    else if (s->refusal.code)
+        session_fail(s, &s->refusal);
+    else
+        prepare(s);
+}
+
+static void prepare_query(struct session *s)
+{
+    (void)pg_conn_prepare(s->conn, STATEMENT_QUERY, s->op->query);
+    (void)pg_conn_describe(s->conn, STATEMENT_QUERY, on_query_described);
+    session_sync(s, on_query_prepared);
+}
+
+/* --- 3. the catalog ----------------------------------------------------------------------------
+ */
+
+static void on_relation(void *owner, const PGresult *result)
+{
+    struct session *s = owner;
+    size_t index = s->checked++;
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || s->refusal.code)
+        return;
+    if (index == 0) {
+        catalog_check_target(s->op, result, &s->refusal);
+        return;
+    }
+    if (catalog_check_source(s->op, index - 1, result, &s->refusal) < 0)
+        return;
+    buffer_printf(&s->sources, "%s%s", index == 1 ? "" : ",", PQgetvalue(result, 0, 0));
+}
+
+static void on_catalog_done(void *owner, const struct error *err)
+{
+    struct session *s = owner;
+    if (!err && !s->refusal.code) {
+        buffer_append_char(&s->sources, '}');
+        buffer_append_char(&s->sources, '\0');
+        if (s->sources.failed)
+            error_set(&s->refusal, -EINVAL, "listens to too many tables");
+    }
+    if (!err && s->refusal.code)
+        err = &s->refusal;
+    if (err)
+        session_fail(s, err);
+    else
+        prepare_query(s);
+}
+
+static void ask_for_relation(struct session *s, const char *schema, const char *table,
+                             const char *column)
+{
+    const char *values[] = {schema, table, column};
+    (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = catalog_check_sql,
+                                                       .parameter_count = 3,
+                                                       .values = values,
+                                                       .on_result = on_relation});
+}
+
+static void check_catalog(struct session *s)
+{
+    const struct config_operator *op = s->op;
+    s->checked = 0;
+    buffer_reset(&s->sources);
+    buffer_append_char(&s->sources, '{');
+    ask_for_relation(s, op->target_schema, op->target_table, op->target_id);
+    for (size_t i = 0; i < op->source_count; i++)
+        ask_for_relation(s, op->sources[i].schema, op->sources[i].table, op->sources[i].column);
+    session_sync(s, on_catalog_done);
+}
+
+/* --- 2. the state tables -----------------------------------------------------------------------
+ */
+
+static void on_installed(void *owner, const struct error *err)
+{
+    struct session *s = owner;
+    if (err)
+        session_fail_in(
+            s, err,
+            "its tables in schema walpiper cannot be created (GRANT CREATE ON DATABASE, "
+            "or run sql/state.sql as its owner)");
+    else
+        check_catalog(s);
+}
+
+/* --- 1. settings, and which version of the state tables is there --------------------------------
+ */
+
+/* Ids read from tables must print alike in every session, and each statement behind the fence must
+ * see what was committed before it. */
+static const char settings_sql[] =
+    "SELECT obj_description(to_regnamespace('walpiper'), 'pg_namespace'), "
+    "set_config('datestyle', 'ISO, YMD', false), set_config('intervalstyle', 'postgres', false), "
+    "set_config('timezone', 'UTC', false), set_config('bytea_output', 'hex', false), "
+    "set_config('extra_float_digits', '3', false), "
+    "set_config('default_transaction_isolation', 'read committed', false)";
+
+static void on_version(void *owner, const PGresult *result)
+{
+    struct session *s = owner;
+    s->state_installed = has_row(result) && !PQgetisnull(result, 0, 0) &&
+                         strcmp(PQgetvalue(result, 0, 0), STATE_SQL_VERSION) == 0;
+}
+
+static void on_settings_done(void *owner, const struct error *err)
+{
+    struct session *s = owner;
+    if (err)
+        session_fail(s, err);
+    else if (s->state_installed)
+        check_catalog(s);
+    else
+        (void)pg_conn_script(s->conn, state_sql(), on_installed);
+}
+
+static void on_connected(void *owner)
+{
+    struct session *s = owner;
+    (void)pg_conn_send(s->conn,
+                       &(struct pg_statement){.sql = settings_sql, .on_result = on_version});
+    session_sync(s, on_settings_done);
+}
+
+static void on_closed(void *owner, const struct error *why)
+{
+    session_fail(owner, why);
+}
+
+int session_open(struct session *s, struct error *err)
+{
+    static const struct pg_conn_events events = {.on_ready = on_connected, .on_closed = on_closed};
+    error_clear(&s->refusal);
+    return pg_conn_start(&s->conn, s->loop, s->params, &events, s, err);
+}

@@ -1,0 +1,62 @@
+/* operator/session.h - an operator's connection, from nothing to all checked and prepared:
+ * settings, state tables, catalog checks, statements, checkpoint. Embedded in its engine; owns the
+ * pg_conn. It logs nothing and retries nothing: the engine decides.
+ *
+ * Callbacks follow pg/conn.h. Statements that the engine sends are called back with the struct
+ * session as owner. */
+#ifndef OPERATOR_SESSION_H
+#define OPERATOR_SESSION_H
+
+#include "base/buffer.h"
+#include "base/position.h"
+#include "config/config.h"
+#include "pg/conn.h"
+
+struct session;
+
+struct session_events {
+    void (*on_ready)(struct session *session);
+    /* The set-up failed or the connection is lost; it is closed already. */
+    void (*on_failed)(struct session *session, const struct error *why);
+    /* A parked id, during set-up, before on_ready. */
+    void (*on_parked)(struct session *session, struct str id);
+};
+
+/* The row of walpiper.checkpoint as the claim found it. */
+struct session_checkpoint {
+    char epoch[9]; /* empty: the operator never ran */
+    struct position position;
+    int rebuild_step;    /* -1: none under way */
+    char *rebuild_after; /* owned; NULL: none yet */
+};
+
+struct session {
+    struct loop *loop;
+    const struct pg_params *params;
+    const struct config_operator *op;
+    const struct session_events *events;
+    struct pg_conn *conn;  /* NULL: closed */
+    bool state_installed;  /* sql/state.sql of this version is there */
+    size_t checked;        /* relations whose catalog row has come: the target, then sources */
+    struct error refusal;  /* by our own checks */
+    struct buffer sources; /* "{oid,oid}" */
+    bool claimed;          /* once a process: a second claim would hide that we were replaced */
+    char generation[24];   /* as text, a parameter of every transaction */
+    struct session_checkpoint found; /* valid once claimed */
+};
+
+void session_init(struct session *session, struct loop *loop, const struct pg_params *params,
+                  const struct config_operator *op, const struct session_events *events);
+void session_release(struct session *session);
+
+/* Starts connecting; on_ready or on_failed follows. Negative: fails at once, no callback. */
+int session_open(struct session *session, struct error *err);
+void session_close(struct session *session); /* silent, safe at any time */
+
+/* Sends a prepared statement. A failure needs no check: the connection closes and on_failed tells.
+ */
+void session_run(struct session *session, const char *statement, int count,
+                 const char *const *values);
+void session_sync(struct session *session, pg_on_done on_done);
+
+#endif

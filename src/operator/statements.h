@@ -1,0 +1,42 @@
+/* operator/statements.h - the SQL of one operator. Pure: text from a definition. */
+#ifndef OPERATOR_STATEMENTS_H
+#define OPERATOR_STATEMENTS_H
+
+#include "base/buffer.h"
+#include "config/config.h"
+
+#define STATEMENT_MAX (1 << 16)
+
+/* Names of the prepared statements of a session. */
+#define STATEMENT_ADVANCE "walpiper_advance"
+#define STATEMENT_REBUILD_BEGIN "walpiper_rebuild_begin"
+#define STATEMENT_REBUILD_ADVANCE "walpiper_rebuild_advance"
+#define STATEMENT_FENCE "walpiper_fence"
+#define STATEMENT_VISIBLE "walpiper_visible"
+#define STATEMENT_DELETE "walpiper_delete"
+#define STATEMENT_QUERY "walpiper_query"
+#define STATEMENT_PARK "walpiper_park"
+#define STATEMENT_TOUCH_PARKED "walpiper_touch_parked"
+#define STATEMENT_UNPARK "walpiper_unpark"
+
+struct statement_text {
+    const char *name, *sql;
+};
+/* Those that are the same for every operator; ends with a NULL name. */
+extern const struct statement_text statement_texts[];
+
+/* Appends "DELETE FROM target WHERE id = $1". */
+int statement_delete(struct buffer *out, const struct config_operator *op);
+
+/* Steps of a rebuild: 0 reads ids of the target, N those of source N - 1. */
+int statement_steps(const struct config_operator *op);
+/* Appends the query for the next LIMIT ids of STEP in order: two columns, the id as text and
+ * whether its target row is an orphan, to be deleted before the query runs. With AFTER, $1 is the
+ * last id before them; without, it has no parameter.
+ *
+ * A target row is an orphan when a table of delete_with lacks its id. When there is such a table
+ * only orphans are read, as the step of that table gives all other ids. */
+int statement_page(struct buffer *out, const struct config_operator *op, int step, bool after,
+                   unsigned limit);
+
+#endif
