@@ -3,7 +3,8 @@
 #include <errno.h>
 
 #define YEAR_DIGITS_MIN 4
-#define YEAR_DIGITS_MAX 6 /* the last year of timestamptz is 294276 */
+#define YEAR_DIGITS_MAX 6
+#define YEAR_MAX 294246 /* the last whole one that int64_t microseconds from 1970 reach */
 #define FRACTION_DIGITS_MAX 6
 #define DAY_SECONDS INT64_C(86400)
 #define SECOND_MICROSECONDS INT64_C(1000000)
@@ -98,7 +99,7 @@ static int64_t date(struct scan *s)
     expect(s, '-');
     int day = field(s, 1, 31);
 
-    if (s->failed || year == 0 || day > days_of_month(year, month)) {
+    if (s->failed || year == 0 || year > YEAR_MAX || day > days_of_month(year, month)) {
         s->failed = true;
         return 0;
     }

@@ -1,0 +1,216 @@
+#include "decode/relation_cache.h"
+
+#include "base/str.h"
+#include "failing_malloc.h"
+#include "unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum { INT4 = 23, TEXT = 25, MISSING = 4711 };
+
+static const struct relation_cache_column id_and_name[] = {
+    {STR("id"), INT4, true},
+    {STR("name"), TEXT, false},
+};
+
+static struct relation_cache *new_cache(void)
+{
+    struct relation_cache *cache = relation_cache_new();
+
+    ck_assert_ptr_nonnull(cache);
+    ck_assert_int_eq(relation_cache_add_type(cache, INT4, STR("int4"), 0, 0, ','), 0);
+    ck_assert_int_eq(relation_cache_add_type(cache, TEXT, STR("text"), 0, 0, ','), 0);
+    return cache;
+}
+
+static const struct relation *put(struct relation_cache *cache, const char *schema,
+                                  const char *table, uint16_t count)
+{
+    const struct relation *relation;
+    uint32_t missing;
+
+    ck_assert_int_eq(relation_cache_put(cache, str_from(schema), str_from(table), id_and_name,
+                                        count, &relation, &missing),
+                     0);
+    return relation;
+}
+
+static const struct relation *find(struct relation_cache *cache, const char *schema,
+                                   const char *table)
+{
+    return relation_cache_find(cache, str_from(schema), str_from(table));
+}
+
+/* What is put is found, with everything it was given. */
+START_TEST(test_put_and_find)
+{
+    struct relation_cache *cache = new_cache();
+    const struct relation *relation = put(cache, "public", "posts", 2);
+
+    ck_assert_ptr_eq(find(cache, "public", "posts"), relation);
+    ck_assert(str_equal(relation->schema, STR("public")));
+    ck_assert(str_equal(relation->table, STR("posts")));
+    ck_assert_uint_eq(relation->column_count, 2);
+    ck_assert(str_equal(relation->columns[0].name, STR("id")));
+    ck_assert(relation->columns[0].primary_key);
+    ck_assert_ptr_eq(relation->columns[0].type, relation_cache_type(cache, INT4));
+    ck_assert(str_equal(relation->columns[1].name, STR("name")));
+    ck_assert(!relation->columns[1].primary_key);
+    relation_cache_free(cache);
+}
+END_TEST
+
+/* Names are copied: the message they came from may go. */
+START_TEST(test_names_are_copied)
+{
+    struct relation_cache *cache = new_cache();
+    char schema[] = "public", table[] = "posts", column[] = "id";
+    const struct relation_cache_column columns[] = {{{column, 2}, INT4, false}};
+    const struct relation *relation;
+    uint32_t missing;
+
+    relation_cache_put(cache, (struct str){schema, 6}, (struct str){table, 5}, columns, 1,
+                       &relation, &missing);
+    memset(schema, '!', 6);
+    memset(table, '!', 5);
+    memset(column, '!', 2);
+    ck_assert_ptr_eq(find(cache, "public", "posts"), relation);
+    ck_assert(str_equal(relation->columns[0].name, STR("id")));
+    relation_cache_free(cache);
+}
+END_TEST
+
+/* Schema and table are two names, not one text; case, dots and empty names count. */
+START_TEST(test_keys)
+{
+    static const char *const keys[][2] = {
+        {"a", "bc"}, {"ab", "c"}, {"abc", ""}, {"", "abc"}, {"A", "bc"}, {"a.b", "c"}, {"a", "b.c"},
+    };
+    struct relation_cache *cache = new_cache();
+    const struct relation *relations[7];
+
+    for (int i = 0; i < 7; i++)
+        relations[i] = put(cache, keys[i][0], keys[i][1], 2);
+    for (int i = 0; i < 7; i++)
+        ck_assert_ptr_eq(find(cache, keys[i][0], keys[i][1]), relations[i]);
+    ck_assert_ptr_null(find(cache, "b", "ac"));
+    relation_cache_free(cache);
+}
+END_TEST
+
+/* A change that was handed out borrows its relation until the next decode(), even when that
+ * relation is replaced or all are cleared. ASan watches the reads. */
+START_TEST(test_replaced_stays_readable)
+{
+    struct relation_cache *cache = new_cache();
+    const struct relation *old = put(cache, "public", "posts", 1);
+    const struct relation *new = put(cache, "public", "posts", 2);
+
+    ck_assert_ptr_ne(old, new);
+    ck_assert_ptr_eq(find(cache, "public", "posts"), new);
+    ck_assert_uint_eq(old->column_count, 1);
+    ck_assert(str_equal(old->columns[0].name, STR("id")));
+    relation_cache_clear_relations(cache);
+    ck_assert_ptr_null(find(cache, "public", "posts"));
+    ck_assert(str_equal(new->columns[1].name, STR("name")));
+    ck_assert_ptr_nonnull(relation_cache_type(cache, INT4));
+
+    allocations_start(0);
+    WATCHED(relation_cache_collect(cache));
+    ck_assert_int_eq(live_allocations, -2);
+    relation_cache_free(cache);
+}
+END_TEST
+
+/* A replacement may borrow the names of what it replaces. */
+START_TEST(test_replace_by_own_names)
+{
+    struct relation_cache *cache = new_cache();
+    const struct relation *old = put(cache, "public", "posts", 2);
+    const struct relation_cache_column columns[] = {{old->columns[1].name, INT4, true}};
+    const struct relation *new;
+    uint32_t missing;
+
+    ck_assert_int_eq(relation_cache_put(cache, old->schema, old->table, columns, 1, &new, &missing),
+                     0);
+    relation_cache_collect(cache);
+    ck_assert_ptr_eq(find(cache, "public", "posts"), new);
+    ck_assert(str_equal(new->columns[0].name, STR("name")));
+    relation_cache_free(cache);
+}
+END_TEST
+
+/* A missing type is named, and nothing has changed. */
+START_TEST(test_missing_type)
+{
+    struct relation_cache *cache = new_cache();
+    const struct relation *old = put(cache, "public", "posts", 2);
+    const struct relation_cache_column columns[] = {{STR("id"), INT4, true},
+                                                    {STR("x"), MISSING, false}};
+    const struct relation *relation = NULL;
+    uint32_t missing = 0;
+
+    ck_assert_int_eq(
+        relation_cache_put(cache, STR("public"), STR("posts"), columns, 2, &relation, &missing),
+        -ENOENT);
+    ck_assert_uint_eq(missing, MISSING);
+    ck_assert_ptr_null(relation);
+    ck_assert_ptr_eq(find(cache, "public", "posts"), old);
+    relation_cache_add_type(cache, MISSING, STR("found"), 0, 0, ',');
+    ck_assert_int_eq(
+        relation_cache_put(cache, STR("public"), STR("posts"), columns, 2, &relation, &missing), 0);
+    relation_cache_free(cache);
+}
+END_TEST
+
+/* A table without columns is a table. */
+START_TEST(test_no_columns)
+{
+    struct relation_cache *cache = new_cache();
+    const struct relation *relation = put(cache, "public", "empty", 0);
+
+    ck_assert_uint_eq(relation->column_count, 0);
+    ck_assert_ptr_eq(find(cache, "public", "empty"), relation);
+    relation_cache_free(cache);
+}
+END_TEST
+
+/* When memory runs out at any point, the cache is as it was before the call, and nothing leaks. */
+START_TEST(test_no_memory)
+{
+    long failing = 1;
+
+    for (bool failed = true; failed; failing++) {
+        struct relation_cache *cache = new_cache();
+        allocations_start(failing);
+        for (int i = 0; i < 300; i++) {
+            char name[16];
+            const struct relation *relation = NULL;
+            uint32_t missing;
+            snprintf(name, sizeof(name), "t%d", i % 200);
+            const struct relation *before = find(cache, "s", name);
+            int r;
+            WATCHED(r = relation_cache_put(cache, STR("s"), str_from(name), id_and_name, 2,
+                                           &relation, &missing));
+            ck_assert_msg(r == 0 || r == -ENOMEM, "%d", r);
+            ck_assert_ptr_eq(find(cache, "s", name), r == 0 ? relation : before);
+        }
+        failed = allocations_failed();
+        /* All that is left is the relations: each in one block, and uthash's table. */
+        WATCHED(relation_cache_clear_relations(cache));
+        WATCHED(relation_cache_collect(cache));
+        ck_assert_int_eq(live_allocations, 0);
+        relation_cache_free(cache);
+    }
+    ck_assert_int_gt(failing, 300);
+    struct relation_cache *none;
+    allocations_start(1);
+    WATCHED(none = relation_cache_new());
+    ck_assert_ptr_null(none);
+}
+END_TEST
+
+UNIT_SUITE("decode/relation_cache", test_put_and_find, test_names_are_copied, test_keys,
+           test_replaced_stays_readable, test_replace_by_own_names, test_missing_type,
+           test_no_columns, test_no_memory)
