@@ -131,21 +131,31 @@ static int convert_elements(struct array *a)
     return r;
 }
 
+/* Takes "[0:1]" off A. */
+static int skip_bound(struct array *a)
+{
+    size_t len = 1;
+
+    while (len < a->left.len && memchr(":-0123456789", a->left.data[len], 12) != NULL)
+        len++;
+    if (len == a->left.len || a->left.data[len] != ']')
+        return -EINVAL;
+    skip(a, len + 1);
+    return 0;
+}
+
 /* "[0:1][2:3]=": to_jsonb leaves bounds out too. */
 static int skip_bounds(struct array *a)
 {
-    const char *equals;
-
     if (first(a) != '[')
         return 0;
-    equals = memchr(a->left.data, '=', a->left.len);
-    if (equals == NULL)
-        return -EINVAL;
-    for (const char *c = a->left.data; c < equals; c++) {
-        if (memchr("[]:-+0123456789", *c, 15) == NULL)
+    while (first(a) == '[') {
+        if (skip_bound(a) < 0)
             return -EINVAL;
     }
-    skip(a, (size_t)(equals - a->left.data) + 1);
+    if (first(a) != '=')
+        return -EINVAL;
+    skip(a, 1);
     return 0;
 }
 
@@ -166,7 +176,7 @@ static int convert_vector(struct buffer *out, const struct type_info *type, stru
     return buffer_append_char(out, ']');
 }
 
-int json_array(struct buffer *out, const struct type_info *type, struct str text)
+int json_from_array(struct buffer *out, const struct type_info *type, struct str text)
 {
     struct buffer unescaped;
     struct array a = {.type = type, .left = text, .out = out, .unescaped = &unescaped};

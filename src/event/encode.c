@@ -158,7 +158,7 @@ static int put_value(struct encoder *e, uint16_t index, const struct value *v,
 static void put_key(struct encoder *e, char separator, struct str name)
 {
     buffer_append_char(e->out, separator);
-    json_string(e->out, name);
+    json_quote(e->out, name);
     buffer_append_char(e->out, ':');
 }
 
@@ -167,21 +167,21 @@ static void put_source(struct encoder *e)
     const struct relation *relation = e->change->relation;
 
     PUT(e, ",\"source\":{\"name\":\"walpiper\",\"version\":");
-    json_string(e->out, e->origin->version);
+    json_quote(e->out, e->origin->version);
     PUT(e, ",\"db\":");
-    json_string(e->out, e->origin->database);
+    json_quote(e->out, e->origin->database);
     if (relation == NULL) {
         PUT(e, ",\"schema\":null,\"table\":null,\"columns\":null}");
         return;
     }
     PUT(e, ",\"schema\":");
-    json_string(e->out, relation->schema);
+    json_quote(e->out, relation->schema);
     PUT(e, ",\"table\":");
-    json_string(e->out, relation->table);
+    json_quote(e->out, relation->table);
     PUT(e, ",\"columns\":");
     for (uint16_t i = 0; i < e->column_count; i++) {
         put_key(e, i == 0 ? '{' : ',', relation->columns[i].name);
-        json_string(e->out, str_from(relation->columns[i].type->name));
+        json_quote(e->out, str_from(relation->columns[i].type->name));
     }
     buffer_append_str(e->out, e->column_count == 0 ? STR("{}}") : STR("}}"));
 }
@@ -289,7 +289,7 @@ static void put_unchanged(struct encoder *e)
             PUT(e, ",");
         else
             PUT(e, ",\"unchanged\":[");
-        json_string(e->out, e->change->relation->columns[i].name);
+        json_quote(e->out, e->change->relation->columns[i].name);
         any = true;
     }
     if (any)
@@ -321,9 +321,9 @@ static int put_body(struct encoder *e)
         return PUT(e, ",\"new_record\":null,\"old_record\":null,\"changes\":null");
     case EVENT_MESSAGE:
         PUT(e, ",\"prefix\":");
-        json_string(e->out, e->change->prefix);
+        json_quote(e->out, e->change->prefix);
         PUT(e, ",\"content\":");
-        return json_string(e->out, e->change->content);
+        return json_quote(e->out, e->change->content);
     }
     return -EINVAL;
 }
@@ -359,12 +359,14 @@ static void put_timestamp(struct encoder *e)
 {
     const int64_t day_us = INT64_C(86400000000);
     int64_t time = e->transaction->commit_time;
-    int64_t of_day = time % day_us;
+    int64_t day = time / day_us, of_day = time % day_us;
     char text[TIMESTAMP_MAX];
 
-    if (of_day < 0)
+    if (of_day < 0) {
         of_day += day_us;
-    char *at = put_date(text, (time - of_day) / day_us);
+        day--;
+    }
+    char *at = put_date(text, day);
     uint32_t seconds = (uint32_t)(of_day / 1000000);
     *at++ = 'T';
     at = put_padded(at, seconds / 3600, 2);
@@ -401,10 +403,10 @@ static int put_json(struct encoder *e)
 
     e->json_at = here(e);
     PUT(e, "{\"id\":");
-    json_string(e->out, e->id);
+    json_quote(e->out, e->id);
     PUT(e, ",\"name\":");
     if (relation != NULL)
-        json_string(e->out, relation->table);
+        json_quote(e->out, relation->table);
     else
         PUT(e, "null");
     PUT(e, ",\"type\":\"");

@@ -67,7 +67,7 @@ static void append_escape(struct buffer *out, unsigned char c)
     }
 }
 
-int json_string(struct buffer *out, struct str text)
+int json_quote(struct buffer *out, struct str text)
 {
     buffer_append_char(out, '"');
     for (;;) {

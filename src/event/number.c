@@ -8,10 +8,11 @@
 
 struct number {
     bool negative;
-    bool zero;           /* no digit but 0 */
+    bool negative_zero;
     struct str whole;    /* digits before the point, one at least */
     struct str fraction; /* digits after it, may be none */
     int exponent;
+    bool plain; /* written without an exponent */
 };
 
 static struct str take_digits(struct str *text)
@@ -68,13 +69,10 @@ static int parse(struct number *ret, struct str text)
         if (n.fraction.len == 0)
             return -EINVAL;
     }
-    if (take_char(&text, 'e')) {
-        if (parse_exponent(text, &n.exponent) < 0)
-            return -EINVAL;
-    } else if (text.len > 0) {
+    n.plain = text.len == 0;
+    if (!n.plain && (!take_char(&text, 'e') || parse_exponent(text, &n.exponent) < 0))
         return -EINVAL;
-    }
-    n.zero = n.negative && all_zero(n.whole) && all_zero(n.fraction);
+    n.negative_zero = n.negative && all_zero(n.whole) && all_zero(n.fraction);
     *ret = n;
     return 0;
 }
@@ -111,21 +109,21 @@ static int append_expanded(struct buffer *out, const struct number *n)
     return out->failed;
 }
 
-int json_number(struct buffer *out, struct str text)
+int json_from_number(struct buffer *out, struct str text)
 {
     struct number n;
 
     if (str_equal(text, STR("NaN")) || str_equal(text, STR("Infinity")) ||
         str_equal(text, STR("-Infinity")))
-        return json_string(out, text);
+        return json_quote(out, text);
     if (parse(&n, text) < 0)
         return -EINVAL;
     /* numeric has no negative zero. */
-    if (n.zero)
+    if (n.negative_zero)
         text = (struct str){text.data + 1, text.len - 1};
-    if (n.exponent == 0 && memchr(text.data, 'e', text.len) == NULL)
+    if (n.plain)
         return buffer_append_str(out, text);
-    if (n.negative && !n.zero)
+    if (n.negative && !n.negative_zero)
         buffer_append_char(out, '-');
     return append_expanded(out, &n);
 }

@@ -20,7 +20,7 @@ static size_t bare_zone_end(struct str time)
     return end;
 }
 
-int json_timestamp(struct buffer *out, struct str text, bool with_zone)
+int json_from_timestamp(struct buffer *out, struct str text, bool with_zone)
 {
     char iso[TIMESTAMP_MAX + 3];
     struct str time = text;
@@ -28,7 +28,7 @@ int json_timestamp(struct buffer *out, struct str text, bool with_zone)
 
     if (time.data == NULL)
         return str_equal(text, STR("infinity")) || str_equal(text, STR("-infinity"))
-                   ? json_string(out, text)
+                   ? json_quote(out, text)
                    : -EINVAL;
     if (text.len > TIMESTAMP_MAX)
         return -EINVAL;
@@ -36,9 +36,9 @@ int json_timestamp(struct buffer *out, struct str text, bool with_zone)
     iso[date.len] = 'T';
     size_t zone_end = with_zone ? bare_zone_end(time) : 0;
     if (zone_end == 0)
-        return json_string(out, (struct str){iso, text.len});
+        return json_quote(out, (struct str){iso, text.len});
     zone_end += date.len + 1;
     memcpy(iso + zone_end, ":00", 3);
     memcpy(iso + zone_end + 3, text.data + zone_end, text.len - zone_end);
-    return json_string(out, (struct str){iso, text.len + 3});
+    return json_quote(out, (struct str){iso, text.len + 3});
 }

@@ -57,21 +57,21 @@ static int convert(struct buffer *out, const struct type_info *type, struct str 
 {
     switch (type->kind) {
     case JSON_KIND_NUMBER:
-        return json_number(out, text);
+        return json_from_number(out, text);
     case JSON_KIND_BOOL:
         return json_bool(out, text);
     case JSON_KIND_JSON:
         return json_minify(out, text);
     case JSON_KIND_TIMESTAMP:
-        return json_timestamp(out, text, false);
+        return json_from_timestamp(out, text, false);
     case JSON_KIND_TIMESTAMPTZ:
-        return json_timestamp(out, text, true);
+        return json_from_timestamp(out, text, true);
     case JSON_KIND_ARRAY:
-        return json_array(out, type, text);
+        return json_from_array(out, type, text);
     case JSON_KIND_STRING:
         break;
     }
-    return json_string(out, text);
+    return json_quote(out, text);
 }
 
 int json_value(struct buffer *out, const struct type_info *type, struct str text)

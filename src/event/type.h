@@ -1,5 +1,6 @@
 /* event/type.h - PostgreSQL types as far as JSON is concerned: how the text output of a value
- * becomes what to_jsonb(value) gives in a UTC session. Pure. */
+ * becomes what to_jsonb(value) gives in a UTC session. No function has the name of one of
+ * jansson's, which other rooms link. Pure. */
 #ifndef EVENT_TYPE_H
 #define EVENT_TYPE_H
 
@@ -42,7 +43,7 @@ int json_value(struct buffer *out, const struct type_info *type, struct str text
 /* Appends TEXT as a JSON string with quotes and escapes, as PostgreSQL's escape_json does. What is
  * not UTF-8 (of a SQL_ASCII database, or in a message of bytes) becomes U+FFFD: readers get valid
  * JSON whatever happens. */
-int json_string(struct buffer *out, struct str text);
+int json_quote(struct buffer *out, struct str text);
 
 /* Appends JSON text without insignificant white space. 0, -EINVAL when it is not well-formed or
  * nests deeper than 65536 levels, or the buffer's failure. */

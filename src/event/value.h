@@ -8,12 +8,12 @@
 
 /* Numbers keep their digits. An exponent, which only floats print, becomes plain decimals, and NaN
  * and the infinities become strings: jsonb keeps numbers as numeric. */
-int json_number(struct buffer *out, struct str text);
+int json_from_number(struct buffer *out, struct str text);
 
 /* "2020-01-01 00:00:00.5[+00][ BC]", "infinity", "-infinity". */
-int json_timestamp(struct buffer *out, struct str text, bool with_zone);
+int json_from_timestamp(struct buffer *out, struct str text, bool with_zone);
 
 /* "{1,NULL,"a b"}", with or without "[0:1]=" in front; int2vector and oidvector: "1 2 3". */
-int json_array(struct buffer *out, const struct type_info *type, struct str text);
+int json_from_array(struct buffer *out, const struct type_info *type, struct str text);
 
 #endif

@@ -1,0 +1,409 @@
+#include "event/changes.h"
+
+#include <jansson.h>
+
+static struct buffer out;
+
+/* The golden JSON of CHANGE, in its frame, and JSON to a parser that is not ours. */
+static struct event expect_event(const struct change *change, const char *json)
+{
+    struct event event = encoded(&out, change);
+    char frame[4096];
+
+    ck_assert_msg(str_equal(event.json, str_from(json)), "\n%.*s\nis not\n%s", STR_ARG(event.json),
+                  json);
+    snprintf(frame, sizeof(frame), "id: 7f3a91c2-16B3748-3\nevent: %s\ndata: %s\n\n",
+             event_type_name(change->type), json);
+    ck_assert(str_equal(event.frame, str_from(frame)));
+    json_t *parsed = json_loadb(event.json.data, event.json.len, 0, NULL);
+    ck_assert(json_is_object(parsed));
+    json_decref(parsed);
+    return event;
+}
+
+static void expect_column(const struct event *event, uint16_t index, const char *new_value,
+                          const char *old_value)
+{
+    struct event_column column = event_column_at(event, index);
+
+    ck_assert(str_equal(column.name, comments.columns[index].name));
+    ck_assert_int_eq(column.primary_key, index == ID);
+    ck_assert_msg((column.new_value.data == NULL) == (new_value == NULL), "new of %d", index);
+    ck_assert_msg((column.old_value.data == NULL) == (old_value == NULL), "old of %d", index);
+    ck_assert(str_equal(column.new_value, str_from(new_value)));
+    ck_assert(str_equal(column.old_value, str_from(old_value)));
+}
+
+START_TEST(insert_has_the_new_row)
+{
+    const struct value row[] = {TEXT_VALUE("89"), TEXT_VALUE("p-1"), NULL_VALUE, TEXT_VALUE("4")};
+    const struct change change = {EVENT_INSERT, &comments, .new_values = row};
+    struct event event = expect_event(
+        &change, JSON_OF("insert", ",\"new_record\":{\"id\":89,\"post_id\":\"p-1\",\"body\":null,"
+                                   "\"rating\":4},\"old_record\":null,\"changes\":null"));
+
+    ck_assert_int_eq(event.type, EVENT_INSERT);
+    ck_assert_uint_eq(event.xid, 8841);
+    ck_assert_int_eq(event.commit_time, transaction.commit_time);
+    ck_assert(str_equal(event.schema, STR("public")));
+    ck_assert(str_equal(event.table, STR("comments")));
+    ck_assert(str_equal(event.id, STR("7f3a91c2-16B3748-3")));
+    ck_assert_uint_eq(event.column_count, COLUMNS);
+    expect_column(&event, ID, "89", NULL);
+    expect_column(&event, POST_ID, "\"p-1\"", NULL);
+    expect_column(&event, BODY, "null", NULL);
+    expect_column(&event, RATING, "4", NULL);
+    buffer_release(&out);
+}
+END_TEST
+
+START_TEST(update_with_full_identity_has_what_changed)
+{
+    const struct change change = {EVENT_UPDATE, &comments, .new_values = row_after,
+                                  .old_values = row_before};
+    struct event event = expect_event(
+        &change,
+        JSON_OF("update",
+                ",\"new_record\":{\"id\":89,\"post_id\":\"p-1\",\"body\":\"so \\\"good\\\"\","
+                "\"rating\":5},\"old_record\":null,"
+                "\"changes\":{\"rating\":{\"old_value\":4,\"new_value\":5}}"));
+
+    expect_column(&event, ID, "89", "89");
+    expect_column(&event, BODY, "\"so \\\"good\\\"\"", "\"so \\\"good\\\"\"");
+    expect_column(&event, RATING, "5", "4");
+    buffer_release(&out);
+}
+END_TEST
+
+START_TEST(update_with_default_identity_knows_only_the_key)
+{
+    const struct value key[] = {TEXT_VALUE("88"), ABSENT_VALUE, ABSENT_VALUE, ABSENT_VALUE};
+    const struct change moved = {EVENT_UPDATE, &comments, .new_values = row_after,
+                                 .old_values = key};
+    struct event event = expect_event(
+        &moved,
+        JSON_OF("update",
+                ",\"new_record\":{\"id\":89,\"post_id\":\"p-1\",\"body\":\"so \\\"good\\\"\","
+                "\"rating\":5},\"old_record\":null,"
+                "\"changes\":{\"id\":{\"old_value\":88,\"new_value\":89}}"));
+    expect_column(&event, ID, "89", "88");
+    expect_column(&event, RATING, "5", NULL);
+    buffer_release(&out);
+
+    const struct change stayed = {EVENT_UPDATE, &comments, .new_values = row_after};
+    event = expect_event(
+        &stayed,
+        JSON_OF("update",
+                ",\"new_record\":{\"id\":89,\"post_id\":\"p-1\",\"body\":\"so \\\"good\\\"\","
+                "\"rating\":5},\"old_record\":null,\"changes\":{}"));
+    expect_column(&event, ID, "89", NULL);
+    buffer_release(&out);
+}
+END_TEST
+
+START_TEST(null_is_a_value_that_changes)
+{
+    const struct value before[] = {TEXT_VALUE("1"), NULL_VALUE, NULL_VALUE, TEXT_VALUE("4")};
+    const struct value after[] = {TEXT_VALUE("1"), NULL_VALUE, TEXT_VALUE(""), NULL_VALUE};
+    const struct change change = {EVENT_UPDATE, &comments, .new_values = after,
+                                  .old_values = before};
+    struct event event = expect_event(
+        &change,
+        JSON_OF("update",
+                ",\"new_record\":{\"id\":1,\"post_id\":null,\"body\":\"\",\"rating\":null},"
+                "\"old_record\":null,\"changes\":{"
+                "\"body\":{\"old_value\":null,\"new_value\":\"\"},"
+                "\"rating\":{\"old_value\":4,\"new_value\":null}}"));
+
+    expect_column(&event, POST_ID, "null", "null");
+    expect_column(&event, BODY, "\"\"", "null");
+    expect_column(&event, RATING, "null", "4");
+    buffer_release(&out);
+}
+END_TEST
+
+START_TEST(unsent_large_value_is_listed_and_not_invented)
+{
+    const struct value after[] = {TEXT_VALUE("89"), UNCHANGED_VALUE, UNCHANGED_VALUE,
+                                  TEXT_VALUE("5")};
+    const struct change change = {EVENT_UPDATE, &comments, .new_values = after};
+    struct event event = expect_event(
+        &change, JSON_OF("update", ",\"new_record\":{\"id\":89,\"rating\":5},\"old_record\":null,"
+                                   "\"changes\":{},\"unchanged\":[\"post_id\",\"body\"]"));
+
+    expect_column(&event, BODY, NULL, NULL);
+    expect_column(&event, RATING, "5", NULL);
+    buffer_release(&out);
+}
+END_TEST
+
+START_TEST(unsent_large_value_is_there_with_full_identity)
+{
+    const struct value after[] = {TEXT_VALUE("89"), TEXT_VALUE("p-1"), UNCHANGED_VALUE,
+                                  TEXT_VALUE("5")};
+    const struct change change = {EVENT_UPDATE, &comments, .new_values = after,
+                                  .old_values = row_before};
+    struct event event = expect_event(
+        &change,
+        JSON_OF("update",
+                ",\"new_record\":{\"id\":89,\"post_id\":\"p-1\",\"body\":\"so \\\"good\\\"\","
+                "\"rating\":5},\"old_record\":null,"
+                "\"changes\":{\"rating\":{\"old_value\":4,\"new_value\":5}}"));
+
+    expect_column(&event, BODY, "\"so \\\"good\\\"\"", "\"so \\\"good\\\"\"");
+    buffer_release(&out);
+}
+END_TEST
+
+START_TEST(delete_has_the_known_old_columns)
+{
+    const struct change full = {EVENT_DELETE, &comments, .old_values = row_before};
+    struct event event = expect_event(
+        &full,
+        JSON_OF("delete", ",\"new_record\":null,\"old_record\":{\"id\":89,\"post_id\":\"p-1\","
+                          "\"body\":\"so \\\"good\\\"\",\"rating\":4},\"changes\":null"));
+    expect_column(&event, RATING, NULL, "4");
+    buffer_release(&out);
+
+    const struct value key[] = {TEXT_VALUE("89"), ABSENT_VALUE, ABSENT_VALUE, ABSENT_VALUE};
+    const struct change keyed = {EVENT_DELETE, &comments, .old_values = key};
+    event = expect_event(
+        &keyed,
+        JSON_OF("delete", ",\"new_record\":null,\"old_record\":{\"id\":89},\"changes\":null"));
+    expect_column(&event, ID, NULL, "89");
+    expect_column(&event, RATING, NULL, NULL);
+    buffer_release(&out);
+}
+END_TEST
+
+START_TEST(truncate_has_no_records)
+{
+    const struct change change = {.type = EVENT_TRUNCATE, .relation = &comments};
+    struct event event = expect_event(
+        &change, JSON_OF("truncate", ",\"new_record\":null,\"old_record\":null,\"changes\":null"));
+
+    expect_column(&event, ID, NULL, NULL);
+    buffer_release(&out);
+}
+END_TEST
+
+START_TEST(message_belongs_to_no_table)
+{
+    const struct change change = {
+        .type = EVENT_MESSAGE, .prefix = STR("audit"), .content = STR("{\"a\":1}\n\xFF")};
+    struct event event = expect_event(
+        &change,
+        "{\"id\":\"7f3a91c2-16B3748-3\",\"name\":null,\"type\":\"message\",\"source\":{\"name\":"
+        "\"walpiper\",\"version\":\"0.1.0\",\"db\":\"demo\",\"schema\":null,\"table\":null,"
+        "\"columns\":null},\"prefix\":\"audit\",\"content\":\"{\\\"a\\\":1}\\n\\ufffd\","
+        "\"timestamp\":\"2026-08-25T13:13:30.123456Z\",\"lsn\":[0,23803720],\"xid\":8841}");
+
+    ck_assert_uint_eq(event.column_count, 0);
+    ck_assert_uint_eq(event.schema.len, 0);
+    ck_assert_uint_eq(event.table.len, 0);
+    buffer_release(&out);
+}
+END_TEST
+
+START_TEST(table_without_columns_has_empty_objects)
+{
+    const struct relation bare = {.schema = STR("public"), .table = STR("bare")};
+    const struct change change = {.type = EVENT_INSERT, .relation = &bare};
+    struct event event = encoded(&out, &change);
+
+    ck_assert_uint_eq(event.column_count, 0);
+    ck_assert_ptr_nonnull(memmem(event.json.data, event.json.len, "\"columns\":{}}", 13));
+    ck_assert_ptr_nonnull(memmem(event.json.data, event.json.len, "\"new_record\":{},", 16));
+    buffer_release(&out);
+}
+END_TEST
+
+START_TEST(odd_names_are_escaped_in_json_and_raw_in_the_record)
+{
+    struct relation_column column = {.name = STR("a\"b\nc"), .type = &type_text};
+    const struct relation odd = {STR("my \"schema\""), STR("t\\t"), 1, &column};
+    const struct value before = TEXT_VALUE("x"), after = TEXT_VALUE("y"), kept = UNCHANGED_VALUE;
+    const struct change change = {EVENT_UPDATE, &odd, .new_values = &after, .old_values = &before};
+    const struct change unsent = {EVENT_UPDATE, &odd, .new_values = &kept};
+    struct event event = encoded(&out, &change);
+    const char *json = "\"new_record\":{\"a\\\"b\\nc\":\"y\"},\"old_record\":null,\"changes\":{"
+                       "\"a\\\"b\\nc\":{\"old_value\":\"x\",\"new_value\":\"y\"}}";
+
+    ck_assert_ptr_nonnull(memmem(event.json.data, event.json.len, json, strlen(json)));
+    ck_assert(str_equal(event.schema, odd.schema));
+    ck_assert(str_equal(event.table, odd.table));
+    ck_assert(str_equal(event_column_at(&event, 0).name, column.name));
+    buffer_release(&out);
+    event = encoded(&out, &unsent);
+    json = ",\"unchanged\":[\"a\\\"b\\nc\"],";
+    ck_assert_ptr_nonnull(memmem(event.json.data, event.json.len, json, strlen(json)));
+    buffer_release(&out);
+}
+END_TEST
+
+static void expect_timestamp(int64_t commit_time, const char *text)
+{
+    const struct transaction at = {.commit_time = commit_time};
+    const struct change change = {.type = EVENT_TRUNCATE, .relation = &comments};
+    char json[100];
+
+    buffer_init(&out, 10000);
+    ck_assert_int_eq(event_encode(&out, &origin, &at, 1, &change, NULL), 0);
+    snprintf(json, sizeof(json), ",\"timestamp\":\"%s\",\"lsn\":[0,0],", text);
+    ck_assert_msg(memmem(out.data, out.len, json, strlen(json)) != NULL, "%s", text);
+    buffer_release(&out);
+}
+
+START_TEST(timestamps_are_iso_8601_with_microseconds)
+{
+    expect_timestamp(0, "1970-01-01T00:00:00.000000Z");
+    expect_timestamp(-1, "1969-12-31T23:59:59.999999Z");
+    expect_timestamp(INT64_C(951782400000001), "2000-02-29T00:00:00.000001Z");
+    expect_timestamp(INT64_C(951868799999999), "2000-02-29T23:59:59.999999Z");
+    expect_timestamp(INT64_C(4107542400000000), "2100-03-01T00:00:00.000000Z");
+    expect_timestamp(INT64_C(253402300800000000), "10000-01-01T00:00:00.000000Z");
+    expect_timestamp(INT64_C(-62167219200000000), "0000-01-01T00:00:00.000000Z");
+    expect_timestamp(INT64_C(-62167219200000001), "-0001-12-31T23:59:59.999999Z");
+    expect_timestamp(INT64_MAX, "294247-01-10T04:00:54.775807Z");
+    expect_timestamp(INT64_MIN, "-290308-12-21T19:59:05.224192Z");
+}
+END_TEST
+
+/* Every day of 1600 to 2400 against the C library. */
+START_TEST(dates_agree_with_the_c_library)
+{
+    const struct change change = {.type = EVENT_TRUNCATE, .relation = &comments};
+
+    buffer_init(&out, 10000);
+    for (int64_t day = -135140; day < 157054; day++) {
+        const struct transaction at = {.commit_time = day * INT64_C(86400000000)};
+        time_t seconds = (time_t)(day * 86400);
+        struct tm tm;
+        char text[64];
+        gmtime_r(&seconds, &tm);
+        strftime(text, sizeof(text), "\"timestamp\":\"%Y-%m-%dT00:00:00.000000Z", &tm);
+        buffer_reset(&out);
+        ck_assert_int_eq(event_encode(&out, &origin, &at, 1, &change, NULL), 0);
+        ck_assert_msg(memmem(out.data, out.len, text, strlen(text)) != NULL, "%s", text);
+    }
+    buffer_release(&out);
+}
+END_TEST
+
+START_TEST(lsn_is_two_halves_of_the_commit_end)
+{
+    const struct transaction at = {.end_lsn = UINT64_C(0xFFFFFFFF00000001), .xid = UINT32_MAX};
+    const struct change change = {.type = EVENT_TRUNCATE, .relation = &comments};
+    const char *json = "\"lsn\":[4294967295,1],\"xid\":4294967295}\n\n";
+    struct event event;
+
+    buffer_init(&out, 10000);
+    ck_assert_int_eq(event_encode(&out, &origin, &at, UINT32_MAX, &change, NULL), 0);
+    ck_assert_int_eq(event_read(&event, buffer_str(&out)), 0);
+    ck_assert(str_equal(event.id, STR("7f3a91c2-FFFFFFFF00000001-4294967295")));
+    ck_assert_mem_eq(out.data + out.len - strlen(json), json, strlen(json));
+    buffer_release(&out);
+}
+END_TEST
+
+START_TEST(records_follow_each_other_in_one_buffer)
+{
+    const struct change first = {EVENT_INSERT, &comments, .new_values = row_before};
+    const struct change second = {EVENT_UPDATE, &comments, .new_values = row_after,
+                                  .old_values = row_before};
+    struct event event;
+
+    buffer_init(&out, 10000);
+    buffer_append_str(&out, STR("before"));
+    ck_assert_int_eq(event_encode(&out, &origin, &transaction, 1, &first, NULL), 0);
+    size_t middle = out.len;
+    ck_assert_int_eq(event_encode(&out, &origin, &transaction, 2, &second, NULL), 0);
+    ck_assert_int_eq(event_read(&event, (struct str){out.data + 6, middle - 6}), 0);
+    ck_assert(str_equal(event.id, STR("7f3a91c2-16B3748-1")));
+    expect_column(&event, RATING, "4", NULL);
+    ck_assert_int_eq(event_read(&event, (struct str){out.data + middle, out.len - middle}), 0);
+    ck_assert(str_equal(event.id, STR("7f3a91c2-16B3748-2")));
+    expect_column(&event, RATING, "5", "4");
+    ck_assert_mem_eq(out.data, "before", 6);
+    buffer_release(&out);
+}
+END_TEST
+
+START_TEST(impossible_value_names_relation_and_column)
+{
+    struct value row[COLUMNS];
+    struct error err;
+
+    memcpy(row, row_after, sizeof(row));
+    row[RATING].text = STR("five");
+    const struct change changes[] = {
+        {EVENT_INSERT, &comments, .new_values = row},
+        {EVENT_UPDATE, &comments, .new_values = row, .old_values = row_before},
+        {EVENT_UPDATE, &comments, .new_values = row_after, .old_values = row},
+        {EVENT_DELETE, &comments, .old_values = row},
+    };
+    for (size_t i = 0; i < COUNT_OF(changes); i++) {
+        buffer_init(&out, 10000);
+        buffer_append_str(&out, STR("before"));
+        ck_assert_int_eq(event_encode(&out, &origin, &transaction, 1, &changes[i], &err), -EINVAL);
+        ck_assert_str_eq(err.text, "public.comments: a value of column rating is no int4 in "
+                                   "transaction 8841 at 0/16B3748; exclude the column to go on");
+        ck_assert(str_equal(buffer_str(&out), STR("before")));
+        ck_assert_int_eq(out.failed, 0);
+        buffer_release(&out);
+    }
+}
+END_TEST
+
+START_TEST(unknown_type_of_change_is_refused)
+{
+    const struct change change = {.type = (enum event_type)9, .relation = &comments};
+    struct error err;
+
+    buffer_init(&out, 10000);
+    ck_assert_int_eq(event_encode(&out, &origin, &transaction, 1, &change, &err), -EINVAL);
+    ck_assert_str_eq(err.text, "public.comments: unknown kind of change 9");
+    buffer_release(&out);
+}
+END_TEST
+
+/* All of the record, or nothing and a failure that says so, whatever the maximum. */
+START_TEST(record_is_whole_or_absent_at_every_maximum)
+{
+    const struct value unsent[] = {TEXT_VALUE("90"), UNCHANGED_VALUE, NULL_VALUE, TEXT_VALUE("5")};
+    const struct change changes[] = {
+        {EVENT_UPDATE, &comments, .new_values = row_after, .old_values = row_before},
+        {EVENT_UPDATE, &comments, .new_values = unsent},
+        {EVENT_DELETE, &comments, .old_values = row_before},
+        {.type = EVENT_MESSAGE, .prefix = STR("p"), .content = STR("\"c\"")},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(changes); i++) {
+        encoded(&out, &changes[i]);
+        struct buffer whole = out;
+        for (size_t max = 0; max <= whole.len; max++) {
+            struct error err = {.text = ""};
+            buffer_init(&out, max);
+            int r = event_encode(&out, &origin, &transaction, 3, &changes[i], &err);
+            ck_assert_int_eq(r, max < whole.len ? -EMSGSIZE : 0);
+            ck_assert_uint_eq(out.len, r == 0 ? max : 0);
+            ck_assert((r == 0) == (strstr(err.text, "is larger than") == NULL));
+            ck_assert(r < 0 || memcmp(out.data, whole.data, max) == 0);
+            buffer_release(&out);
+        }
+        buffer_release(&whole);
+    }
+}
+END_TEST
+
+UNIT_SUITE("event/encode", insert_has_the_new_row, update_with_full_identity_has_what_changed,
+           update_with_default_identity_knows_only_the_key, null_is_a_value_that_changes,
+           unsent_large_value_is_listed_and_not_invented,
+           unsent_large_value_is_there_with_full_identity, delete_has_the_known_old_columns,
+           truncate_has_no_records, message_belongs_to_no_table,
+           table_without_columns_has_empty_objects,
+           odd_names_are_escaped_in_json_and_raw_in_the_record,
+           timestamps_are_iso_8601_with_microseconds, dates_agree_with_the_c_library,
+           lsn_is_two_halves_of_the_commit_end, records_follow_each_other_in_one_buffer,
+           impossible_value_names_relation_and_column, unknown_type_of_change_is_refused,
+           record_is_whole_or_absent_at_every_maximum)

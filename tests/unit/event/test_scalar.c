@@ -1,0 +1,108 @@
+#include "event/samples.h"
+
+static const struct {
+    const char *json, *text;
+} scalars[] = {
+    {"\"\"", ""},
+    {"\"abc\"", "abc"},
+    {"42", "42"},
+    {"-1.50", "-1.50"},
+    {"true", "true"},
+    {"false", "false"},
+    {"\"null\"", "null"},
+    {"\"a\\\"b\\\\c\\/d\"", "a\"b\\c/d"},
+    {"\"\\b\\f\\n\\r\\t\"", "\b\f\n\r\t"},
+    {"\"\\u0041\\u00e9\\u20AC\\ud83d\\uDE00!\"", "A\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80!"},
+    {"\"\xC3\xA9\"", "\xC3\xA9"},
+    {"[1,\"a\"]", "[1,\"a\"]"},
+    {"{\"a\":1}", "{\"a\":1}"},
+};
+
+START_TEST(text_is_what_the_scalar_holds)
+{
+    for (size_t i = 0; i < COUNT_OF(scalars); i++) {
+        struct buffer out;
+        buffer_init(&out, 100);
+        ck_assert_int_eq(json_scalar_text(&out, str_from(scalars[i].json)), 0);
+        ck_assert_msg(str_equal(buffer_str(&out), str_from(scalars[i].text)), "%s",
+                      scalars[i].json);
+        buffer_release(&out);
+    }
+}
+END_TEST
+
+START_TEST(equals_agrees_with_text)
+{
+    for (size_t i = 0; i < COUNT_OF(scalars); i++) {
+        for (size_t j = 0; j < COUNT_OF(scalars); j++)
+            ck_assert_int_eq(
+                json_scalar_equals(str_from(scalars[i].json), str_from(scalars[j].text)), i == j);
+        char longer[100];
+        snprintf(longer, sizeof(longer), "%sx", scalars[i].text);
+        ck_assert(!json_scalar_equals(str_from(scalars[i].json), str_from(longer)));
+    }
+    ck_assert(!json_scalar_equals(STR("\"abc\""), STR("ab")));
+    ck_assert(!json_scalar_equals(STR("\"ab\""), STR("abc")));
+}
+END_TEST
+
+START_TEST(null_and_nothing_equal_no_text)
+{
+    struct buffer out;
+
+    buffer_init(&out, 100);
+    ck_assert_int_eq(json_scalar_text(&out, STR("null")), -ENODATA);
+    ck_assert_int_eq(json_scalar_text(&out, (struct str){NULL, 0}), -EINVAL);
+    ck_assert(!json_scalar_equals(STR("null"), STR("null")));
+    ck_assert(!json_scalar_equals(STR("null"), STR("")));
+    ck_assert(!json_scalar_equals((struct str){NULL, 0}, STR("")));
+    buffer_release(&out);
+}
+END_TEST
+
+START_TEST(broken_strings_are_refused)
+{
+    const char *const broken[] = {
+        "\"",
+        "\"a",
+        "\"\\\"",
+        "\"\\x\"",
+        "\"\\u12\"",
+        "\"\\u00g0\"",
+        "\"\\u0000\"",
+        "\"\\ud800\"",
+        "\"\\udc00\"",
+        "\"\\ud800\\u0041\"",
+        "\"\\ud800\\n\"",
+        "\"a\\",
+    };
+
+    for (size_t i = 0; i < COUNT_OF(broken); i++) {
+        struct buffer out;
+        buffer_init(&out, 100);
+        buffer_append_char(&out, '#');
+        ck_assert_msg(json_scalar_text(&out, str_from(broken[i])) == -EINVAL, "%s", broken[i]);
+        ck_assert_uint_eq(out.len, 1);
+        ck_assert(!json_scalar_equals(str_from(broken[i]), STR("a")));
+        ck_assert(!json_scalar_equals(str_from(broken[i]), STR("")));
+        buffer_release(&out);
+    }
+}
+END_TEST
+
+START_TEST(output_is_bounded_by_the_buffer)
+{
+    for (size_t max = 0; max < 6; max++) {
+        struct buffer out;
+        buffer_init(&out, max);
+        int r = json_scalar_text(&out, STR("\"a\\nb\\u00e9\""));
+        ck_assert_int_eq(r, max < 5 ? -EMSGSIZE : 0);
+        ck_assert_uint_eq(out.len, max < 5 ? 0 : 5);
+        buffer_release(&out);
+    }
+}
+END_TEST
+
+UNIT_SUITE("event/scalar", text_is_what_the_scalar_holds, equals_agrees_with_text,
+           null_and_nothing_equal_no_text, broken_strings_are_refused,
+           output_is_bounded_by_the_buffer)
