@@ -1,9 +1,13 @@
-/* journal/journal.h - the spine: an ordered log of records on disk (LMDB) with the newest in memory.
+/* journal/journal.h - the spine: an ordered log of records on disk (LMDB) with the newest in
+ * memory.
  *
- * One thread appends (the capture loop), one thread of the journal's own writes and syncs, any number
- * of threads read through cursors. What a cursor returns is on disk. The journal does not look into
- * records. It owns its directory, its writer thread and the ring of recent records. It must not
- * include anything of event/, feed/ or pg/.
+ * One thread appends (the capture loop), one thread of the journal's own writes and syncs, any
+ * number of threads read through cursors. What a cursor returns is on disk. The journal does not
+ * look into records. It owns its directory, its writer thread and the ring of recent records. It
+ * must not include anything of event/, feed/ or pg/.
+ *
+ * A transaction of the source is appended record by record and may be spread over several batches
+ * on disk; only journal_mark() says that all of it is there.
  *
  * Order: positions only grow. A record at or below the newest one is already here: after a restart
  * the source sends what it had not confirmed again, with the same positions. */
@@ -25,7 +29,8 @@ struct journal_options {
     uint64_t retention_age_us; /* by the time of append; 0: no limit */
     size_t ring_bytes;         /* records kept in memory for live readers */
     size_t batch_bytes;        /* a batch is sealed at this size, at the latest */
-    size_t ahead_bytes;        /* the most that may wait for the disk: past it append says -EAGAIN */
+    size_t ahead_bytes; /* the most that may wait for the disk: past it append says -EAGAIN; a
+                           single record is taken whatever its size when nothing waits */
 };
 
 /* Who the log's positions belong to. Kept in the journal. */
@@ -37,38 +42,46 @@ struct journal_identity {
 };
 
 /* Opens or makes the journal, takes its lock against a second process, starts the writer. Errors:
- * -EBUSY another process has it; -EPROTO another version of the format; -EIO damaged; others from the
- * file system. ERR names the path and the mend. */
+ * -EBUSY another process has it; -EPROTO another version of the format; -EIO damaged; others from
+ * the file system. ERR names the path and the mend. */
 int journal_open(struct journal **ret_journal, const struct journal_options *options,
                  struct error *err);
-/* Writes what was appended, stops the writer, closes. All cursors must be closed before. */
+/* Writes what was appended, stops the writer, closes. Should the disk not take it, one last try is
+ * made and what it cannot write is dropped: it was never durable. All cursors must be closed
+ * before. */
 void journal_close(struct journal *journal);
 
-/* --- identity; the appending thread only, before the first append ------------------------------ */
+/* --- identity; the appending thread only, before the first append ------------------------------
+ */
 
 void journal_identity(const struct journal *journal, struct journal_identity *ret);
-/* Continuity is lost: empties the log, draws a new epoch, keeps IDENTITY (its epoch is ignored), and
- * sets the durable LSN to START. Returns when it is on disk. */
+/* Continuity is lost: empties the log, draws a new epoch, keeps IDENTITY (its epoch is ignored),
+ * and sets the durable LSN to START. Returns when it is on disk. Holds end, cursors of the old
+ * epoch say -ESTALE. */
 int journal_begin_epoch(struct journal *journal, const struct journal_identity *identity,
                         uint64_t start, struct error *err);
 
-/* --- append side; the appending thread only ------------------------------------------------------ */
+/* --- append side; the appending thread only ------------------------------------------------------
+ */
 
 /* Takes a copy of BYTES. TAG (may be NULL) is a number under which the record can be found again.
- * 0; 1 when the record is already here (nothing done); -EAGAIN when too much waits for the disk: try
- * again after on_progress. */
+ * 0; 1 when the record is already here (nothing done); -EAGAIN when too much waits for the disk:
+ * try again after on_progress. -ENOMEM; -EMSGSIZE past 4 GiB: nothing was taken. */
 int journal_append(struct journal *journal, struct position position, struct str bytes,
                    const int64_t *tag);
 /* All that ends at or before LSN has been appended: once that is on disk, so is this mark, and
- * journal_durable_lsn() says so. Marks only grow; one that does not is ignored. URGENT false: need not
- * be written alone, may wait for the next batch or journal_flush(). */
+ * journal_durable_lsn() says so. Marks only grow; one that does not is ignored. URGENT: what was
+ * appended and the mark are written as soon as the writer is free. Otherwise the mark rides with
+ * the next batch, and is written alone when none came for a second. */
 void journal_mark(struct journal *journal, uint64_t lsn, bool urgent);
-/* Hands what was appended to the writer as soon as that is free. Call at the end of a loop turn. */
+/* Hands the records that were appended, and marks with them, to the writer as soon as that is free.
+ * Call at the end of a loop turn. */
 void journal_flush(struct journal *journal);
 /* True when all that was appended and marked is on disk. */
 bool journal_idle(const struct journal *journal);
 
-/* --- progress; any thread -------------------------------------------------------------------------- */
+/* --- progress; any thread
+ * -------------------------------------------------------------------------- */
 
 /* What may be confirmed to the server: the newest mark that is on disk. */
 uint64_t journal_durable_lsn(const struct journal *journal);
@@ -76,16 +89,19 @@ uint64_t journal_durable_lsn(const struct journal *journal);
 bool journal_failing(const struct journal *journal, struct error *ret);
 
 struct journal_listener {
-    void (*on_progress)(struct journal_listener *self); /* on the writer's thread: only wake yourself */
-    struct journal_listener *next;                      /* the journal's */
+    void (*on_progress)(
+        struct journal_listener *self); /* on the writer's thread: only wake yourself */
+    struct journal_listener *next;      /* the journal's */
 };
 /* ON_PROGRESS is called after each batch on disk and when the writer starts or stops failing. */
 void journal_listen(struct journal *journal, struct journal_listener *listener);
 void journal_unlisten(struct journal *journal, struct journal_listener *listener);
 
-/* --- read side; any thread, one cursor a reader ----------------------------------------------------- */
+/* --- read side; any thread, one cursor a reader
+ * ----------------------------------------------------- */
 
-/* The oldest and the newest record; false when the journal is empty. */
+/* The oldest and the newest record. False when the journal is empty: RET_NEWEST is then the newest
+ * that there ever was in this epoch, zero when there was none. */
 bool journal_bounds(const struct journal *journal, struct position *ret_oldest,
                     struct position *ret_newest);
 /* Copies the epoch (8 hex digits and NUL). */
@@ -95,7 +111,8 @@ bool journal_find_tag(struct journal *journal, int64_t tag, struct position *ret
 
 struct journal_entry {
     struct position position;
-    struct shared *bytes; /* borrowed from the cursor until its next call; take a reference to keep */
+    struct shared
+        *bytes; /* borrowed from the cursor until its next call; take a reference to keep */
 };
 
 struct journal_cursor;
@@ -104,15 +121,23 @@ struct journal_cursor;
 int journal_cursor_open(struct journal *journal, struct journal_cursor **ret_cursor,
                         struct position after, struct error *err);
 void journal_cursor_close(struct journal_cursor *cursor); /* NULL is fine */
-/* 1 with the next record; 0 at the end of what is on disk (call again after on_progress); -ESTALE when
- * retention has removed records this cursor had not read yet, or the epoch changed; others from disk. */
+/* 1 with the next record; 0 at the end of what is on disk (call again after on_progress); -ESTALE
+ * when retention has removed records this cursor had not read yet, or the epoch changed: open
+ * another; -ENOMEM; -EIO. After a failure the cursor stands where it stood. */
 int journal_cursor_next(struct journal_cursor *cursor, struct journal_entry *ret);
 /* Where the cursor stands: the position of the last record it returned, or AFTER. */
 struct position journal_cursor_position(const struct journal_cursor *cursor);
 
-/* Records after POSITION are kept beyond retention for a reader named NAME (an operator); a hold moves
- * forward only. journal_release() ends it. */
+/* Records after POSITION are kept beyond retention for a reader named NAME (an operator); a hold
+ * moves forward only. Any thread. 0; -EINVAL when the name is empty or has more than 255 bytes;
+ * -ENOSPC past 4096 holds; -ENOMEM.
+ *
+ * Holds are kept in the journal: a reader that comes back after a restart finds what it had not
+ * read, although retention goes on before it has connected. So journal_release() is for a reader
+ * that will not come back, not for the end of the process. */
 int journal_hold(struct journal *journal, const char *name, struct position position);
 void journal_release(struct journal *journal, const char *name);
+/* Releases every hold of an earlier run but those of the COUNT readers in NAMES. */
+void journal_keep_holds(struct journal *journal, const char *const *names, size_t count);
 
 #endif

@@ -1,0 +1,103 @@
+#include "journal/directory.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int fail(struct error *err, int code, const char *path, const char *what)
+{
+    return error_set(err, -code,
+                     "journal directory %s: %s: %s; make it writable for this user, or set "
+                     "journal.path to another one",
+                     path, what, strerrordesc_np(code));
+}
+
+int directory_sync(const char *path, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(err, errno, path, "cannot open it");
+    int code = fsync(fd) == 0 ? 0 : errno;
+    close(fd);
+    /* Some file systems cannot sync directories and say so. */
+    return code == 0 || code == EINVAL ? 0 : fail(err, code, path, "cannot sync it");
+}
+
+static int make_one(const char *path, const char *parent, struct error *err)
+{
+    if (mkdir(path, 0700) == 0)
+        return directory_sync(parent, err);
+    struct stat st;
+    if (errno != EEXIST)
+        return fail(err, errno, path, "cannot make it");
+    if (stat(path, &st) != 0)
+        return fail(err, errno, path, "cannot examine it");
+    return S_ISDIR(st.st_mode) ? 0 : fail(err, ENOTDIR, path, "cannot make it");
+}
+
+int directory_make(const char *path, struct error *err)
+{
+    char *copy cleanup_free = str_dup(str_from(path));
+    char *parent cleanup_free = str_dup(str_from(path[0] == '/' ? "/" : "."));
+    if (!copy || !parent)
+        return error_set(err, -ENOMEM, "journal directory %s: out of memory", path);
+    for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        int rc = make_one(copy, parent, err);
+        if (rc != 0)
+            return rc;
+        free(parent);
+        parent = str_dup(str_from(copy));
+        if (!parent)
+            return error_set(err, -ENOMEM, "journal directory %s: out of memory", path);
+        *slash = '/';
+    }
+    return make_one(copy, parent, err);
+}
+
+static int refuse_busy(int fd, const char *path, struct error *err)
+{
+    char pid[16] = "";
+    ssize_t len = pread(fd, pid, sizeof(pid) - 1, 0);
+    pid[len > 0 ? len : 0] = '\0';
+    pid[strspn(pid, "0123456789")] = '\0';
+    return error_set(err, -EBUSY,
+                     "journal directory %s: process %s has it open; stop that process, or set "
+                     "journal.path to another directory",
+                     path, pid[0] ? pid : "(unknown)");
+}
+
+/* For the message of the one that comes second. On a full disk there is none, and that is no reason
+ * not to open a journal that can still be read. */
+static void write_pid(int fd)
+{
+    char pid[16];
+    snprintf(pid, sizeof(pid), "%-14d\n", (int)getpid());
+    ssize_t written = pwrite(fd, pid, sizeof(pid) - 1, 0);
+    (void)written;
+}
+
+int directory_lock(const char *path, struct error *err)
+{
+    char *name cleanup_free = NULL;
+    if (asprintf(&name, "%s/walpiper.lock", path) < 0) {
+        name = NULL;
+        return error_set(err, -ENOMEM, "journal directory %s: out of memory", path);
+    }
+    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fail(err, errno, path, "cannot open walpiper.lock");
+    int rc = 0;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        rc = errno == EWOULDBLOCK ? refuse_busy(fd, path, err)
+                                  : fail(err, errno, path, "cannot lock");
+    else
+        write_pid(fd);
+    if (rc == 0)
+        return fd;
+    close(fd);
+    return rc;
+}

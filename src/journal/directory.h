@@ -1,0 +1,16 @@
+/* journal/directory.h - the journal's directory and the lock that keeps a second process out of it.
+ */
+#ifndef JOURNAL_DIRECTORY_H
+#define JOURNAL_DIRECTORY_H
+
+#include "base/error.h"
+
+/* Makes PATH and what is missing above it (0700), on disk. */
+int directory_make(const char *path, struct error *err);
+/* Puts the names of new files of PATH on disk. */
+int directory_sync(const char *path, struct error *err);
+/* Locks PATH/walpiper.lock and writes our process id into it. The lock ends with the descriptor,
+ * however the process ends. Returns it, or -EBUSY with the other's process id in ERR. */
+int directory_lock(const char *path, struct error *err);
+
+#endif

@@ -1,0 +1,58 @@
+/* journal/internal.h - the journal itself, for journal.c, writer.c and cursor.c only.
+ *
+ * Locks, in the order in which they may be taken together: listeners_lock, lock. The store and the
+ * ring have their own, taken with neither. */
+#ifndef JOURNAL_INTERNAL_H
+#define JOURNAL_INTERNAL_H
+
+#include "journal/holds.h"
+#include "journal/journal.h"
+#include "journal/queue.h"
+#include "journal/ring.h"
+#include "journal/store.h"
+#include <pthread.h>
+
+/* A wish of journal_begin_epoch(), which the writer fulfils between two batches. */
+struct epoch_request {
+    const struct journal_identity *identity;
+    uint64_t start;
+    struct error *err;
+    int rc;
+};
+
+struct journal {
+    struct journal_options options; /* without the path */
+    int lock_fd;
+    struct store *store;
+    struct ring ring;
+    _Atomic uint64_t durable;
+    _Atomic uint32_t generation; /* grows with each epoch: what a cursor compares */
+
+    /* The appending thread's. */
+    struct position last;
+    uint64_t last_mark;
+
+    pthread_mutex_t lock;
+    pthread_cond_t work;     /* the writer waits for it */
+    pthread_cond_t answered; /* journal_begin_epoch() waits for it */
+    struct queue queue;
+    struct holds holds;
+    bool holds_changed; /* to be written with the next batch */
+    bool holds_due;     /* to be written even alone */
+    struct epoch_request *request;
+    bool stopping;
+    struct store_extent extent;
+    struct journal_identity identity;
+    struct error failure; /* code 0: the writer writes */
+
+    pthread_mutex_t listeners_lock;
+    struct journal_listener *listeners;
+    pthread_t thread;
+};
+
+/* --- writer.c --- */
+
+int writer_start(struct journal *journal); /* 0 or a negative errno */
+void writer_stop(struct journal *journal); /* writes what waits */
+
+#endif

@@ -1,0 +1,329 @@
+#include "base/clock.h"
+#include "journal/directory.h"
+#include "journal/internal.h"
+#include <errno.h>
+#include <unistd.h>
+
+/* Address space costs nothing; so much that the mapping need not grow while readers are about. */
+static size_t map_bytes(uint64_t retention_bytes)
+{
+    uint64_t least = (uint64_t)16 << 30;
+    uint64_t wanted = retention_bytes < SIZE_MAX / 16 ? retention_bytes * 4 : least;
+    uint64_t page = 1 << 20;
+    return (size_t)((wanted > least ? wanted : least) / page * page);
+}
+
+/* --- open and close
+ * ------------------------------------------------------------------------------------ */
+
+static int load_holds(struct journal *journal, const char *path, struct error *err)
+{
+    struct buffer coded;
+    buffer_init(&coded, HOLDS_CODED_MAX);
+    int rc = store_holds(journal->store, &coded, err);
+    if (rc == 0) {
+        rc = holds_decode(&journal->holds, buffer_str(&coded));
+        if (rc != 0)
+            error_set(err, rc,
+                      "journal %s is damaged: its holds; remove the directory: a new epoch starts",
+                      path);
+    }
+    buffer_release(&coded);
+    return rc;
+}
+
+static int load(struct journal *journal, const char *path, struct error *err)
+{
+    int rc = store_open(&journal->store, path, map_bytes(journal->options.retention_bytes), err);
+    if (rc == 0)
+        rc = store_extent(journal->store, &journal->extent, err);
+    if (rc == 0)
+        rc = store_identity(journal->store, &journal->identity, err);
+    if (rc == 0)
+        rc = load_holds(journal, path, err);
+    if (rc != 0)
+        return rc;
+    journal->last = journal->extent.newest;
+    journal->last_mark = journal->extent.mark;
+    atomic_init(&journal->durable, journal->extent.mark);
+    return 0;
+}
+
+/* Nothing here fails on Linux but for memory, and then only in theory. */
+static int init_threads(struct journal *journal)
+{
+    pthread_condattr_t attributes;
+    if (pthread_condattr_init(&attributes) != 0)
+        return -ENOMEM;
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    int code = pthread_mutex_init(&journal->lock, NULL);
+    code = code ? code : pthread_mutex_init(&journal->listeners_lock, NULL);
+    code = code ? code : pthread_cond_init(&journal->work, &attributes);
+    code = code ? code : pthread_cond_init(&journal->answered, NULL);
+    pthread_condattr_destroy(&attributes);
+    return -code;
+}
+
+static void release(struct journal *journal)
+{
+    if (journal->store)
+        store_close(journal->store);
+    queue_release(&journal->queue);
+    holds_release(&journal->holds);
+    if (journal->lock_fd >= 0)
+        close(journal->lock_fd);
+    pthread_cond_destroy(&journal->answered);
+    pthread_cond_destroy(&journal->work);
+    pthread_mutex_destroy(&journal->listeners_lock);
+    pthread_mutex_destroy(&journal->lock);
+    free(journal);
+}
+
+static int start(struct journal *journal, const char *path, struct error *err)
+{
+    int rc = ring_init(&journal->ring, journal->options.ring_bytes, journal->extent.newest);
+    if (rc == 0) {
+        rc = writer_start(journal);
+        if (rc != 0)
+            ring_release(&journal->ring);
+    }
+    if (rc != 0)
+        error_set(err, rc, "journal %s: cannot start its writer: %s; raise the limit on threads",
+                  path, strerrordesc_np(-rc));
+    return rc;
+}
+
+int journal_open(struct journal **ret_journal, const struct journal_options *options,
+                 struct error *err)
+{
+    const char *path = options->path;
+    struct journal *journal = calloc(1, sizeof(*journal));
+    if (!journal)
+        return error_set(err, -ENOMEM, "journal %s: out of memory", path);
+    journal->options = *options;
+    journal->options.path = NULL;
+    journal->lock_fd = -1;
+    queue_init(&journal->queue, options->batch_bytes, options->ahead_bytes);
+    int rc = init_threads(journal);
+    if (rc == 0)
+        rc = directory_make(path, err);
+    if (rc == 0)
+        rc = journal->lock_fd = directory_lock(path, err);
+    if (rc >= 0)
+        rc = load(journal, path, err);
+    if (rc == 0)
+        rc = start(journal, path, err);
+    if (rc != 0) {
+        release(journal);
+        return rc;
+    }
+    *ret_journal = journal;
+    return 0;
+}
+
+void journal_close(struct journal *journal)
+{
+    writer_stop(journal);
+    ring_release(&journal->ring);
+    release(journal);
+}
+
+/* --- identity
+ * -------------------------------------------------------------------------------------------- */
+
+void journal_identity(const struct journal *journal, struct journal_identity *ret)
+{
+    /* The appending thread, which reads this, is the one on whose wish it changes. */
+    *ret = journal->identity;
+}
+
+int journal_begin_epoch(struct journal *journal, const struct journal_identity *identity,
+                        uint64_t start_lsn, struct error *err)
+{
+    struct epoch_request request = {
+        .identity = identity, .start = start_lsn, .err = err, .rc = -EINPROGRESS};
+    pthread_mutex_lock(&journal->lock);
+    journal->request = &request;
+    pthread_cond_signal(&journal->work);
+    while (journal->request == &request)
+        pthread_cond_wait(&journal->answered, &journal->lock);
+    pthread_mutex_unlock(&journal->lock);
+    if (request.rc != 0)
+        return request.rc;
+    journal->last = (struct position){0};
+    journal->last_mark = start_lsn;
+    return 0;
+}
+
+/* --- append
+ * ------------------------------------------------------------------------------------------------
+ */
+
+int journal_append(struct journal *journal, struct position position, struct str bytes,
+                   const int64_t *tag)
+{
+    if (position_compare(position, journal->last) <= 0)
+        return 1;
+    if (bytes.len > RECORD_BYTES_MAX)
+        return -EMSGSIZE;
+    struct record record = {.position = position,
+                            .time_us = clock_wall_us(),
+                            .has_tag = tag != NULL,
+                            .tag = tag ? *tag : 0,
+                            .bytes = shared_new(bytes.data, bytes.len)};
+    if (!record.bytes)
+        return -ENOMEM;
+    pthread_mutex_lock(&journal->lock);
+    int rc = queue_append(&journal->queue, &record);
+    if (rc == -EAGAIN || journal->queue.open.due)
+        pthread_cond_signal(&journal->work);
+    pthread_mutex_unlock(&journal->lock);
+    if (rc == 0)
+        journal->last = position;
+    else
+        shared_unref(record.bytes);
+    return rc;
+}
+
+void journal_mark(struct journal *journal, uint64_t lsn, bool urgent)
+{
+    if (lsn <= journal->last_mark)
+        return;
+    journal->last_mark = lsn;
+    pthread_mutex_lock(&journal->lock);
+    queue_mark(&journal->queue, lsn, urgent, clock_monotonic_ms());
+    pthread_cond_signal(&journal->work);
+    pthread_mutex_unlock(&journal->lock);
+}
+
+void journal_flush(struct journal *journal)
+{
+    pthread_mutex_lock(&journal->lock);
+    queue_flush(&journal->queue);
+    if (journal->queue.open.due)
+        pthread_cond_signal(&journal->work);
+    pthread_mutex_unlock(&journal->lock);
+}
+
+/* The lock of a journal that is const to its reader. */
+static void lock_const(const struct journal *journal)
+{
+    pthread_mutex_lock((pthread_mutex_t *)(uintptr_t)&journal->lock);
+}
+
+static void unlock_const(const struct journal *journal)
+{
+    pthread_mutex_unlock((pthread_mutex_t *)(uintptr_t)&journal->lock);
+}
+
+bool journal_idle(const struct journal *journal)
+{
+    lock_const(journal);
+    bool idle = queue_empty(&journal->queue);
+    unlock_const(journal);
+    return idle;
+}
+
+/* --- progress
+ * ------------------------------------------------------------------------------------------------
+ */
+
+uint64_t journal_durable_lsn(const struct journal *journal)
+{
+    return atomic_load(&journal->durable);
+}
+
+bool journal_failing(const struct journal *journal, struct error *ret)
+{
+    lock_const(journal);
+    bool failing = journal->failure.code != 0;
+    if (failing && ret)
+        *ret = journal->failure;
+    unlock_const(journal);
+    return failing;
+}
+
+void journal_listen(struct journal *journal, struct journal_listener *listener)
+{
+    pthread_mutex_lock(&journal->listeners_lock);
+    listener->next = journal->listeners;
+    journal->listeners = listener;
+    pthread_mutex_unlock(&journal->listeners_lock);
+}
+
+void journal_unlisten(struct journal *journal, struct journal_listener *listener)
+{
+    pthread_mutex_lock(&journal->listeners_lock);
+    struct journal_listener **at = &journal->listeners;
+    while (*at && *at != listener)
+        at = &(*at)->next;
+    if (*at)
+        *at = listener->next;
+    pthread_mutex_unlock(&journal->listeners_lock);
+}
+
+/* --- what is there
+ * ------------------------------------------------------------------------------------------ */
+
+bool journal_bounds(const struct journal *journal, struct position *ret_oldest,
+                    struct position *ret_newest)
+{
+    lock_const(journal);
+    bool found = !journal->extent.empty;
+    if (found)
+        *ret_oldest = journal->extent.oldest;
+    *ret_newest = journal->extent.newest;
+    unlock_const(journal);
+    return found;
+}
+
+void journal_epoch(const struct journal *journal, char epoch[9])
+{
+    lock_const(journal);
+    memcpy(epoch, journal->identity.epoch, 9);
+    unlock_const(journal);
+}
+
+bool journal_find_tag(struct journal *journal, int64_t tag, struct position *ret)
+{
+    return store_find_tag(journal->store, tag, ret) == 0;
+}
+
+/* --- holds
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+/* With the lock held. A hold that is only older on disk than in memory does no harm: it may wait
+ * for a batch. One that is not there at all, or is there in vain, is put right at once. */
+static void holds_touched(struct journal *journal, bool at_once)
+{
+    journal->holds_changed = true;
+    journal->holds_due |= at_once;
+    pthread_cond_signal(&journal->work);
+}
+
+int journal_hold(struct journal *journal, const char *name, struct position position)
+{
+    pthread_mutex_lock(&journal->lock);
+    int rc = holds_set(&journal->holds, str_from(name), position);
+    if (rc >= 0)
+        holds_touched(journal, rc == 1);
+    pthread_mutex_unlock(&journal->lock);
+    return rc < 0 ? rc : 0;
+}
+
+void journal_release(struct journal *journal, const char *name)
+{
+    pthread_mutex_lock(&journal->lock);
+    if (holds_remove(&journal->holds, str_from(name)))
+        holds_touched(journal, true);
+    pthread_mutex_unlock(&journal->lock);
+}
+
+void journal_keep_holds(struct journal *journal, const char *const *names, size_t count)
+{
+    pthread_mutex_lock(&journal->lock);
+    if (holds_keep(&journal->holds, names, count))
+        holds_touched(journal, true);
+    pthread_mutex_unlock(&journal->lock);
+}

@@ -1,0 +1,50 @@
+/* journal/ring.h - the newest records in memory, for readers that keep up. One thread pushes, any
+ * number reads; thread-safe. Owns references to what it holds, bounded by bytes.
+ *
+ * The ring holds every record after its floor that is on disk. A reader that stands at the floor or
+ * behind it in the log's order (position >= floor) is served from here, any other from disk; both
+ * go by the position of the last record read, so the seam has no gap and no duplicate. */
+#ifndef JOURNAL_RING_H
+#define JOURNAL_RING_H
+
+#include "journal/record.h"
+#include <pthread.h>
+
+struct ring_slot {
+    struct position position;
+    struct shared *bytes;
+};
+
+struct ring {
+    pthread_mutex_t lock;
+    size_t bytes_max;
+    size_t bytes;
+    struct ring_slot *slots; /* a power of two; slot of record number N is N & (capacity - 1) */
+    size_t capacity;
+    uint64_t first;       /* number of the oldest record held */
+    _Atomic uint64_t end; /* number that the next record gets; counts from 1 for ever */
+    struct position floor;
+};
+
+int ring_init(struct ring *ring, size_t bytes_max, struct position floor);
+void ring_release(struct ring *ring);
+
+/* Takes references. The positions grow. Out of memory is no failure: the ring then holds less. */
+void ring_push(struct ring *ring, const struct record *records, size_t count);
+/* Drops all records at or before POSITION: they are not on disk any more. */
+void ring_drop(struct ring *ring, struct position position);
+/* Drops everything; what comes next comes after FLOOR, which may be before the old one. */
+void ring_clear(struct ring *ring, struct position floor);
+
+enum ring_answer {
+    RING_RECORD,  /* a record, with a reference for the caller */
+    RING_AT_END,  /* nothing newer */
+    RING_TOO_OLD, /* read from disk */
+};
+
+/* The first record after AFTER. *NUMBER is the caller's bookmark: 0 at first and whenever it has
+ * read from elsewhere; with it the answer needs no search, and at the end no lock. */
+enum ring_answer ring_read(struct ring *ring, struct position after, uint64_t *number,
+                           struct ring_slot *ret_slot);
+
+#endif

@@ -1,0 +1,89 @@
+/* journal/store.h - the log on disk: one LMDB environment. Knows transactions, not threads' work:
+ * one thread writes, any number reads, each call is a transaction of its own (a reader that kept
+ * one open would keep LMDB from reusing pages). Must not include queue.h or ring.h.
+ *
+ * Tables (LMDB databases):
+ *     records  position (12 bytes) -> record (record.h); appended at the end, trimmed at the start
+ *     tags     tag (8 bytes) -> position of the newest record with it
+ *     meta     "format"   -> STORE_FORMAT
+ *              "identity" -> epoch (8), system identifier (8), database (64), slot (64)
+ *              "state"    -> mark (8), bytes (8), position up to which records were trimmed (12)
+ *              "holds"    -> coded holds (holds.h)
+ * All numbers are big-endian. Each commit is synced: when a write returns 0 it is on disk. */
+#ifndef JOURNAL_STORE_H
+#define JOURNAL_STORE_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "journal/journal.h"
+#include "journal/record.h"
+
+#define STORE_FORMAT "walpiper journal 1"
+
+struct store;
+
+/* What is on disk. */
+struct store_extent {
+    uint64_t mark;
+    uint64_t bytes;          /* of the records, as record_footprint() counts */
+    struct position trimmed; /* everything at or before it was removed; zero: nothing yet */
+    struct position newest;  /* of all that was ever here; zero: nothing yet */
+    bool empty;
+    struct position oldest; /* unless empty */
+    int64_t oldest_time_us; /* unless empty */
+};
+
+/* Opens or makes the log in the directory PATH. MAP_BYTES is address space, not memory; it grows by
+ * itself should the log. -EPROTO: another format; -EIO: damaged. */
+int store_open(struct store **ret_store, const char *path, size_t map_bytes, struct error *err);
+void store_close(struct store *store);
+
+/* --- the writing thread
+ * ---------------------------------------------------------------------------- */
+
+struct store_trim {
+    uint64_t max_bytes; /* remove the oldest until no more than that is left */
+    int64_t before_us;  /* and those appended before then */
+    bool held;          /* but none after HOLD */
+    struct position hold;
+    uint64_t budget; /* stop after so many bytes: the rest is for another time */
+};
+
+struct store_change {
+    const struct record *records; /* those that are on disk already are left out */
+    size_t count;
+    uint64_t mark;    /* 0: as it is */
+    struct str holds; /* data NULL: as they are */
+    struct store_trim trim;
+};
+
+/* One transaction: all of CHANGE or nothing. On failure the store is as before and may be tried
+ * again. */
+int store_write(struct store *store, const struct store_change *change,
+                struct store_extent *ret_extent, struct error *err);
+/* Empties the log for a new epoch. */
+int store_begin_epoch(struct store *store, const struct journal_identity *identity, uint64_t mark,
+                      struct store_extent *ret_extent, struct error *err);
+
+/* --- any thread
+ * ------------------------------------------------------------------------------------ */
+
+int store_extent(struct store *store, struct store_extent *ret_extent, struct error *err);
+int store_identity(struct store *store, struct journal_identity *ret_identity, struct error *err);
+int store_holds(struct store *store, struct buffer *holds, struct error *err);
+
+/* Some records that follow each other, copied. */
+struct store_slice {
+    size_t count;
+    size_t next; /* for the reader */
+    struct journal_entry entries[];
+};
+/* A slice of the records after AFTER, or NULL when there is none. The caller frees it with
+ * store_slice_free(). -ESTALE: records after AFTER were trimmed. -EAGAIN: the writer is mending the
+ * store. -EIO, -ENOMEM. */
+int store_read(struct store *store, struct position after, struct store_slice **ret_slice);
+void store_slice_free(struct store_slice *slice); /* NULL is fine */
+/* 0, -ENOENT, or as store_read(). */
+int store_find_tag(struct store *store, int64_t tag, struct position *ret_position);
+
+#endif

@@ -1,0 +1,66 @@
+/* journal/store_internal.h - what the files of the store share: the environment and its errors.
+ * Only for store*.c. Functions that return "an LMDB code" give 0, a positive errno or an MDB_
+ * constant. */
+#ifndef JOURNAL_STORE_INTERNAL_H
+#define JOURNAL_STORE_INTERNAL_H
+
+#include "journal/resident.h"
+#include "journal/store.h"
+#include <lmdb.h>
+#include <pthread.h>
+
+struct store {
+    char *path;
+    size_t map_bytes;
+    /* Readers share it for the time of one transaction; who replaces or resizes the mapping, always
+     * the writing thread, has it alone. */
+    pthread_rwlock_t lock;
+    MDB_env *env; /* NULL while it cannot be opened again */
+    MDB_dbi records;
+    MDB_dbi tags;
+    MDB_dbi meta;
+    struct resident resident;
+};
+
+/* The row "state" of the table meta. */
+struct store_state {
+    uint64_t mark;
+    uint64_t bytes;
+    struct position trimmed;
+};
+
+/* Turns an LMDB code into a negative errno and the story. DOING: "write", "read". */
+int store_error(const struct store *store, int code, const char *doing, struct error *err);
+
+int store_env_open(struct store *store, struct error *err);
+void store_env_close(struct store *store);
+/* After a failure that LMDB does not recover from: closes the environment and opens it again. */
+int store_env_reopen(struct store *store, struct error *err);
+/* Twice the address space. */
+int store_env_grow(struct store *store, struct error *err);
+
+/* LMDB codes. NAME is a key of the table meta. */
+int store_get_meta(const struct store *store, MDB_txn *txn, const char *name, MDB_val *ret_value);
+int store_put_meta(const struct store *store, MDB_txn *txn, const char *name, struct str value);
+int store_get_state(const struct store *store, MDB_txn *txn, struct store_state *ret_state);
+int store_put_state(const struct store *store, MDB_txn *txn, const struct store_state *state);
+/* All zero when there is none. */
+int store_get_identity(const struct store *store, MDB_txn *txn,
+                       struct journal_identity *ret_identity);
+int store_put_identity(const struct store *store, MDB_txn *txn,
+                       const struct journal_identity *identity);
+int store_get_extent(const struct store *store, MDB_txn *txn, struct store_extent *ret_extent);
+/* MDB_CORRUPTED when it is none. */
+int store_get_position(const MDB_val *value, struct position *ret_position);
+
+struct store_task {
+    int (*body)(struct store *store, MDB_txn *txn, const void *argument); /* an LMDB code */
+    const void *argument;
+    uint64_t room; /* bytes that it may add to the file */
+};
+/* TASK in a write transaction, by the writing thread: all or nothing, on disk when 0 is returned.
+ * The body may run more than once. */
+int store_transact(struct store *store, const struct store_task *task,
+                   struct store_extent *ret_extent, struct error *err);
+
+#endif

@@ -1,0 +1,137 @@
+#include "journal/store_internal.h"
+#include <endian.h>
+
+/* The rows of the table meta, see store.h. */
+enum { STATE_BYTES = 8 + 8 + POSITION_BYTES, IDENTITY_BYTES = 8 + 8 + 64 + 64 };
+
+static unsigned char *put_u64(unsigned char *at, uint64_t value)
+{
+    value = htobe64(value);
+    memcpy(at, &value, sizeof(value));
+    return at + sizeof(value);
+}
+
+static const unsigned char *get_u64(const unsigned char *at, uint64_t *ret_value)
+{
+    uint64_t value;
+    memcpy(&value, at, sizeof(value));
+    *ret_value = be64toh(value);
+    return at + sizeof(value);
+}
+
+int store_get_meta(const struct store *store, MDB_txn *txn, const char *name, MDB_val *ret_value)
+{
+    MDB_val key = {strlen(name), (void *)(uintptr_t)name};
+    return mdb_get(txn, store->meta, &key, ret_value);
+}
+
+int store_put_meta(const struct store *store, MDB_txn *txn, const char *name, struct str value)
+{
+    MDB_val key = {strlen(name), (void *)(uintptr_t)name};
+    MDB_val data = {value.len, (void *)(uintptr_t)value.data};
+    return mdb_put(txn, store->meta, &key, &data, 0);
+}
+
+int store_get_state(const struct store *store, MDB_txn *txn, struct store_state *ret_state)
+{
+    MDB_val row;
+    int code = store_get_meta(store, txn, "state", &row);
+    if (code != 0)
+        return code == MDB_NOTFOUND ? MDB_CORRUPTED : code;
+    if (row.mv_size != STATE_BYTES)
+        return MDB_CORRUPTED;
+    const unsigned char *at = row.mv_data;
+    at = get_u64(at, &ret_state->mark);
+    at = get_u64(at, &ret_state->bytes);
+    ret_state->trimmed = position_decode(at);
+    return 0;
+}
+
+int store_put_state(const struct store *store, MDB_txn *txn, const struct store_state *state)
+{
+    unsigned char row[STATE_BYTES];
+    unsigned char *at = put_u64(row, state->mark);
+    at = put_u64(at, state->bytes);
+    position_encode(state->trimmed, at);
+    return store_put_meta(store, txn, "state", (struct str){(const char *)row, sizeof(row)});
+}
+
+int store_put_identity(const struct store *store, MDB_txn *txn,
+                       const struct journal_identity *identity)
+{
+    unsigned char row[IDENTITY_BYTES] = {0};
+    memcpy(row, identity->epoch, 8);
+    unsigned char *at = put_u64(row + 8, identity->system_identifier);
+    memcpy(at, identity->database, strnlen(identity->database, 64));
+    memcpy(at + 64, identity->slot, strnlen(identity->slot, 64));
+    return store_put_meta(store, txn, "identity", (struct str){(const char *)row, sizeof(row)});
+}
+
+int store_get_identity(const struct store *store, MDB_txn *txn,
+                       struct journal_identity *ret_identity)
+{
+    MDB_val row;
+    int code = store_get_meta(store, txn, "identity", &row);
+    *ret_identity = (struct journal_identity){0};
+    if (code != 0)
+        return code == MDB_NOTFOUND ? 0 : code;
+    if (row.mv_size != IDENTITY_BYTES)
+        return MDB_CORRUPTED;
+    const unsigned char *at = row.mv_data;
+    memcpy(ret_identity->epoch, at, 8);
+    at = get_u64(at + 8, &ret_identity->system_identifier);
+    memcpy(ret_identity->database, at, 63);
+    memcpy(ret_identity->slot, at + 64, 63);
+    return 0;
+}
+
+int store_get_position(const MDB_val *value, struct position *ret_position)
+{
+    if (value->mv_size != POSITION_BYTES)
+        return MDB_CORRUPTED;
+    *ret_position = position_decode(value->mv_data);
+    return 0;
+}
+
+/* The first or the last record; MDB_NOTFOUND when there is none. */
+static int get_end(MDB_cursor *cursor, MDB_cursor_op which, struct position *ret_position,
+                   int64_t *ret_time_us)
+{
+    MDB_val key;
+    MDB_val value;
+    struct record_view view;
+    int code = mdb_cursor_get(cursor, &key, &value, which);
+    if (code == 0)
+        code = store_get_position(&key, ret_position);
+    if (code == 0 && record_decode(&view, value.mv_data, value.mv_size) != 0)
+        code = MDB_CORRUPTED;
+    if (code == 0)
+        *ret_time_us = view.time_us;
+    return code;
+}
+
+int store_get_extent(const struct store *store, MDB_txn *txn, struct store_extent *ret_extent)
+{
+    struct store_state state;
+    MDB_cursor *cursor;
+    int64_t newest_time_us;
+    int code = store_get_state(store, txn, &state);
+    if (code == 0)
+        code = mdb_cursor_open(txn, store->records, &cursor);
+    if (code != 0)
+        return code;
+    struct store_extent extent = {
+        .mark = state.mark, .bytes = state.bytes, .trimmed = state.trimmed};
+    code = get_end(cursor, MDB_FIRST, &extent.oldest, &extent.oldest_time_us);
+    if (code == 0)
+        code = get_end(cursor, MDB_LAST, &extent.newest, &newest_time_us);
+    mdb_cursor_close(cursor);
+    if (code == MDB_NOTFOUND) {
+        extent.empty = true;
+        extent.newest = state.trimmed;
+        code = 0;
+    }
+    if (code == 0)
+        *ret_extent = extent;
+    return code;
+}

@@ -1,0 +1,324 @@
+#include "base/clock.h"
+#include "journal/internal.h"
+#include <errno.h>
+#include <signal.h>
+#include <sys/random.h>
+
+enum { RETRY_MIN_MS = 20, RETRY_MAX_MS = 1000, TRIM_BYTES = 4 << 20, NAP_MAX_MS = 60 * 1000 };
+
+/* --- rules of retention
+ * ---------------------------------------------------------------------------------- */
+
+static int64_t before_us(const struct journal *journal, uint64_t slack_us)
+{
+    uint64_t age = journal->options.retention_age_us;
+    int64_t now = clock_wall_us();
+    if (age == 0 || age > (uint64_t)INT64_MAX / 2)
+        return INT64_MIN;
+    return now - (int64_t)(age + slack_us);
+}
+
+static uint64_t max_bytes(const struct journal *journal)
+{
+    return journal->options.retention_bytes ? journal->options.retention_bytes : UINT64_MAX;
+}
+
+/* A journal at rest does not sync for every record that comes of age. */
+static uint64_t age_slack_us(const struct journal *journal)
+{
+    uint64_t slack = journal->options.retention_age_us / 64;
+    uint64_t most = (uint64_t)NAP_MAX_MS * 1000;
+    return slack < most ? slack : most;
+}
+
+/* With the lock held. Milliseconds until there is something to trim, for a writer at rest. */
+static uint64_t trim_due_in(const struct journal *journal)
+{
+    const struct store_extent *extent = &journal->extent;
+    struct position hold;
+    if (extent->empty)
+        return UINT64_MAX;
+    if (holds_oldest(&journal->holds, &hold) && position_compare(extent->oldest, hold) > 0)
+        return UINT64_MAX;
+    if (extent->bytes > max_bytes(journal))
+        return 0;
+    int64_t limit = before_us(journal, age_slack_us(journal));
+    if (limit == INT64_MIN)
+        return UINT64_MAX;
+    return extent->oldest_time_us < limit ? 0
+                                          : (uint64_t)(extent->oldest_time_us - limit) / 1000 + 1;
+}
+
+/* --- waiting
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+static void wait_for_work(struct journal *journal, uint64_t ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(ms / 1000);
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_cond_timedwait(&journal->work, &journal->lock, &until);
+}
+
+enum job { JOB_STOP, JOB_EPOCH, JOB_WRITE };
+
+/* With the lock held. A batch may be empty: then there is something to trim, or a hold to keep. */
+static enum job next_job(struct journal *journal, struct batch *ret_batch)
+{
+    for (;;) {
+        uint64_t now = clock_monotonic_ms();
+        uint64_t wait = queue_due_in(&journal->queue, now);
+        uint64_t trim = trim_due_in(journal);
+        *ret_batch = (struct batch){0};
+        if (journal->request)
+            return JOB_EPOCH;
+        if ((wait == 0 || journal->stopping) && queue_take(&journal->queue, ret_batch))
+            return JOB_WRITE;
+        if (journal->holds_due || (journal->holds_changed && journal->stopping))
+            return JOB_WRITE;
+        if (journal->stopping)
+            return JOB_STOP;
+        if (trim == 0)
+            return JOB_WRITE;
+        wait = trim < wait ? trim : wait;
+        wait_for_work(journal, wait < NAP_MAX_MS ? wait : NAP_MAX_MS);
+    }
+}
+
+/* --- telling
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+static void notify(struct journal *journal)
+{
+    pthread_mutex_lock(&journal->listeners_lock);
+    for (struct journal_listener *l = journal->listeners; l; l = l->next)
+        l->on_progress(l);
+    pthread_mutex_unlock(&journal->listeners_lock);
+}
+
+/* With the lock held. */
+static void set_extent(struct journal *journal, const struct store_extent *extent)
+{
+    journal->extent = *extent;
+    atomic_store(&journal->durable, extent->mark);
+    error_clear(&journal->failure);
+}
+
+/* The ring first: who learns of progress finds the records there. */
+static void publish(struct journal *journal, const struct batch *batch,
+                    const struct store_extent *extent)
+{
+    ring_push(&journal->ring, batch->records, batch->count);
+    ring_drop(&journal->ring, extent->trimmed);
+    pthread_mutex_lock(&journal->lock);
+    bool taken = batch->count > 0 || batch->mark != 0;
+    if (taken)
+        queue_done(&journal->queue, batch);
+    set_extent(journal, extent);
+    pthread_mutex_unlock(&journal->lock);
+    notify(journal);
+}
+
+static void note_failure(struct journal *journal, const struct error *err)
+{
+    pthread_mutex_lock(&journal->lock);
+    bool news = journal->failure.code == 0;
+    journal->failure = *err;
+    pthread_mutex_unlock(&journal->lock);
+    if (news)
+        notify(journal);
+}
+
+/* --- epochs
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+static int draw_epoch(char epoch[9], struct error *err)
+{
+    uint32_t bits;
+    if (getrandom(&bits, sizeof(bits), 0) != (ssize_t)sizeof(bits))
+        return error_set(err, -EIO, "journal: no random number for a new epoch: %s; try again",
+                         strerrordesc_np(errno));
+    snprintf(epoch, 9, "%08x", bits);
+    return 0;
+}
+
+/* What was appended before belongs to the old epoch, as do its readers. */
+static int begin_epoch(struct journal *journal, struct epoch_request *request)
+{
+    struct store_extent extent;
+    struct journal_identity identity = *request->identity;
+    int rc = draw_epoch(identity.epoch, request->err);
+    if (rc == 0)
+        rc = store_begin_epoch(journal->store, &identity, request->start, &extent, request->err);
+    if (rc != 0)
+        return rc;
+    atomic_fetch_add(&journal->generation, 1);
+    ring_clear(&journal->ring, extent.newest);
+    pthread_mutex_lock(&journal->lock);
+    queue_release(&journal->queue);
+    holds_release(&journal->holds);
+    journal->holds_changed = false;
+    journal->holds_due = false;
+    journal->identity = identity;
+    set_extent(journal, &extent);
+    pthread_mutex_unlock(&journal->lock);
+    notify(journal);
+    return 0;
+}
+
+static int answer_request(struct journal *journal, struct epoch_request *request)
+{
+    int rc = begin_epoch(journal, request);
+    pthread_mutex_lock(&journal->lock);
+    request->rc = rc;
+    journal->request = NULL;
+    pthread_cond_signal(&journal->answered);
+    pthread_mutex_unlock(&journal->lock);
+    return rc;
+}
+
+/* --- batches
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+/* With the lock held. The holds that limit the trimming are on disk with it. */
+static int prepare_change(struct journal *journal, const struct batch *batch, struct buffer *holds,
+                          struct store_change *change)
+{
+    *change = (struct store_change){
+        .records = batch->records, .count = batch->count, .mark = batch->mark};
+    change->trim.max_bytes = max_bytes(journal);
+    change->trim.before_us = before_us(journal, 0);
+    change->trim.budget = TRIM_BYTES + 2 * (uint64_t)batch->bytes;
+    change->trim.held = holds_oldest(&journal->holds, &change->trim.hold);
+    if (!journal->holds_changed)
+        return 0;
+    int rc = holds_encode(&journal->holds, holds);
+    if (rc != 0)
+        return rc;
+    change->holds = holds->data ? buffer_str(holds) : STR("");
+    journal->holds_changed = false;
+    journal->holds_due = false;
+    return 0;
+}
+
+static int try_write(struct journal *journal, const struct batch *batch,
+                     struct store_extent *ret_extent, struct error *err)
+{
+    struct store_change change;
+    struct buffer holds;
+    buffer_init(&holds, HOLDS_CODED_MAX);
+    pthread_mutex_lock(&journal->lock);
+    int rc = prepare_change(journal, batch, &holds, &change);
+    pthread_mutex_unlock(&journal->lock);
+    if (rc != 0)
+        error_set(err, rc, "journal: out of memory for its holds; give the process more");
+    else
+        rc = store_write(journal->store, &change, ret_extent, err);
+    if (rc != 0 && change.holds.data) {
+        pthread_mutex_lock(&journal->lock);
+        journal->holds_changed = true;
+        pthread_mutex_unlock(&journal->lock);
+    }
+    buffer_release(&holds);
+    return rc;
+}
+
+/* False when the time is over; true when something is wanted before: the end, or a new epoch. */
+static bool interrupted(struct journal *journal, uint64_t ms)
+{
+    uint64_t until = clock_monotonic_ms() + ms;
+    uint64_t now;
+    pthread_mutex_lock(&journal->lock);
+    while (!journal->stopping && !journal->request && (now = clock_monotonic_ms()) < until)
+        wait_for_work(journal, until - now);
+    bool wanted = journal->stopping || journal->request;
+    pthread_mutex_unlock(&journal->lock);
+    return wanted;
+}
+
+static struct epoch_request *current_request(struct journal *journal, bool *ret_stopping)
+{
+    pthread_mutex_lock(&journal->lock);
+    struct epoch_request *request = journal->request;
+    *ret_stopping = journal->stopping;
+    pthread_mutex_unlock(&journal->lock);
+    return request;
+}
+
+/* Tries until the batch is on disk. Only two things end it without: a new epoch, to which the batch
+ * does not belong, and the end of the process, which the source survives because the batch was not
+ * durable. False: stop, and write nothing that comes after it. */
+static bool write_batch(struct journal *journal, const struct batch *batch)
+{
+    struct store_extent extent;
+    struct error err = {0};
+    for (uint64_t wait = RETRY_MIN_MS;; wait = wait < RETRY_MAX_MS / 2 ? wait * 2 : RETRY_MAX_MS) {
+        bool stopping;
+        current_request(journal, &stopping);
+        if (try_write(journal, batch, &extent, &err) == 0) {
+            publish(journal, batch, &extent);
+            return true;
+        }
+        note_failure(journal, &err);
+        if (stopping)
+            return false;
+        if (!interrupted(journal, wait))
+            continue;
+        struct epoch_request *request = current_request(journal, &stopping);
+        if (request && answer_request(journal, request) == 0)
+            return true;
+    }
+}
+
+static void *writer_main(void *argument)
+{
+    struct journal *journal = argument;
+    struct batch batch;
+    bool running = true;
+    pthread_mutex_lock(&journal->lock);
+    while (running) {
+        enum job job = next_job(journal, &batch);
+        struct epoch_request *request = journal->request;
+        pthread_mutex_unlock(&journal->lock);
+        if (job == JOB_WRITE)
+            running = write_batch(journal, &batch);
+        else if (job == JOB_EPOCH)
+            answer_request(journal, request);
+        else
+            running = false;
+        batch_release(&batch);
+        pthread_mutex_lock(&journal->lock);
+    }
+    pthread_mutex_unlock(&journal->lock);
+    return NULL;
+}
+
+int writer_start(struct journal *journal)
+{
+    /* Signals are for the threads with an event loop; SIGXFSZ must be an error of write(2). */
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int code = pthread_create(&journal->thread, NULL, writer_main, journal);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -code;
+}
+
+void writer_stop(struct journal *journal)
+{
+    pthread_mutex_lock(&journal->lock);
+    journal->stopping = true;
+    pthread_cond_signal(&journal->work);
+    pthread_mutex_unlock(&journal->lock);
+    pthread_join(journal->thread, NULL);
+}
