@@ -1,0 +1,29 @@
+/* The operator of the demo, as configuration gives it. */
+#ifndef TESTS_OPERATOR_OPERATORS_H
+#define TESTS_OPERATOR_OPERATORS_H
+
+#include "config/config.h"
+
+#define TEXT(literal) ((char *)(uintptr_t)(literal))
+
+static inline struct config_operator blog_operator(struct config_operator_source sources[2])
+{
+    sources[0] =
+        (struct config_operator_source){TEXT("public"), TEXT("comments"), TEXT("post_id"), false};
+    sources[1] = (struct config_operator_source){TEXT("public"), TEXT("posts"), TEXT("id"), true};
+    return (struct config_operator){
+        .name = TEXT("counts"),
+        .target_schema = TEXT("public"),
+        .target_table = TEXT("post_counts"),
+        .target_id = TEXT("id"),
+        .on_insert = true,
+        .on_update = true,
+        .on_delete = true,
+        .sources = sources,
+        .source_count = 2,
+        .query = TEXT("MERGE ... $1"),
+        .on_error = CONFIG_PARK,
+    };
+}
+
+#endif
