@@ -1,6 +1,8 @@
 #include "base/clock.h"
 
 #include <assert.h>
+#include <stdlib.h>
+#include <time.h>
 
 static struct timespec now(clockid_t clock)
 {

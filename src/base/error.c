@@ -4,6 +4,8 @@
 
 #include <assert.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 
 /* Replaces the text of ERR by "<formatted><rest>", on one line: what servers say may have several,
  * and what is cut off must not end in half a character. */

@@ -3,6 +3,9 @@
 #include "base/str.h"
 
 #include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define REASON_MAX 256
 

@@ -6,6 +6,9 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* PIPE_BUF: a pipe takes so much in one piece, so that lines of several processes don't mix. */

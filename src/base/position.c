@@ -1,6 +1,7 @@
 #include "base/position.h"
 
 #include <endian.h>
+#include <string.h>
 
 void position_encode(struct position p, unsigned char bytes[POSITION_BYTES])
 {

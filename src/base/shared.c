@@ -1,6 +1,8 @@
 #include "base/shared.h"
 
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 struct shared *shared_new(const void *data, size_t len)
 {

@@ -1,6 +1,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 static char lower(char c)
 {

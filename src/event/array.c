@@ -2,6 +2,7 @@
 #include "event/value.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define DIMENSIONS_MAX 6 /* MAXDIM of PostgreSQL */
 

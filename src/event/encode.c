@@ -7,8 +7,10 @@
 #include "event/record.h"
 #include "event/type.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #define TIMESTAMP_MAX 40
 #define RECORD_LENGTH_MAX UINT32_MAX

@@ -3,6 +3,7 @@
 #include "event/digits.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define LSN_DIGITS_MAX 16
 #define ORDINAL_DIGITS_MAX 10

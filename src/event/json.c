@@ -3,6 +3,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* How deep objects and arrays may nest. PostgreSQL stops at its max_stack_depth, far below; a bit a
  * level on the stack is all this costs. */

@@ -2,6 +2,7 @@
 #include "event/value.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* Past what a float8 can have (308 and -324), and small enough to write zeros for. */
 #define EXPONENT_MAX 400

@@ -3,7 +3,9 @@
 #include "base/str.h"
 #include "event/layout.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 const char *event_type_name(enum event_type type)
 {

@@ -3,6 +3,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* What a JSON string holds, one piece at a time: a run of bytes as they stand, or one escape. */
 struct pieces {

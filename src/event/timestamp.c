@@ -2,6 +2,7 @@
 #include "event/value.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* "294276-12-31 23:59:59.999999+00:00:00 BC" and some to spare. */
 #define TIMESTAMP_MAX 48

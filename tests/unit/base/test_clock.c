@@ -1,6 +1,8 @@
 #include "base/clock.h"
 #include "unit.h"
 
+#include <time.h>
+
 START_TEST(monotonic_time_never_goes_back)
 {
     uint64_t before = clock_monotonic_ms();

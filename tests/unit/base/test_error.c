@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <string.h>
 
 START_TEST(set_returns_the_code_and_forgets_what_was)
 {

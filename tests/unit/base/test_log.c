@@ -6,6 +6,8 @@
 #include <jansson.h>
 #include <pthread.h>
 #include <regex.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static char lines[65536];

@@ -7,6 +7,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <string.h>
 
 __attribute__((unused)) static const struct type_info type_text = {.oid = 25, .name = "text"};
 __attribute__((unused)) static const struct type_info type_uuid = {.oid = 2950, .name = "uuid"};

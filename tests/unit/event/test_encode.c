@@ -1,6 +1,9 @@
 #include "event/changes.h"
 
 #include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
 
 static struct buffer out;
 

@@ -1,5 +1,7 @@
 #include "event/samples.h"
 
+#include <stdio.h>
+
 static const struct {
     const char *json, *text;
 } scalars[] = {
