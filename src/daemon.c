@@ -9,6 +9,7 @@
 #include "operator/operators.h"
 #include "serving.h"
 #include "source/source.h"
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,7 +164,7 @@ static int start_serving(struct daemon *d, struct error *err)
         .config = d->config,
         .journal = d->journal,
         .health = d->health,
-        .params = &d->params,
+        .pg = &d->params,
         .poke = poke,
         .poke_owner = d,
     };

@@ -9,7 +9,7 @@ static size_t record_cost(const struct record *record)
     return record->bytes->len + RECORD_OVERHEAD;
 }
 
-void batch_release(struct batch *batch)
+void queue_batch_release(struct batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++)
         shared_unref(batch->records[i].bytes);
@@ -27,7 +27,7 @@ void queue_release(struct queue *queue)
 {
     struct batch batch;
     while (queue_take(queue, &batch))
-        batch_release(&batch);
+        queue_batch_release(&batch);
     queue_init(queue, queue->batch_bytes, queue->ahead_bytes);
 }
 

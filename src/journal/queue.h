@@ -23,7 +23,7 @@ struct batch {
     struct batch *next;
 };
 
-void batch_release(struct batch *batch);
+void queue_batch_release(struct batch *batch);
 
 struct queue {
     size_t batch_bytes;

@@ -295,7 +295,7 @@ static void *writer_main(void *argument)
             answer_request(journal, request);
         else
             running = false;
-        batch_release(&batch);
+        queue_batch_release(&batch);
         pthread_mutex_lock(&journal->lock);
     }
     pthread_mutex_unlock(&journal->lock);

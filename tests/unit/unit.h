@@ -7,7 +7,10 @@
 #define UNIT_H
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #define UNIT_SUITE(name, ...)                                                                      \
     int main(void)                                                                                 \
