@@ -6,20 +6,20 @@
 
 #define XIDS_TEXT_MAX (DIRTY_XIDS_MAX * 11 + 3) /* "4294967295," each, braces, NUL */
 
-void batch_init(struct batch *batch, enum batch_kind kind)
+void op_batch_init(struct op_batch *batch, enum op_batch_kind kind)
 {
-    *batch = (struct batch){.kind = kind};
+    *batch = (struct op_batch){.kind = kind};
     dirty_init(&batch->dirty);
 }
 
-void batch_clear(struct batch *batch)
+void op_batch_clear(struct op_batch *batch)
 {
     dirty_clear(&batch->dirty);
     batch->rebuild = false;
     batch->single = NULL;
 }
 
-void batch_release(struct batch *batch)
+void op_batch_release(struct op_batch *batch)
 {
     dirty_release(&batch->dirty);
     free(batch->after);
@@ -31,7 +31,7 @@ static struct str text_of(const struct dirty_id *id)
     return str_from(dirty_text(id));
 }
 
-static bool is_touched_only(const struct batch *batch, const struct parked *parked,
+static bool is_touched_only(const struct op_batch *batch, const struct parked *parked,
                             const struct dirty_id *id)
 {
     return batch->kind != BATCH_PARKED && parked_has(parked, text_of(id));
@@ -56,7 +56,7 @@ static void send_fence(struct session *session)
                 (const char *[]){session->op->name, session->generation});
 }
 
-static void send_head(const struct batch *batch, struct session *session)
+static void send_head(const struct op_batch *batch, struct session *session)
 {
     char step[16];
     switch (batch->kind) {
@@ -76,7 +76,7 @@ static void send_head(const struct batch *batch, struct session *session)
     }
 }
 
-static void send_guard(const struct batch *batch, struct session *session)
+static void send_guard(const struct op_batch *batch, struct session *session)
 {
     if (batch->dirty.xid_count == 0)
         return;
@@ -101,7 +101,7 @@ static void send_query(const struct dirty_id *id, struct session *session)
         session_run(session, STATEMENT_QUERY, 1, (const char *[]){dirty_text(id)});
 }
 
-static void send_touches(const struct batch *batch, const struct parked *parked,
+static void send_touches(const struct op_batch *batch, const struct parked *parked,
                          struct session *session)
 {
     for (struct dirty_id *id = dirty_first(&batch->dirty); id; id = dirty_next(id))
@@ -114,8 +114,8 @@ static void send_touches(const struct batch *batch, const struct parked *parked,
 /* --- transactions -------------------------------------------------------------------------------
  */
 
-void batch_send_whole(const struct batch *batch, const struct parked *parked,
-                      struct session *session, pg_on_done on_done)
+void op_batch_send_whole(const struct op_batch *batch, const struct parked *parked,
+                         struct session *session, pg_on_done on_done)
 {
     send_head(batch, session);
     send_guard(batch, session);
@@ -129,7 +129,7 @@ void batch_send_whole(const struct batch *batch, const struct parked *parked,
     session_sync(session, on_done);
 }
 
-void batch_send_single(const struct batch *batch, struct session *session, pg_on_done on_done)
+void op_batch_send_single(const struct op_batch *batch, struct session *session, pg_on_done on_done)
 {
     const struct dirty_id *id = batch->single;
     send_fence(session);
@@ -142,8 +142,8 @@ void batch_send_single(const struct batch *batch, struct session *session, pg_on
     session_sync(session, on_done);
 }
 
-void batch_send_outcome(const struct batch *batch, const struct parked *parked, bool park,
-                        unsigned delay_ms, struct session *session, pg_on_done on_done)
+void op_batch_send_outcome(const struct op_batch *batch, const struct parked *parked, bool park,
+                           unsigned delay_ms, struct session *session, pg_on_done on_done)
 {
     char delay[16];
     snprintf(delay, sizeof(delay), "%u", delay_ms);
@@ -158,16 +158,16 @@ void batch_send_outcome(const struct batch *batch, const struct parked *parked, 
     session_sync(session, on_done);
 }
 
-struct dirty_id *batch_next_single(const struct batch *batch, const struct parked *parked,
-                                   struct dirty_id *id)
+struct dirty_id *op_batch_next_single(const struct op_batch *batch, const struct parked *parked,
+                                      struct dirty_id *id)
 {
     while (id && is_touched_only(batch, parked, id))
         id = dirty_next(id);
     return id;
 }
 
-void batch_send_rebuild_begin(const char *epoch, struct position position, struct session *session,
-                              pg_on_done on_done)
+void op_batch_send_rebuild_begin(const char *epoch, struct position position,
+                                 struct session *session, pg_on_done on_done)
 {
     send_position(STATEMENT_REBUILD_BEGIN, epoch, position, session);
     session_sync(session, on_done);

@@ -14,17 +14,17 @@
 #include "operator/parked.h"
 #include "operator/session.h"
 
-enum batch_kind {
+enum op_batch_kind {
     BATCH_LIVE,    /* ids that events touched; moves the position */
     BATCH_REBUILD, /* ids read from tables; moves the rebuild */
     BATCH_PARKED,  /* ids that were set aside; moves nothing */
 };
 
-enum batch_phase { BATCH_WHOLE, BATCH_SINGLES, BATCH_OUTCOME };
+enum op_batch_phase { BATCH_WHOLE, BATCH_SINGLES, BATCH_OUTCOME };
 
-struct batch {
-    enum batch_kind kind;
-    enum batch_phase phase;
+struct op_batch {
+    enum op_batch_kind kind;
+    enum op_batch_phase phase;
     struct dirty dirty;
     char epoch[9];            /* live: of the position */
     struct position position; /* live: of the last event that is covered */
@@ -34,25 +34,27 @@ struct batch {
     struct dirty_id *single;  /* in BATCH_SINGLES: the id whose turn it is; NULL: all had theirs */
 };
 
-void batch_init(struct batch *batch, enum batch_kind kind);
-void batch_release(struct batch *batch);
-void batch_clear(struct batch *batch); /* the ids and all that leads to them, not the position */
+void op_batch_init(struct op_batch *batch, enum op_batch_kind kind);
+void op_batch_release(struct op_batch *batch);
+void op_batch_clear(
+    struct op_batch *batch); /* the ids and all that leads to them, not the position */
 
 /* Ids in PARKED are not run, only touched: they are due again. */
-void batch_send_whole(const struct batch *batch, const struct parked *parked,
-                      struct session *session, pg_on_done on_done);
+void op_batch_send_whole(const struct op_batch *batch, const struct parked *parked,
+                         struct session *session, pg_on_done on_done);
 /* Runs batch->single; of a parked batch, it is taken from the parked ones in the same transaction.
  */
-void batch_send_single(const struct batch *batch, struct session *session, pg_on_done on_done);
+void op_batch_send_single(const struct op_batch *batch, struct session *session,
+                          pg_on_done on_done);
 /* PARK: ids with a failure are parked, to be tried again after DELAY_MS; else they are dropped. */
-void batch_send_outcome(const struct batch *batch, const struct parked *parked, bool park,
-                        unsigned delay_ms, struct session *session, pg_on_done on_done);
+void op_batch_send_outcome(const struct op_batch *batch, const struct parked *parked, bool park,
+                           unsigned delay_ms, struct session *session, pg_on_done on_done);
 /* The first id at or after ID (NULL: the end) that is to be run alone. */
-struct dirty_id *batch_next_single(const struct batch *batch, const struct parked *parked,
-                                   struct dirty_id *id);
+struct dirty_id *op_batch_next_single(const struct op_batch *batch, const struct parked *parked,
+                                      struct dirty_id *id);
 
 /* Sends the start of a rebuild at POSITION, in a transaction of its own. */
-void batch_send_rebuild_begin(const char *epoch, struct position position, struct session *session,
-                              pg_on_done on_done);
+void op_batch_send_rebuild_begin(const char *epoch, struct position position,
+                                 struct session *session, pg_on_done on_done);
 
 #endif

@@ -235,10 +235,10 @@ static bool engine_begin(struct engine *e)
     if (!journal_bounds(journal, &oldest, &newest))
         newest = (struct position){.lsn = journal_durable_lsn(journal)};
     reader_close(&e->reader);
-    batch_clear(&e->live);
+    op_batch_clear(&e->live);
     e->live.position = newest;
     engine_set_state(e, ENGINE_BUSY);
-    batch_send_rebuild_begin(e->live.epoch, newest, &e->session, on_begun);
+    op_batch_send_rebuild_begin(e->live.epoch, newest, &e->session, on_begun);
     return true;
 }
 
@@ -250,7 +250,7 @@ static void on_due_ids(void *owner, const PGresult *result)
     struct engine *e = engine_of(owner);
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
         return;
-    batch_clear(&e->other);
+    op_batch_clear(&e->other);
     e->other.kind = BATCH_PARKED;
     for (int i = 0; i < PQntuples(result); i++) {
         struct str id = {PQgetvalue(result, i, 0), (size_t)PQgetlength(result, i, 0)};
@@ -333,7 +333,7 @@ static bool rebuild_next(struct engine *e)
             no_memory(e);
         break;
     case REBUILD_BATCH:
-        batch_clear(&e->other);
+        op_batch_clear(&e->other);
         e->other.kind = BATCH_REBUILD;
         if (rebuild_fill(&e->rebuild, e->op, &e->other) < 0)
             no_memory(e);
@@ -455,8 +455,8 @@ int engine_init(struct engine *e, struct loop *loop, const struct operators_cont
     e->backoff = (struct backoff){.min_ms = context->config->retry.min_restart_ms,
                                   .max_ms = context->config->retry.max_restart_ms,
                                   .multiplicator = context->config->retry.multiplicator};
-    batch_init(&e->live, BATCH_LIVE);
-    batch_init(&e->other, BATCH_REBUILD);
+    op_batch_init(&e->live, BATCH_LIVE);
+    op_batch_init(&e->other, BATCH_REBUILD);
     session_init(&e->session, loop, context->params, op, &session_events);
     reader_init(&e->reader, context->journal, op);
     /* Until the checkpoint is known, anything may still be needed. */
@@ -488,6 +488,6 @@ void engine_release(struct engine *e)
     reader_release(&e->reader);
     rebuild_release(&e->rebuild);
     parked_clear(&e->parked);
-    batch_release(&e->live);
-    batch_release(&e->other);
+    op_batch_release(&e->live);
+    op_batch_release(&e->other);
 }

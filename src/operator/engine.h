@@ -51,10 +51,10 @@ struct engine {
     struct position checkpoint; /* stored */
     uint64_t stored_ms, stored_events;
 
-    struct batch live;     /* being collected */
-    struct batch other;    /* of a rebuild, or of parked ids */
-    struct batch *running; /* one of the two, until it is stored; NULL: none */
-    unsigned attempts;     /* of the running batch, that failed for its data */
+    struct op_batch live;     /* being collected */
+    struct op_batch other;    /* of a rebuild, or of parked ids */
+    struct op_batch *running; /* one of the two, until it is stored; NULL: none */
+    unsigned attempts;        /* of the running batch, that failed for its data */
 };
 
 /* -ENOMEM. The engine begins in the next turn of the loop. */

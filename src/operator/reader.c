@@ -24,7 +24,7 @@ void reader_release(struct reader *r)
     buffer_release(&r->scratch);
 }
 
-static int take(struct reader *r, const struct journal_entry *entry, struct batch *batch,
+static int take(struct reader *r, const struct journal_entry *entry, struct op_batch *batch,
                 struct error *err)
 {
     struct event event;
@@ -43,7 +43,7 @@ static int take(struct reader *r, const struct journal_entry *entry, struct batc
     return touched;
 }
 
-static int next(struct reader *r, struct batch *batch, struct error *err)
+static int next(struct reader *r, struct op_batch *batch, struct error *err)
 {
     struct journal_entry entry;
     int rc = journal_cursor_next(r->cursor, &entry);
@@ -62,7 +62,7 @@ static int next(struct reader *r, struct batch *batch, struct error *err)
     return batch->rebuild ? READING_FULL : READING_PAUSED;
 }
 
-int reader_collect(struct reader *r, struct batch *batch, struct error *err)
+int reader_collect(struct reader *r, struct op_batch *batch, struct error *err)
 {
     if (!r->cursor) {
         int opened = journal_cursor_open(r->journal, &r->cursor, batch->position, err);

@@ -30,6 +30,6 @@ void reader_release(struct reader *reader);
 /* Reads on from where BATCH (live) stands; BATCH->position follows. An enum reading; -ESTALE when
  * the journal no longer has what follows; others from disk and memory: the cursor is closed, and
  * reading again starts behind the last whole event. */
-int reader_collect(struct reader *reader, struct batch *batch, struct error *err);
+int reader_collect(struct reader *reader, struct op_batch *batch, struct error *err);
 
 #endif

@@ -123,7 +123,7 @@ int rebuild_take_page(struct rebuild *r, const PGresult *result)
     return r->page ? 0 : -ENOMEM;
 }
 
-static int fill_ids(struct rebuild *r, struct batch *batch)
+static int fill_ids(struct rebuild *r, struct op_batch *batch)
 {
     for (; r->row < PQntuples(r->page) && !dirty_full(&batch->dirty); r->row++) {
         struct str id = {PQgetvalue(r->page, r->row, 0), (size_t)PQgetlength(r->page, r->row, 0)};
@@ -138,7 +138,7 @@ static int fill_ids(struct rebuild *r, struct batch *batch)
     return 0;
 }
 
-int rebuild_fill(struct rebuild *r, const struct config_operator *op, struct batch *batch)
+int rebuild_fill(struct rebuild *r, const struct config_operator *op, struct op_batch *batch)
 {
     int row = r->row;
     int rc = fill_ids(r, batch);
@@ -160,7 +160,7 @@ int rebuild_fill(struct rebuild *r, const struct config_operator *op, struct bat
     return 0;
 }
 
-int rebuild_stored(struct rebuild *r, const struct batch *batch)
+int rebuild_stored(struct rebuild *r, const struct op_batch *batch)
 {
     bool spent = r->page && r->row == PQntuples(r->page);
     int rc = set_after(r, batch->after);

@@ -45,8 +45,8 @@ int rebuild_take_page(struct rebuild *rebuild, const PGresult *result);
 
 /* Fills BATCH with the next ids of the page and with where the rebuild stands once they are done.
  * 0 or -ENOMEM. */
-int rebuild_fill(struct rebuild *rebuild, const struct config_operator *op, struct batch *batch);
+int rebuild_fill(struct rebuild *rebuild, const struct config_operator *op, struct op_batch *batch);
 /* BATCH was stored. 0 or -ENOMEM. */
-int rebuild_stored(struct rebuild *rebuild, const struct batch *batch);
+int rebuild_stored(struct rebuild *rebuild, const struct op_batch *batch);
 
 #endif

@@ -21,7 +21,7 @@ static bool parks(const struct engine *e)
 /* Keeps the parked ids in step with what the outcome stored, and tells of them. */
 static void note_failures(struct engine *e)
 {
-    struct batch *batch = e->running;
+    struct op_batch *batch = e->running;
     const struct dirty_id *first = NULL;
     size_t failed = 0;
     for (struct dirty_id *id = dirty_first(&batch->dirty); id; id = dirty_next(id)) {
@@ -56,7 +56,7 @@ static void note_position(struct engine *e)
 
 static int note_progress(struct engine *e)
 {
-    struct batch *batch = e->running;
+    struct op_batch *batch = e->running;
     if (batch->kind == BATCH_PARKED)
         return 0;
     if (batch->kind == BATCH_LIVE) {
@@ -76,7 +76,7 @@ static void run_stored(struct engine *e)
 {
     note_failures(e);
     int rc = note_progress(e);
-    batch_clear(e->running);
+    op_batch_clear(e->running);
     e->running = NULL;
     e->attempts = 0;
     if (rc < 0) {
@@ -117,7 +117,8 @@ static void data_failed(struct engine *e, const struct error *err)
         engine_rest(e, engine_backoff(e));
         return;
     }
-    e->running->single = batch_next_single(e->running, &e->parked, dirty_first(&e->running->dirty));
+    e->running->single =
+        op_batch_next_single(e->running, &e->parked, dirty_first(&e->running->dirty));
     e->running->phase = BATCH_SINGLES;
     run_again(e);
 }
@@ -135,7 +136,7 @@ static void single_failed(struct engine *e, const struct error *err)
         engine_trouble(e, &(struct error){.code = -ENOMEM, .text = "no memory for a failure"});
         return;
     }
-    e->running->single = batch_next_single(e->running, &e->parked, dirty_next(id));
+    e->running->single = op_batch_next_single(e->running, &e->parked, dirty_next(id));
     run_single(e);
 }
 
@@ -160,7 +161,7 @@ static void on_single_done(void *owner, const struct error *err)
     struct engine *e = engine_of(owner);
     if (!err) {
         struct dirty_id *next = dirty_next(e->running->single);
-        e->running->single = batch_next_single(e->running, &e->parked, next);
+        e->running->single = op_batch_next_single(e->running, &e->parked, next);
         engine_turn(e);
     } else if (failure_of(err) == FAILURE_UNSEEN) {
         wait_until_seen(e, err);
@@ -180,7 +181,7 @@ static void on_outcome_done(void *owner, const struct error *err)
         run_stored(e);
 }
 
-static size_t failure_count(const struct batch *batch)
+static size_t failure_count(const struct op_batch *batch)
 {
     size_t count = 0;
     for (struct dirty_id *id = dirty_first(&batch->dirty); id; id = dirty_next(id))
@@ -190,7 +191,7 @@ static size_t failure_count(const struct batch *batch)
 
 static void run_outcome(struct engine *e)
 {
-    const struct batch *batch = e->running;
+    const struct op_batch *batch = e->running;
     if (batch->kind != BATCH_PARKED && parks(e) &&
         e->parked.count + failure_count(batch) > PARKED_MAX) {
         struct error err = {0};
@@ -201,8 +202,8 @@ static void run_outcome(struct engine *e)
         engine_trouble(e, &err);
         return;
     }
-    batch_send_outcome(batch, &e->parked, parks(e), e->context->config->retry.max_restart_ms,
-                       &e->session, on_outcome_done);
+    op_batch_send_outcome(batch, &e->parked, parks(e), e->context->config->retry.max_restart_ms,
+                          &e->session, on_outcome_done);
 }
 
 static void run_single(struct engine *e)
@@ -212,19 +213,19 @@ static void run_single(struct engine *e)
     if (e->running->phase == BATCH_OUTCOME)
         run_outcome(e);
     else
-        batch_send_single(e->running, &e->session, on_single_done);
+        op_batch_send_single(e->running, &e->session, on_single_done);
 }
 
 void run_again(struct engine *e)
 {
     engine_set_state(e, ENGINE_BUSY);
     if (e->running->phase == BATCH_WHOLE)
-        batch_send_whole(e->running, &e->parked, &e->session, on_whole_done);
+        op_batch_send_whole(e->running, &e->parked, &e->session, on_whole_done);
     else
         run_single(e);
 }
 
-void run_start(struct engine *e, struct batch *batch)
+void run_start(struct engine *e, struct op_batch *batch)
 {
     e->running = batch;
     e->attempts = 0;

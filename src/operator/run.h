@@ -6,7 +6,7 @@
 #include "operator/engine.h"
 
 /* BATCH becomes the running one and begins. */
-void run_start(struct engine *engine, struct batch *batch);
+void run_start(struct engine *engine, struct op_batch *batch);
 /* Goes on with the running batch, after a rest or on a new connection. */
 void run_again(struct engine *engine);
 
