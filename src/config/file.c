@@ -9,7 +9,7 @@ static int read_all(FILE *stream, const char *file, struct buffer *bytes, struct
     char chunk[4096];
     size_t got;
 
-    while ((got = fread(chunk, 1, sizeof(chunk), stream)) > 0)
+    while (!bytes->failed && (got = fread(chunk, 1, sizeof(chunk), stream)) > 0)
         buffer_append(bytes, chunk, got);
     if (ferror(stream))
         return error_set(err, -errno, "%s: cannot be read: %s", file, strerror(errno));

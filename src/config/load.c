@@ -11,11 +11,11 @@
 
 #define PATH_BYTES 256
 
-/* The path of libcyaml's innermost state: "operators[0].on_error". */
+/* Where libcyaml was: "operators[0].on_error", and the map that it was in: "operators[0]". */
 struct trace {
     char path[PATH_BYTES];
+    char map[PATH_BYTES];
     unsigned steps;
-    bool ends_in_field; /* the innermost state has begun a field */
 };
 
 static void *memory(void *context, void *pointer, size_t size)
@@ -28,39 +28,41 @@ static void *memory(void *context, void *pointer, size_t size)
 
 /* The backtrace comes innermost first, so each step goes before what is there. Keys of the schema
  * are short: a path that does not fit cannot be, and would only be cut. */
-static void prepend(struct trace *trace, const char *step, const char *separator)
+static void prepend(char path[PATH_BYTES], const char *step)
 {
+    const char *separator = *path && *path != '[' ? "." : "";
     size_t step_len = strlen(step);
     size_t separator_len = strlen(separator);
-    size_t path_size = strlen(trace->path) + 1;
+    size_t path_size = strlen(path) + 1;
 
-    if (step_len + separator_len > sizeof(trace->path) - path_size)
+    if (step_len + separator_len > PATH_BYTES - path_size)
         return;
-    memmove(trace->path + step_len + separator_len, trace->path, path_size);
-    memcpy(trace->path, step, step_len);
-    memcpy(trace->path + step_len, separator, separator_len);
+    memmove(path + step_len + separator_len, path, path_size);
+    memcpy(path, step, step_len);
+    memcpy(path + step_len, separator, separator_len);
 }
 
-static void on_log(cyaml_log_t level, void *context, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static void on_log(cyaml_log_t level, void *context,
+                                                         const char *format, va_list arguments)
 {
     struct trace *trace = context;
     char line[PATH_BYTES];
-    char step[PATH_BYTES];
+    char step[PATH_BYTES] = "";
     unsigned number = 0;
-    const char *separator = *trace->path && *trace->path != '[' ? "." : "";
+    bool field = false;
 
     vsnprintf(line, sizeof(line), format, arguments);
-    if (sscanf(line, " in mapping field '%255[^']'", step) == 1) {
-        prepend(trace, step, separator);
-        trace->ends_in_field |= trace->steps == 0;
-        trace->steps++;
-    } else if (sscanf(line, " in sequence entry '%u'", &number) == 1 && number > 0) {
+    if (strncmp(line, "  in ", strlen("  in ")) != 0)
+        return;
+    if (sscanf(line, " in mapping field '%255[^']'", step) == 1)
+        field = true;
+    else if (sscanf(line, " in sequence entry '%u'", &number) == 1 && number > 0)
         snprintf(step, sizeof(step), "[%u]", number - 1);
-        prepend(trace, step, separator);
-        trace->steps++;
-    } else if (strncmp(line, "  in mapping", strlen("  in mapping")) == 0) {
-        trace->steps++;
-    }
+    if (*step)
+        prepend(trace->path, step);
+    if (*step && !(field && trace->steps == 0))
+        prepend(trace->map, step);
+    trace->steps++;
 }
 
 /* The schema of NODE, found from the root down; NULL below an unknown key. */
@@ -140,21 +142,18 @@ static int fail_unknown(const struct tree *tree, const struct node *map,
     return fail_with_words(tree, child ? child : map, err, "unknown key; known here: ", schema);
 }
 
-static int translate(const struct tree *tree, cyaml_err_t refusal, struct trace *trace,
+static int translate(const struct tree *tree, cyaml_err_t refusal, const struct trace *trace,
                      struct error *err)
 {
-    const struct node *node = node_at(tree, "%s", trace->path);
+    bool in_map = refusal == CYAML_ERR_INVALID_KEY || refusal == CYAML_ERR_MAPPING_FIELD_MISSING;
+    const struct node *node = node_at(tree, "%s", in_map ? trace->map : trace->path);
     const struct cyaml_schema_value *schema = schema_of(node);
 
     if (refusal == CYAML_ERR_OOM)
         return error_set(err, -ENOMEM, "%s: no memory to read it", tree->file);
-    /* The map that is incomplete still stands on the field it read last. */
-    if (refusal == CYAML_ERR_MAPPING_FIELD_MISSING && trace->ends_in_field && node->parent) {
-        node = node->parent;
-        schema = schema_of(node);
-    }
-    if (!schema)
-        return node_fail(tree, node, err, "unknown key; compare config/walpiper.yaml");
+    if (!schema || (in_map && schema->type != CYAML_MAPPING))
+        return node_fail(tree, node, err, "%s; compare config/walpiper.yaml",
+                         cyaml_strerror(refusal));
     switch (refusal) {
     case CYAML_ERR_INVALID_KEY:
         return fail_unknown(tree, node, schema, err);

@@ -182,8 +182,8 @@ static int read_query_file(struct reading *o)
     if (code == -ENOMEM)
         return rules_no_memory(o->r);
     if (code < 0)
-        node_fail(o->r->tree, PLACE(o, "query_file"), o->r->err, "%s; mend the path or the file",
-                  why.text);
+        code = node_fail(o->r->tree, PLACE(o, "query_file"), o->r->err,
+                         "%s; mend the path or the file", why.text);
     else if (strlen(o->to->query) != len)
         code = node_fail(o->r->tree, PLACE(o, "query_file"), o->r->err,
                          "%s: has a NUL byte; save it as UTF-8 text", o->from->query_file);

@@ -1,0 +1,127 @@
+#include "captured.h"
+#include "cli/cli.h"
+#include <walpiper/version.h>
+
+static unsigned runs;
+static struct cli_options seen;
+
+static enum cli_exit remember(const struct cli_options *options)
+{
+    runs++;
+    seen = *options;
+    return CLI_DONE;
+}
+
+static enum cli_exit fail_always(const struct cli_options *options)
+{
+    return cli_fail(CLI_FAILED, "%s: broken; mend it", options->config_file);
+}
+
+static const struct cli_command commands[] = {
+    {"run", "runs", "      --special   more\n", remember},
+    {"fail", "fails", "", fail_always},
+    {NULL, NULL, NULL, NULL},
+};
+
+/* WORDS are the arguments, parted by single spaces. */
+static enum cli_exit call(struct captured *c, const char *words)
+{
+    char text[256];
+    char *argv[16] = {(char *)(uintptr_t) "walpiper"};
+    int argc = 1;
+
+    snprintf(text, sizeof(text), "%s", words);
+    for (char *at = text; at && *at; argc++) {
+        argv[argc] = at;
+        at = strchr(at, ' ');
+        if (at)
+            *at++ = '\0';
+    }
+    runs = 0;
+    seen = (struct cli_options){0};
+    capture(c);
+    enum cli_exit code = cli_main(commands, argc, argv);
+    capture_end(c);
+    return code;
+}
+
+START_TEST(test_options_reach_the_command)
+{
+    struct captured c;
+
+    ck_assert_int_eq(call(&c, "run"), CLI_DONE);
+    ck_assert_uint_eq(runs, 1);
+    ck_assert_str_eq(seen.config_file, "config/walpiper.yaml");
+    ck_assert(!seen.has_log_level);
+    ck_assert_int_eq(call(&c, "run -c a.yaml --log-level trace"), CLI_DONE);
+    ck_assert(seen.has_log_level);
+    ck_assert_int_eq(seen.log_level, LOG_TRACE);
+    ck_assert_int_eq(call(&c, "run --log-level=error --config=b.yaml"), CLI_DONE);
+    ck_assert_int_eq(seen.log_level, LOG_ERROR);
+    ck_assert_str_eq(c.out, "");
+    ck_assert_str_eq(c.err, "");
+}
+END_TEST
+
+START_TEST(test_wrong_usage_is_2_and_one_line)
+{
+    static const char *const words[] = {
+        "",
+        "bogus",
+        "check",
+        "tail",
+        "-c a.yaml",
+        "run -x",
+        "run --bogus",
+        "run -c",
+        "run --config",
+        "run extra",
+        "run --log-level loud",
+        "run --log-level",
+        "run -- extra",
+        "Run",
+    };
+    struct captured c;
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        ck_assert_msg(call(&c, words[i]) == CLI_MISUSED, "walpiper %s", words[i]);
+        ck_assert_uint_eq(runs, 0);
+        ck_assert_str_eq(c.out, "");
+        ck_assert_msg(strncmp(c.err, "walpiper: ", strlen("walpiper: ")) == 0, "%s", c.err);
+        assert_one_line(c.err);
+    }
+}
+END_TEST
+
+START_TEST(test_help_and_version_go_to_standard_output)
+{
+    struct captured c;
+
+    ck_assert_int_eq(call(&c, "--version"), CLI_DONE);
+    ck_assert_str_eq(c.out, "walpiper " WALPIPER_VERSION "\n");
+    ck_assert_int_eq(call(&c, "run --version"), CLI_DONE);
+    ck_assert_str_eq(c.out, "walpiper " WALPIPER_VERSION "\n");
+    ck_assert_int_eq(call(&c, "--help"), CLI_DONE);
+    ck_assert_ptr_nonnull(strstr(c.out, "  run        runs\n"));
+    ck_assert_ptr_nonnull(strstr(c.out, "  fail       fails\n"));
+    ck_assert_int_eq(call(&c, "run --help"), CLI_DONE);
+    ck_assert_ptr_nonnull(strstr(c.out, "usage: walpiper run [options]"));
+    ck_assert_ptr_nonnull(strstr(c.out, "--special"));
+    ck_assert_ptr_nonnull(strstr(c.out, "--config FILE"));
+    ck_assert_str_eq(c.err, "");
+    ck_assert_uint_eq(runs, 0);
+}
+END_TEST
+
+START_TEST(test_failure_is_1_and_one_line)
+{
+    struct captured c;
+
+    ck_assert_int_eq(call(&c, "fail -c x"), CLI_FAILED);
+    ck_assert_str_eq(c.err, "walpiper: x: broken; mend it\n");
+    ck_assert_str_eq(c.out, "");
+}
+END_TEST
+
+UNIT_SUITE("cli/cli", test_options_reach_the_command, test_wrong_usage_is_2_and_one_line,
+           test_help_and_version_go_to_standard_output, test_failure_is_1_and_one_line)

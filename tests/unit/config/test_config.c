@@ -1,0 +1,337 @@
+#include "scene.h"
+
+static const char full[] =
+    "app_name: shop\n"
+    "database: {url: 'postgresql://u@h/d', hostname: elsewhere, port: 5433}\n"
+    "slot: {name: shop_1, durable: false, plugin: wal2json}\n"
+    "publication: Shop\n"
+    "tables:\n"
+    "  - name: posts\n"
+    "    id: number\n"
+    "  - name: shop.comments\n"
+    "    scopes: [{post_id: posts}, {author_id: users}]\n"
+    "    exclude: []\n"
+    "    ignore_updates_of: []\n"
+    "  - {name: '\"we.ird\".\"ta\"\"ble\"'}\n"
+    "events:\n"
+    "  table: shop.feed\n"
+    "  columns: {id: i, type: t, consumer: c, payload: p, timestamp: ts}\n"
+    "  retention: 0\n"
+    "journal: {path: /var/lib/j, retention: {bytes: 64MB, age: 36h}}\n"
+    "http:\n"
+    "  listen: ['127.0.0.1:4000', '[::1]:4000', 'unix:/run/w.sock']\n"
+    "  threads: 3\n"
+    "  heartbeat: 1500ms\n"
+    "  max_connections: 77\n"
+    "  max_connections_per_client: 0\n"
+    "  cors: {origins: []}\n"
+    "  tls: {certificate: \"\", key: \"\"}\n"
+    "auth:\n"
+    "  mode: gateway\n"
+    "  allow_public: true\n"
+    "  jwt: {algorithm: HS256, secret: \"${WALPIPER_JWT_SECRET}\", jwks_file: \"\","
+    " audience: \"\", issuer: \"\"}\n"
+    "operators:\n"
+    "  - name: counts\n"
+    "    target: shop.counts\n"
+    "    target_id: post\n"
+    "    events: [insert, delete]\n"
+    "    tables: {shop.comments: post_id, public.posts: id, shop.feed: id}\n"
+    "    delete_with: [posts]\n"
+    "    query: |\n"
+    "      MERGE INTO counts\n"
+    "      USING (SELECT $1) s ON true\n"
+    "    batch: false\n"
+    "    on_error: stop\n"
+    "retry: {min_restart_time: 1, max_restart_time: 20, backoff_multiplicator: 1.5,"
+    " max_retries: 0}\n"
+    "plugins: []\n"
+    "numbers_as_strings: []\n"
+    "log: {level: trace, format: json}\n";
+
+START_TEST(test_every_key_reaches_the_struct)
+{
+    struct config c = scene_right(full);
+
+    ck_assert_str_eq(c.app_name, "shop");
+    ck_assert_str_eq(c.slot.name, "shop_1");
+    ck_assert(!c.slot.durable);
+    ck_assert_int_eq(c.slot.plugin, CONFIG_PLUGIN_WAL2JSON);
+    ck_assert_str_eq(c.publication, "Shop");
+    ck_assert(c.events.enabled);
+    ck_assert_str_eq(c.events.schema, "shop");
+    ck_assert_str_eq(c.events.table, "feed");
+    ck_assert_str_eq(c.events.id, "i");
+    ck_assert_str_eq(c.events.type, "t");
+    ck_assert_str_eq(c.events.consumer, "c");
+    ck_assert_str_eq(c.events.payload, "p");
+    ck_assert_str_eq(c.events.timestamp, "ts");
+    ck_assert_str_eq(c.journal.path, "/var/lib/j");
+    ck_assert_uint_eq(c.journal.retention_bytes, 64u << 20);
+    ck_assert_uint_eq(c.journal.retention_age_us, 36ull * 3600 * 1000000);
+    ck_assert_uint_eq(c.http.listen_count, 3);
+    ck_assert_str_eq(c.http.listen[1].text, "[::1]:4000");
+    ck_assert_str_eq(c.http.listen[2].text, "unix:/run/w.sock");
+    ck_assert_uint_eq(c.http.threads, 3);
+    ck_assert_uint_eq(c.http.heartbeat_ms, 1500);
+    ck_assert_uint_eq(c.http.max_connections, 77);
+    ck_assert_int_eq(c.auth.mode, CONFIG_AUTH_GATEWAY);
+    ck_assert(c.auth.allow_public);
+    ck_assert_uint_eq(c.retry.min_restart_ms, 1);
+    ck_assert_uint_eq(c.retry.max_restart_ms, 20);
+    ck_assert(c.retry.multiplicator == 1.5);
+    ck_assert_uint_eq(c.retry.max_retries, 0);
+    ck_assert_int_eq(c.log.level, LOG_TRACE);
+    ck_assert_int_eq(c.log.format, LOG_JSON);
+    config_release(&c);
+}
+END_TEST
+
+START_TEST(test_tables_are_split_and_keep_their_scopes)
+{
+    struct config c = scene_right(full);
+
+    ck_assert_uint_eq(c.table_count, 3);
+    ck_assert_str_eq(c.tables[0].schema, "public");
+    ck_assert_str_eq(c.tables[0].table, "posts");
+    ck_assert_str_eq(c.tables[0].id, "number");
+    ck_assert_uint_eq(c.tables[0].scope_count, 0);
+    ck_assert_str_eq(c.tables[1].schema, "shop");
+    ck_assert_ptr_null(c.tables[1].id);
+    ck_assert_uint_eq(c.tables[1].scope_count, 2);
+    ck_assert_uint_eq(c.tables[1].scopes[1].column_count, 1);
+    ck_assert_str_eq(c.tables[1].scopes[1].columns[0].column, "author_id");
+    ck_assert_str_eq(c.tables[1].scopes[1].columns[0].parent, "users");
+    ck_assert_str_eq(c.tables[2].schema, "we.ird");
+    ck_assert_str_eq(c.tables[2].table, "ta\"ble");
+    config_release(&c);
+}
+END_TEST
+
+START_TEST(test_operators_know_their_sources)
+{
+    struct config c = scene_right(full);
+    const struct config_operator *o = &c.operators[0];
+
+    ck_assert_uint_eq(c.operator_count, 1);
+    ck_assert_str_eq(o->name, "counts");
+    ck_assert_str_eq(o->target_schema, "shop");
+    ck_assert_str_eq(o->target_table, "counts");
+    ck_assert_str_eq(o->target_id, "post");
+    ck_assert(o->on_insert && !o->on_update && o->on_delete);
+    ck_assert_uint_eq(o->source_count, 3);
+    ck_assert_str_eq(o->sources[0].schema, "shop");
+    ck_assert_str_eq(o->sources[0].table, "comments");
+    ck_assert_str_eq(o->sources[0].column, "post_id");
+    ck_assert(!o->sources[0].delete_with);
+    ck_assert_str_eq(o->sources[1].table, "posts");
+    ck_assert(o->sources[1].delete_with);
+    ck_assert_str_eq(o->query, "MERGE INTO counts\nUSING (SELECT $1) s ON true\n");
+    ck_assert_int_eq(o->on_error, CONFIG_STOP);
+    config_release(&c);
+}
+END_TEST
+
+static void assert_defaults(const struct config *c)
+{
+    ck_assert_str_eq(c->app_name, "walpiper");
+    ck_assert_ptr_null(c->database.url);
+    ck_assert_str_eq(c->database.hostname, "localhost");
+    ck_assert_str_eq(c->database.port, "5432");
+    ck_assert_str_eq(c->database.database, "postgres");
+    ck_assert_str_eq(c->database.username, "postgres");
+    ck_assert_ptr_null(c->database.password);
+    ck_assert_str_eq(c->slot.name, "walpiper");
+    ck_assert(c->slot.durable);
+    ck_assert_int_eq(c->slot.plugin, CONFIG_PLUGIN_AUTO);
+    ck_assert_str_eq(c->publication, "walpiper");
+    ck_assert_uint_eq(c->table_count, 0);
+    ck_assert(c->events.enabled);
+    ck_assert_str_eq(c->events.schema, "public");
+    ck_assert_str_eq(c->events.table, "events");
+    ck_assert_str_eq(c->events.consumer, "subscriber");
+    ck_assert_str_eq(c->journal.path, "data/journal");
+    ck_assert_uint_eq(c->journal.retention_bytes, 1u << 30);
+    ck_assert_uint_eq(c->journal.retention_age_us, 7ull * 24 * 3600 * 1000000);
+    ck_assert_uint_eq(c->http.listen_count, 1);
+    ck_assert_str_eq(c->http.listen[0].text, "127.0.0.1:4000");
+    ck_assert_uint_ge(c->http.threads, 1);
+    ck_assert_uint_eq(c->http.heartbeat_ms, 10000);
+    ck_assert_uint_eq(c->http.max_connections, 100000);
+    ck_assert_int_eq(c->auth.mode, CONFIG_AUTH_NONE);
+    ck_assert(!c->auth.allow_public);
+    ck_assert_uint_eq(c->operator_count, 0);
+    ck_assert_uint_eq(c->retry.min_restart_ms, 500);
+    ck_assert_uint_eq(c->retry.max_restart_ms, 10000);
+    ck_assert(c->retry.multiplicator == 2.0);
+    ck_assert_uint_eq(c->retry.max_retries, 5);
+    ck_assert_int_eq(c->log.level, LOG_INFO);
+    ck_assert_int_eq(c->log.format, LOG_LOGFMT);
+}
+
+START_TEST(test_what_is_not_said_has_its_default)
+{
+    static const char *const texts[] = {
+        "",
+        "# nothing but words\n",
+        "~\n",
+        "{}\n",
+        "http:\nlog: ~\nslot: null\ntables:\ndatabase: {url: '', hostname: , password: ''}\n",
+        "http: {}\ntables: []\noperators: []\n",
+    };
+
+    scene_clear_environment();
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct config c = scene_right(texts[i]);
+        assert_defaults(&c);
+        config_release(&c);
+    }
+}
+END_TEST
+
+START_TEST(test_pg_variables_fill_what_database_leaves_out)
+{
+    scene_clear_environment();
+    setenv("PGHOST", "/run/postgresql", 1);
+    setenv("PGUSER", "me", 1);
+    struct config c = scene_right("database: {username: you}\n");
+    scene_clear_environment();
+
+    ck_assert_ptr_null(c.database.hostname); /* libpq reads PGHOST itself */
+    ck_assert_str_eq(c.database.username, "you");
+    ck_assert_str_eq(c.database.port, "5432");
+    config_release(&c);
+}
+END_TEST
+
+START_TEST(test_url_wins_over_the_single_fields)
+{
+    struct config c = scene_right(full);
+
+    ck_assert_str_eq(c.database.url, "postgresql://u@h/d");
+    ck_assert_ptr_null(c.database.hostname);
+    ck_assert_ptr_null(c.database.port);
+    config_release(&c);
+}
+END_TEST
+
+START_TEST(test_one_value_is_a_list_of_one)
+{
+    struct config c =
+        scene_right("http: {listen: 'unix:/tmp/x'}\n"
+                    "tables: [{name: a}]\n"
+                    "operators: [{name: o, target: t, tables: {a: id}, events: update,"
+                    " delete_with: [], query: 'SELECT $1'}]\n");
+
+    ck_assert_uint_eq(c.http.listen_count, 1);
+    ck_assert_str_eq(c.http.listen[0].text, "unix:/tmp/x");
+    ck_assert(!c.operators[0].on_insert && c.operators[0].on_update && !c.operators[0].on_delete);
+    ck_assert_str_eq(c.operators[0].target_id, "id");
+    ck_assert_int_eq(c.operators[0].on_error, CONFIG_PARK);
+    config_release(&c);
+}
+END_TEST
+
+START_TEST(test_operator_without_events_takes_all)
+{
+    struct config c = scene_right("tables: [{name: a}]\n"
+                                  "operators: [{name: o, target: t, tables: {a: id},"
+                                  " query: 'SELECT $1'}]\n");
+
+    ck_assert(c.operators[0].on_insert && c.operators[0].on_update && c.operators[0].on_delete);
+    config_release(&c);
+}
+END_TEST
+
+START_TEST(test_events_table_may_be_off_or_an_operator_source)
+{
+    struct config off = scene_right("events: {table: ''}\ntables: [{name: events}]\n");
+    ck_assert(!off.events.enabled);
+    ck_assert_uint_eq(off.table_count, 1);
+    config_release(&off);
+
+    struct config source = scene_right("operators: [{name: o, target: t, tables: {events: id},"
+                                       " query: 'SELECT $1'}]\n");
+    ck_assert_str_eq(source.operators[0].sources[0].table, "events");
+    config_release(&source);
+}
+END_TEST
+
+START_TEST(test_a_variable_stays_one_value)
+{
+    /* Read as YAML again, each of these would end the value, open another key, or fail. */
+    static const char *const values[] = {
+        "a\nhttp: {threads: 9}\n",
+        "x: y",
+        "'single' \"double\" \\ back",
+        "- item",
+        "[1, 2]",
+        "*alias",
+        "&anchor",
+        "!!tag",
+        "# comment",
+        "${HOME}",
+        "  spaces  ",
+        "%",
+        "caf\xc3\xa9 \xe2\x80\xa8 \xf0\x9f\x90\x98",
+        "\t\x01\x7f",
+        "null",
+        "~",
+        "true",
+    };
+
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        setenv("HOSTILE", values[i], 1);
+        struct config c = scene_right("app_name: ${HOSTILE}\n");
+        ck_assert_str_eq(c.app_name, values[i]);
+        ck_assert_uint_eq(c.http.max_connections, 100000);
+        config_release(&c);
+    }
+    unsetenv("HOSTILE");
+}
+END_TEST
+
+START_TEST(test_unused_variable_may_be_unset)
+{
+    scene_clear_environment();
+    struct config c = scene_right("auth: {jwt: {secret: '${WALPIPER_JWT_SECRET}'}}\n");
+    config_release(&c);
+    setenv("WALPIPER_JWT_SECRET", "x", 1);
+    c = scene_right("auth: {jwt: {secret: '${WALPIPER_JWT_SECRET}'}}\n");
+    config_release(&c);
+    scene_clear_environment();
+}
+END_TEST
+
+START_TEST(test_public_listeners_by_mode)
+{
+    static const char *const right[] = {
+        "http: {listen: '0.0.0.0:80'}\nauth: {mode: gateway}\n",
+        "http: {listen: '0.0.0.0:80'}\nauth: {allow_public: true}\n",
+        "http: {listen: ['127.9.9.9:80', 'localhost:81', '[::1]:82', 'unix:x']}\n",
+    };
+
+    for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+        struct config c = scene_right(right[i]);
+        config_release(&c);
+    }
+}
+END_TEST
+
+START_TEST(test_release_is_safe_on_a_zeroed_one)
+{
+    struct config c = {0};
+
+    config_release(&c);
+    config_release(&c);
+}
+END_TEST
+
+UNIT_SUITE("config/config", test_every_key_reaches_the_struct,
+           test_tables_are_split_and_keep_their_scopes, test_operators_know_their_sources,
+           test_what_is_not_said_has_its_default, test_pg_variables_fill_what_database_leaves_out,
+           test_url_wins_over_the_single_fields, test_one_value_is_a_list_of_one,
+           test_operator_without_events_takes_all,
+           test_events_table_may_be_off_or_an_operator_source, test_a_variable_stays_one_value,
+           test_unused_variable_may_be_unset, test_public_listeners_by_mode,
+           test_release_is_safe_on_a_zeroed_one)

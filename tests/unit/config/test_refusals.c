@@ -1,0 +1,294 @@
+/* Every refusal names the file, the line and the key, and says how to mend it. */
+#include "scene.h"
+#include <errno.h>
+
+#define OPERATOR "{name: o, target: t, tables: {a: id}, query: 'SELECT $1'"
+#define TABLE_A "tables: [{name: a}]\n"
+
+struct refusal {
+    const char *text;
+    const char *begin;
+};
+
+static void assert_refused(const struct refusal *refusals, size_t count)
+{
+    scene_clear_environment();
+    for (size_t i = 0; i < count; i++)
+        scene_wrong(refusals[i].text, refusals[i].begin);
+}
+#define ASSERT_REFUSED(list) assert_refused(list, sizeof(list) / sizeof((list)[0]))
+
+START_TEST(test_yaml)
+{
+    static const struct refusal list[] = {
+        {"a: b: c\n", "FILE:1: no valid YAML: mapping values are not allowed"},
+        {"log: {}\n\thttp: 1\n", "FILE:2: no valid YAML: "},
+        {"log:\n  level: info\n  format: json\n  level: warn\n",
+         "FILE:4: log.level: this key is already in line 2"},
+        {"app_name: &a x\npublication: *a\n", "FILE:2: aliases"},
+        {"log:\n  level: !!str info\n", "FILE:2: log: tags"},
+        {"log: {}\n---\nlog: {}\n", "FILE:2: a second document"},
+        {"- a\n", "FILE:1: must be keys with values"},
+        {"word\n", "FILE:1: must be keys with values"},
+        {"? [a]\n: b\n", "FILE:1: a key must be a word"},
+        {"app_name: \"a\\0b\"\n", "FILE:1: the text has a NUL"},
+        {"tables:\n  -\n", "FILE:2: tables[0]: an empty item"},
+        {"\"lo\\ng\": 1\n", "FILE:1: a key is empty, too long or has control"},
+        {"a: [[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]\n", "FILE:1: a[0]"},
+        {"app_name: \xff\xfe\n", "FILE: not UTF-8"},
+    };
+    ASSERT_REFUSED(list);
+}
+END_TEST
+
+START_TEST(test_unknown_keys)
+{
+    static const struct refusal list[] = {
+        {"# a\n\nlgo: {}\n", "FILE:3: lgo: unknown key; known here: app_name, database"},
+        {"log:\n  level: info\n  levle: info\n",
+         "FILE:3: log.levle: unknown key; known here: level, format"},
+        {"tables:\n  - name: a\n    nmae: b\n",
+         "FILE:3: tables[0].nmae: unknown key; known here: name, id"},
+        {"journal: {retention: {\n  age: 1d, time: 1d}}\n",
+         "FILE:2: journal.retention.time: unknown key; known here: bytes, age"},
+        {"auth: {jwt: {\n  algo: HS256}}\n", "FILE:2: auth.jwt.algo: unknown key"},
+        {"<<: {log: {}}\n", "FILE:1: <<: unknown key"},
+        {"'we\"ird\\': 1\n", "FILE:1: we\"ird\\: unknown key"},
+    };
+    ASSERT_REFUSED(list);
+}
+END_TEST
+
+START_TEST(test_wrong_types)
+{
+    static const struct refusal list[] = {
+        {"\nlog: info\n", "FILE:2: log: must have keys below it; known here: level, format"},
+        {"log:\n  level: [info]\n", "FILE:2: log.level: unknown word; write one of trace, debug"},
+        {"log:\n  level: loud\n", "FILE:2: log.level: unknown word; write one of trace, debug"},
+        {"slot: {durable: yes}\n", "FILE:1: slot.durable: unknown word; write one of true, false"},
+        {"slot: {durable: 1}\n", "FILE:1: slot.durable: unknown word"},
+        {"app_name:\n  - a\n", "FILE:1: app_name: must be a single value"},
+        {"app_name: {a: b}\n", "FILE:1: app_name: must be a single value"},
+        {"tables: posts\n", "FILE:1: tables: must be a list"},
+        {"tables: {name: a}\n", "FILE:1: tables: must be a list"},
+        {"tables:\n  - posts\n", "FILE:2: tables[0]: must have keys below it; known here: name"},
+        {"tables:\n  - name: a\n  - id: b\n", "FILE:3: tables[1]: the key name is missing"},
+        {"tables:\n  - {}\n", "FILE:2: tables[0]: the key name is missing"},
+        {"tables:\n  - name: ''\n", "FILE:2: tables[0].name: must not be empty"},
+        {"tables:\n  - name: a\n    scopes: {b: c}\n", "FILE:3: tables[0].scopes: must be a list"},
+        {"tables:\n  - name: a\n    scopes: [b]\n",
+         "FILE:3: tables[0].scopes[0]: must have keys below it"},
+        {"tables:\n  - name: a\n    scopes: [{}]\n", "FILE:3: tables[0].scopes[0]: no scope"},
+        {"tables:\n  - name: a\n    scopes: [{b: [c]}]\n", "FILE:3: tables[0].scopes[0]: no scope"},
+        {"http:\n  listen: [[a]]\n", "FILE:2: http.listen[0]: must be a single value"},
+        {"http:\n  listen: {a: b}\n", "FILE:2: http.listen: must be a list"},
+        {"plugins: none\n", "FILE:1: plugins: not available yet"},
+        {"plugins: ''\n", "FILE:1: plugins: must be a list"},
+        {"operators:\n  - target: t\n", "FILE:2: operators[0]: the key name is missing"},
+        {"operators:\n  - name: o\n    target: t\n    tables: [a]\n",
+         "FILE:4: operators[0].tables[0]: must have keys below it"},
+        {"operators:\n  - name: o\n    target: t\n    events:\n      - insert\n      - upsert\n",
+         "FILE:6: operators[0].events[1]: unknown word; write one of insert, update, delete"},
+    };
+    ASSERT_REFUSED(list);
+}
+END_TEST
+
+START_TEST(test_numbers)
+{
+    static const struct refusal list[] = {
+        {"database:\n  port: 0\n", "FILE:2: database.port: must be a whole number from 1 to 65535"},
+        {"database: {port: 65536}\n", "FILE:1: database.port: must be a whole number"},
+        {"database: {port: 5432x}\n", "FILE:1: database.port: must be a whole number"},
+        {"http: {threads: -1}\n", "FILE:1: http.threads: must be a whole number from 0 to 256"},
+        {"http: {threads: 1.5}\n", "FILE:1: http.threads: must be a whole number"},
+        {"http: {max_connections: 0}\n", "FILE:1: http.max_connections: must be a whole number"},
+        {"http: {heartbeat: 10}\n", "FILE:1: http.heartbeat: no duration"},
+        {"http: {heartbeat: 99ms}\n", "FILE:1: http.heartbeat: from 100ms"},
+        {"http: {heartbeat: 2d}\n", "FILE:1: http.heartbeat: from 100ms"},
+        {"journal:\n  retention:\n    bytes: 1gb\n", "FILE:3: journal.retention.bytes: no size"},
+        {"journal: {retention: {bytes: 99999999TB}}\n", "FILE:1: journal.retention.bytes: no size"},
+        {"journal: {retention: {age: soon}}\n", "FILE:1: journal.retention.age: no duration"},
+        {"retry: {min_restart_time: 0}\n", "FILE:1: retry.min_restart_time: must be a whole"},
+        {"retry: {min_restart_time: 500ms}\n", "FILE:1: retry.min_restart_time: must be a whole"},
+        {"retry:\n  min_restart_time: 20000\n",
+         "FILE:1: retry.max_restart_time: smaller than retry.min_restart_time"},
+        {"retry: {backoff_multiplicator: 0.9}\n", "FILE:1: retry.backoff_multiplicator: must be"},
+        {"retry: {backoff_multiplicator: nan}\n", "FILE:1: retry.backoff_multiplicator: must be"},
+        {"retry: {max_retries: x}\n", "FILE:1: retry.max_retries: must be a whole number"},
+    };
+    ASSERT_REFUSED(list);
+}
+END_TEST
+
+START_TEST(test_names_and_addresses)
+{
+    static const struct refusal list[] = {
+        {"app_name: ''\n", "FILE:1: app_name: must not be empty"},
+        {"journal: {path: ''}\n", "FILE:1: journal.path: must not be empty"},
+        {"slot:\n  name: Walpiper\n", "FILE:2: slot.name: a slot's name has only lower case"},
+        {"slot: {name: ''}\n", "FILE:1: slot.name: must not be empty"},
+        {"publication: abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz123456789012\n",
+         "FILE:1: publication: longer than 63 bytes"},
+        {"tables:\n  - name: a\n  - name: public.a\n",
+         "FILE:3: tables[1].name: is tables[0] already"},
+        {"tables: [{name: events}]\n", "FILE:1: tables[0].name: is events.table"},
+        {"tables: [{name: a.b.c}]\n", "FILE:1: tables[0].name: more than schema.table"},
+        {"tables: [{name: '\"a'}]\n", "FILE:1: tables[0].name: a quote that does not end"},
+        {"tables: [{name: a.}]\n", "FILE:1: tables[0].name: must not be empty"},
+        {"tables: [{name: a, id: \"x\\ny\"}]\n", "FILE:1: tables[0].id: a name with control"},
+        {"tables: [{name: a, scopes: [{b: c/d}]}]\n", "FILE:1: tables[0].scopes[0].b: a '/'"},
+        {"tables: [{name: a, scopes: [{b: c}, {b: c}]}]\n",
+         "FILE:1: tables[0].scopes[1].b: the same scope twice"},
+        {"events: {table: a.b.c}\n", "FILE:1: events.table: more than schema.table"},
+        {"events: {columns: {id: ''}}\n", "FILE:1: events.columns.id: must not be empty"},
+        {"events: {columns: {type: id}}\n", "FILE:1: events.columns.type: is the column of id"},
+        {"events: {table: ''}\n", "FILE:1: events.table: no events table and no tables"},
+        {"http:\n  listen:\n    - 127.0.0.1:1\n    - nowhere\n",
+         "FILE:4: http.listen[1]: no address"},
+        {"http: {listen: 127.0.0.1:0}\n", "FILE:1: http.listen: the port is a number"},
+        {"http: {listen: []}\n", "FILE:1: http.listen: no address"},
+        {"http: {listen: ['[::1]:1', '[::1]:1']}\n", "FILE:1: http.listen[1]: the same address"},
+        {"http:\n  listen: 0.0.0.0:4000\n", "FILE:2: http.listen: auth.mode none serves everyone"},
+        {"http: {listen: 'example.org:80'}\nauth: {mode: none}\n",
+         "FILE:1: http.listen: auth.mode none serves everyone"},
+    };
+    ASSERT_REFUSED(list);
+}
+END_TEST
+
+START_TEST(test_operators)
+{
+    static const struct refusal list[] = {
+        {TABLE_A "operators:\n  - " OPERATOR "}\n  - " OPERATOR "}\n",
+         "FILE:4: operators[1].name: is the name of operators[0] already"},
+        {TABLE_A "operators: [{name: O-1, target: t}]\n",
+         "FILE:2: operators[0].name: an operator's"},
+        {TABLE_A "operators: [{name: o, target: a.b.c}]\n", "FILE:2: operators[0].target: more"},
+        {TABLE_A "operators:\n  - {name: o, target: t, query: x}\n",
+         "FILE:3: operators[0]: no source"},
+        {TABLE_A "operators:\n  - name: o\n    target: t\n    tables:\n      a: id\n      b: id\n",
+         "FILE:7: operators[0].tables.b: is no marked table; add {name: public.b} to tables"},
+        {TABLE_A "operators: [{name: o, target: t, tables: {a: id, public.a: id}}]\n",
+         "FILE:2: operators[0].tables.public.a: the same table twice"},
+        {TABLE_A "operators: [{name: o, target: a, tables: {a: id}}]\n",
+         "FILE:2: operators[0].tables.a: is the operator's own target"},
+        {TABLE_A "operators: [{name: o, target: t, tables: {a: ''}}]\n",
+         "FILE:2: operators[0].tables.a: must not be empty"},
+        {TABLE_A "operators:\n  - " OPERATOR ",\n     delete_with: [b]}\n",
+         "FILE:4: operators[0].delete_with[0]: is not among the operator's tables"},
+        {TABLE_A "operators:\n  - " OPERATOR ", events: []}\n", "FILE:3: operators[0].events: no"},
+        {TABLE_A "operators:\n  - " OPERATOR ", events: [insert],\n     delete_with: [a]}\n",
+         "FILE:4: operators[0].delete_with: events leaves delete out"},
+        {TABLE_A "operators: [{name: o, target: t, tables: {a: id}}]\n",
+         "FILE:2: operators[0]: no query"},
+        {TABLE_A "operators:\n  - " OPERATOR ", query_file: x}\n",
+         "FILE:3: operators[0].query: query and query_file are both said"},
+        {TABLE_A "operators: [{name: o, target: t, tables: {a: id}, query: SELECT 1}]\n",
+         "FILE:2: operators[0].query: the query does not use $1"},
+        {TABLE_A "operators: [{name: o, target: t, tables: {a: id},\n query_file: /no/such.sql}]\n",
+         "FILE:3: operators[0].query_file: /no/such.sql: cannot be opened: No such file"},
+        {TABLE_A "operators: [{name: o, target: t, tables: {a: id},\n query_file: /tmp}]\n",
+         "FILE:3: operators[0].query_file: /tmp: cannot be read: Is a directory"},
+        {"tables: [{name: a}, {name: b}, {name: c}]\noperators:\n"
+         "  - {name: x, target: d, tables: {a: id}, query: $1}\n"
+         "  - {name: y, target: b, tables: {c: id}, query: $1}\n"
+         "  - {name: z, target: c, tables: {b: id}, query: $1}\n",
+         "FILE:4: operators[1]: its target comes back to it"},
+    };
+    ASSERT_REFUSED(list);
+}
+END_TEST
+
+START_TEST(test_features_that_come_later)
+{
+    static const struct refusal list[] = {
+        {"slot:\n  plugin: pgoutput\n", "FILE:2: slot.plugin: not available yet"},
+        {"\ntables: all\n", "FILE:2: tables: not available yet"},
+        {"tables: [{name: a, exclude: [b]}]\n", "FILE:1: tables[0].exclude: not available yet"},
+        {"tables: [{name: a, ignore_updates_of: [b]}]\n",
+         "FILE:1: tables[0].ignore_updates_of: not available yet"},
+        {"tables: [{name: a, scopes: [{b: c, d: e}]}]\n",
+         "FILE:1: tables[0].scopes[0]: not available yet; today only: one pair a scope"},
+        {"events: {retention: 30d}\n", "FILE:1: events.retention: not available yet"},
+        {"http: {max_connections_per_client: 3}\n",
+         "FILE:1: http.max_connections_per_client: not available yet; today only: 0"},
+        {"http: {cors: {origins: [x]}}\n", "FILE:1: http.cors.origins: not available yet"},
+        {"http: {tls: {certificate: x}}\n", "FILE:1: http.tls.certificate: not available yet"},
+        {"http: {tls: {key: x}}\n", "FILE:1: http.tls.key: not available yet"},
+        {"auth: {mode: jwt}\n", "FILE:1: auth.mode: not available yet"},
+        {"auth: {jwt: {algorithm: RS256}}\n", "FILE:1: auth.jwt.algorithm: not available yet"},
+        {"auth: {jwt: {secret: x}}\n", "FILE:1: auth.jwt.secret: not available yet"},
+        {"auth: {jwt: {jwks_file: x}}\n", "FILE:1: auth.jwt.jwks_file: not available yet"},
+        {"auth: {jwt: {audience: x}}\n", "FILE:1: auth.jwt.audience: not available yet"},
+        {"auth: {jwt: {issuer: x}}\n", "FILE:1: auth.jwt.issuer: not available yet"},
+        {"admin: {listen: '127.0.0.1:4001'}\n", "FILE:1: admin.listen: not available yet"},
+        {"operators: [{target_id: [a, b]}]\n", "FILE:1: operators[0].target_id: not available yet"},
+        {"operators: [{tables: {a: [b, c]}}]\n",
+         "FILE:1: operators[0].tables.a: not available yet"},
+        {"operators: [{tables: {a: {keys: x, map: y}}}]\n",
+         "FILE:1: operators[0].tables.a: not available yet"},
+        {"operators: [{batch: true}]\n", "FILE:1: operators[0].batch: not available yet"},
+        {"operators: [{select: x}]\n", "FILE:1: operators[0].select: not available yet"},
+        {"operators: [{call: x}]\n", "FILE:1: operators[0].call: not available yet"},
+        {"plugins: [{path: webhook.so}]\n", "FILE:1: plugins: not available yet"},
+        {"numbers_as_strings: [int8]\n", "FILE:1: numbers_as_strings: not available yet"},
+    };
+    ASSERT_REFUSED(list);
+}
+END_TEST
+
+START_TEST(test_variables)
+{
+    static const struct refusal list[] = {
+        {"database:\n  url: ${DATABASE_URL}\n",
+         "FILE:2: database.url: the environment variable DATABASE_URL is not set; set it"},
+        {"app_name: ${}\n", "FILE:1: app_name: a malformed ${...}"},
+        {"http: {listen: ['${WALPIPER_LISTEN}']}\n",
+         "FILE:1: http.listen[0]: the environment variable WALPIPER_LISTEN is not set"},
+    };
+    ASSERT_REFUSED(list);
+}
+END_TEST
+
+START_TEST(test_secrets_are_not_shown)
+{
+    static const char *const texts[] = {
+        "database: {port: '${SECRET}'}\n",    "log: {level: '${SECRET}'}\n",
+        "http: {listen: '${SECRET}'}\n",      "slot: {name: '${SECRET}'}\n",
+        "tables: [{name: '${SECRET}'}]\n",    "retry: {max_retries: '${SECRET}'}\n",
+        "auth: {jwt: {secret: HUNTER-2!}}\n", "publication: '${SECRET}HUNTER-2!'\n",
+    };
+    char secret[128];
+
+    memset(secret, 'x', sizeof(secret));
+    memcpy(secret, "HUNTER-2!.a.b", strlen("HUNTER-2!.a.b"));
+    secret[sizeof(secret) - 1] = '\0';
+    setenv("SECRET", secret, 1);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct config config = {0};
+        struct error err = {0};
+        ck_assert_int_lt(scene_load(&config, texts[i], &err), 0);
+        ck_assert_ptr_null(strstr(err.text, "HUNTER"));
+    }
+    unsetenv("SECRET");
+}
+END_TEST
+
+START_TEST(test_files)
+{
+    struct config config = {0};
+    struct error err = {0};
+
+    ck_assert_int_eq(config_load(&config, "/no/such.yaml", &err), -ENOENT);
+    ck_assert_str_eq(err.text, "/no/such.yaml: cannot be opened: No such file or directory");
+    ck_assert_int_eq(config_load(&config, "/tmp", &err), -EISDIR);
+    ck_assert_int_eq(config_load(&config, "/dev/zero", &err), -EMSGSIZE);
+    ck_assert_str_eq(err.text, "/dev/zero: is larger than 1048576 bytes; shorten it");
+    ck_assert_ptr_null(config.file);
+}
+END_TEST
+
+UNIT_SUITE("config/refusals", test_yaml, test_unknown_keys, test_wrong_types, test_numbers,
+           test_names_and_addresses, test_operators, test_features_that_come_later, test_variables,
+           test_secrets_are_not_shown, test_files)
