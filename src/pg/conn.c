@@ -127,7 +127,9 @@ static void take_result(struct pg_conn *c, const PGresult *result)
         transaction_done(c, r.on_done);
         return;
     }
-    c->first->answered = true;
+    /* A commit that fails (a deferred constraint) answers the sync with an error and then with
+     * itself. */
+    c->first->answered = c->first->kind != REPLY_SYNC;
     if (status == PGRES_FATAL_ERROR && c->transaction.code == 0)
         pg_failure_of_result(&c->transaction, result);
     if (c->first->on_result)
