@@ -167,7 +167,7 @@ static void serve(struct connection *connection)
     struct http_exchange exchange = {
         .connection = connection,
         .request = request,
-        .keep_alive = request->keep_alive && !server->draining && !uncertain,
+        .keep_alive = request->keep_alive && !uncertain,
     };
     connection->body_left = request->content_length;
     server->handle(server->app, &exchange);
@@ -202,12 +202,11 @@ static size_t process_head(struct connection *connection, struct str bytes)
 {
     struct http_server *server = connection->server;
     long result = http_request_parse(&server->request, bytes, server->max_head_bytes);
+    connection_set_state(connection, CONNECTION_HEAD);
     if (result > 0)
         serve(connection);
     else if (result < 0)
         exchange_refuse(connection, (int)-result);
-    else
-        connection_set_state(connection, CONNECTION_HEAD);
     return result > 0 ? (size_t)result : 0;
 }
 

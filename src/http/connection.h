@@ -23,7 +23,7 @@
 
 enum connection_state {
     CONNECTION_IDLE,   /* waits for the first byte of a request */
-    CONNECTION_HEAD,   /* has a part of a head */
+    CONNECTION_HEAD,   /* has a part of a head, or is about to answer it */
     CONNECTION_BODY,   /* reads away the body of a request that is answered */
     CONNECTION_STREAM, /* an endless answer; what the client sends is read away */
     CONNECTION_ENDING, /* sends what waits, then ends */

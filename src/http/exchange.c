@@ -126,6 +126,7 @@ void http_respond(struct http_exchange *exchange, const struct http_response *re
     bool bodiless = response->status == 204 || response->status == 304;
     struct str body = response->body;
     assert(!exchange->answered && response->status >= 200 && response->status <= 599);
+    exchange->keep_alive = exchange->keep_alive && !connection->server->draining;
     int result = exchange_compose(exchange, response->status, response->content_type,
                                   bodiless ? -1 : (int64_t)body.len, response->headers,
                                   response->header_count);

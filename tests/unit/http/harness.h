@@ -138,8 +138,10 @@ static inline void client_close(struct client *c)
 static inline size_t client_count(const struct client *c, const char *text)
 {
     size_t count = 0, len = strlen(text);
+    if (!c->got.data)
+        return 0;
     const char *at = c->got.data, *end = at + c->got.len;
-    while (at && (at = memmem(at, (size_t)(end - at), text, len)) != NULL) {
+    while ((at = memmem(at, (size_t)(end - at), text, len)) != NULL) {
         count++;
         at += len;
     }

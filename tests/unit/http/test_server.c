@@ -6,6 +6,7 @@
 #define BIG_BYTES (4u << 20)
 
 static unsigned handled;
+static struct harness *draining; /* the path /drain drains it */
 
 static void respond_text(struct http_exchange *exchange, int status, struct str body)
 {
@@ -29,6 +30,12 @@ static void handle_injection(struct http_exchange *exchange)
                      .status = 200, .body = STR("secret"), .headers = &header, .header_count = 1});
 }
 
+static void handle_drain(struct http_exchange *exchange)
+{
+    http_server_drain(draining->server);
+    respond_text(exchange, 200, STR("draining"));
+}
+
 /* The body is the path, unless the path says otherwise. */
 static void handle(void *app, struct http_exchange *exchange)
 {
@@ -38,6 +45,8 @@ static void handle(void *app, struct http_exchange *exchange)
         handle_big(exchange);
     else if (str_equal(request->path, STR("/injection")))
         handle_injection(exchange);
+    else if (str_equal(request->path, STR("/drain")))
+        handle_drain(exchange);
     else if (str_equal(request->path, STR("/nothing")))
         respond_text(exchange, 204, STR("not sent"));
     else
@@ -390,6 +399,45 @@ START_TEST(test_timeouts)
 }
 END_TEST
 
+/* The time for a request starts again when the last one is answered, not with each byte of a head.
+ */
+START_TEST(test_deadline_of_a_request)
+{
+    struct harness h;
+    struct client c;
+    start(&h);
+    client_connect(&c, &h);
+    WAIT_FOR(&h, http_server_connections(h.server) == 1);
+    uint64_t first = only_connection(&h)->deadline_ms;
+    WAIT_FOR(&h, clock_monotonic_ms() + 15000 > first);
+    client_send(&c, "GET / HTTP/1.1\r\n");
+    WAIT_FOR(&h, only_connection(&h)->state == CONNECTION_HEAD);
+    ck_assert_uint_eq(only_connection(&h)->deadline_ms, first);
+    client_send(&c, "Host: a\r\n\r\n");
+    WAIT_FOR(&h, client_has(&c, "200 OK"));
+    ck_assert_int_eq(only_connection(&h)->deadline, DEADLINE_REQUEST);
+    ck_assert_uint_gt(only_connection(&h)->deadline_ms, first);
+    client_close(&c);
+    harness_stop(&h);
+}
+END_TEST
+
+/* A client that does not close after we did does not keep its connection. */
+START_TEST(test_linger_ends)
+{
+    struct harness h;
+    struct client c;
+    harness_start(&h, (struct http_server_options){.head_timeout_ms = 40}, handle, NULL);
+    h.server->timeout_ms[DEADLINE_PEER] = 40;
+    client_connect(&c, &h);
+    client_send(&c, "GET / HTTP/1.0\r\n\r\n");
+    WAIT_FOR(&h, c.ended);
+    WAIT_FOR(&h, http_server_connections(h.server) == 0);
+    client_close(&c);
+    harness_stop(&h);
+}
+END_TEST
+
 /* The one too many is told 503 with Retry-After; a place that gets free is given again. */
 START_TEST(test_connection_limit)
 {
@@ -499,6 +547,23 @@ START_TEST(test_drain)
 }
 END_TEST
 
+/* A request may drain the server that it comes from, and is answered. */
+START_TEST(test_drain_by_request)
+{
+    struct harness h;
+    struct client c;
+    start(&h);
+    draining = &h;
+    client_connect(&c, &h);
+    client_send(&c, GET("/drain"));
+    WAIT_FOR(&h, c.ended);
+    client_expect(&c, "Connection: close\r\n");
+    client_expect(&c, "\r\n\r\ndraining");
+    client_close(&c);
+    harness_stop(&h);
+}
+END_TEST
+
 /* Several servers, each with its loop, share one address. */
 START_TEST(test_shared_port)
 {
@@ -529,5 +594,6 @@ END_TEST
 UNIT_SUITE("http/server", test_keep_alive, test_pipelining, test_pipelining_is_bounded, test_head,
            test_no_content, test_http_1_0, test_connection_close, test_half_close,
            test_body_is_discarded, test_body_too_large, test_expect_continue, test_bad_requests,
-           test_head_too_large, test_header_injection, test_timeouts, test_connection_limit,
-           test_out_of_descriptors, test_drain, test_shared_port)
+           test_head_too_large, test_header_injection, test_timeouts, test_deadline_of_a_request,
+           test_linger_ends, test_connection_limit, test_out_of_descriptors, test_drain,
+           test_drain_by_request, test_shared_port)

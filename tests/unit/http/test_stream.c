@@ -382,6 +382,37 @@ START_TEST(test_drain)
 }
 END_TEST
 
+/* A client that takes nothing any more is let go after a while, on a unix socket too, where the
+ * kernel would wait for ever. */
+START_TEST(test_stalled)
+{
+    char address[64];
+    const char *const listen[] = {address};
+    struct harness h;
+    struct client c;
+    struct owner owner = {0};
+    struct sockaddr_un where = {.sun_family = AF_UNIX};
+    snprintf(address, sizeof(address), "unix:/tmp/test_http_stream.%d", (int)getpid());
+    snprintf(where.sun_path, sizeof(where.sun_path), "%s", address + 5);
+    harness_start(
+        &h,
+        (struct http_server_options){.listen = listen, .listen_count = 1, .head_timeout_ms = 40},
+        handle, &owner);
+    h.server->timeout_ms[DEADLINE_ROOM] = 40;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&where, sizeof(where)), 0);
+    client_adopt(&c, &h, fd);
+    client_send(&c, GET("/"));
+    WAIT_FOR(&h, owner.stream != NULL);
+    ev_io_stop(h.loop.ev, &c.reader);
+    wake(&owner, 100000);
+    WAIT_FOR(&h, owner.closed > 0);
+    ck_assert_str_eq(owner.reason, "stalled");
+    stop(&h, &c);
+    ck_assert_uint_eq(owner.closed, 1);
+}
+END_TEST
+
 /* Freeing the server ends every stream, blocked ones too, and tells each owner once. */
 START_TEST(test_free_closes)
 {
@@ -466,5 +497,5 @@ END_TEST
 
 UNIT_SUITE("http/stream", test_start, test_order_of_pieces, test_wake, test_idle_is_small,
            test_slow_reader, test_end_flushes, test_client_leaves, test_overflow, test_tiny_pieces,
-           test_noise, test_drain, test_free_closes, test_other_requests, test_bad_header,
-           test_after_pipelined_request)
+           test_noise, test_drain, test_stalled, test_free_closes, test_other_requests,
+           test_bad_header, test_after_pipelined_request)
