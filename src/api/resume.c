@@ -43,13 +43,13 @@ struct resume resume_decide(struct str text, const struct resume_range *range)
     if (str_equal(text, STR("latest")))
         return live;
     if (str_equal(text, STR("earliest")))
-        return range->empty ? live
-                            : (struct resume){RESUME_AFTER, position_before(range->oldest), 0};
+        return (struct resume){RESUME_AFTER,
+                               range->empty ? range->newest : position_before(range->oldest), 0};
     if (event_id_parse(&id, text) < 0)
         return unknown;
     if (strcmp(id.epoch, range->epoch) != 0)
         return (struct resume){.kind = RESUME_RESET, .reason = RESET_EPOCH};
-    if (range->empty || position_compare(id.position, range->newest) > 0)
+    if (position_compare(id.position, range->newest) > 0)
         return unknown;
     return (struct resume){RESUME_AFTER, id.position, 0};
 }

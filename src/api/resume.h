@@ -22,7 +22,8 @@ struct resume {
 struct resume_range {
     const char *epoch;
     bool empty;
-    struct position oldest, newest; /* unless empty */
+    struct position oldest; /* unless empty */
+    struct position newest; /* that there is or was */
 };
 
 /* Whether PARAMETER of a query carries the id. */

@@ -26,24 +26,23 @@ static void fail_reading(struct subscriber *subscriber, int status)
     fail(subscriber, &err);
 }
 
-/* A cursor only knows the epoch that it was opened in: the position must be of the same. */
+/* A cursor only knows the epoch that it was opened in: the position must be of the same, also when
+ * a new one begins just now. */
 static bool open_cursor(struct subscriber *subscriber)
 {
     struct router *router = subscriber->router;
-    struct journal_cursor *cursor;
     struct error err = {0};
 
-    router_check_epoch(router);
-    if (strcmp(subscriber->epoch, router->epoch) != 0) {
-        subscriber_reset(subscriber, RESET_EPOCH);
-        return false;
-    }
-    if (journal_cursor_open(router->journal, &cursor, subscriber->position, &err) < 0) {
+    if (journal_cursor_open(router->journal, &subscriber->cursor, subscriber->position, &err) < 0) {
+        subscriber->cursor = NULL;
         fail(subscriber, &err);
         return false;
     }
-    subscriber->cursor = cursor;
-    return true;
+    router_check_epoch(router);
+    if (strcmp(subscriber->epoch, router->epoch) == 0)
+        return true;
+    subscriber_reset(subscriber, RESET_EPOCH);
+    return false;
 }
 
 static void stale(struct subscriber *subscriber)

@@ -19,8 +19,7 @@ struct position router_newest(const struct router *router)
 {
     struct position oldest, newest;
 
-    if (!journal_bounds(router->journal, &oldest, &newest))
-        return (struct position){0, 0};
+    (void)journal_bounds(router->journal, &oldest, &newest);
     return newest;
 }
 
@@ -28,9 +27,7 @@ struct position router_earliest(const struct router *router)
 {
     struct position oldest, newest;
 
-    if (!journal_bounds(router->journal, &oldest, &newest))
-        return (struct position){0, 0};
-    return position_before(oldest);
+    return journal_bounds(router->journal, &oldest, &newest) ? position_before(oldest) : newest;
 }
 
 /* One record on its way to those who get it. */
@@ -123,34 +120,37 @@ static void trouble(struct router *router, const struct error *why)
     router->events->on_trouble(router->owner, why);
 }
 
-static void open_cursor(struct router *router)
-{
-    struct error err = {0};
-
-    journal_cursor_close(router->cursor);
-    router->cursor = NULL;
-    if (journal_cursor_open(router->journal, &router->cursor, router->position, &err) < 0) {
-        router->cursor = NULL;
-        trouble(router, &err);
-    }
-    router->behind = true;
-}
-
-/* What lies between the old position and the newest one is given up. */
-static void restart(struct router *router, enum reset_reason reason)
-{
-    journal_epoch(router->journal, router->epoch);
-    router->position = router_newest(router);
-    open_cursor(router);
-    reset_live(router, reason);
-}
-
 static bool epoch_changed(const struct router *router)
 {
     char epoch[9];
 
     journal_epoch(router->journal, epoch);
     return strcmp(epoch, router->epoch) != 0;
+}
+
+static void open_cursor(struct router *router)
+{
+    struct error err = {0};
+
+    journal_cursor_close(router->cursor);
+    router->cursor = NULL;
+    router->behind = true;
+    if (journal_cursor_open(router->journal, &router->cursor, router->position, &err) == 0)
+        return;
+    router->cursor = NULL;
+    trouble(router, &err);
+}
+
+/* What lies between the old position and the newest one is given up. A new epoch may begin while we
+ * look: epoch, position and cursor must be of the same. */
+static void restart(struct router *router, enum reset_reason reason)
+{
+    do {
+        journal_epoch(router->journal, router->epoch);
+        router->position = router_newest(router);
+        open_cursor(router);
+    } while (epoch_changed(router));
+    reset_live(router, reason);
 }
 
 void router_check_epoch(struct router *router)
@@ -251,19 +251,13 @@ int router_new(struct router **ret_router, struct loop *loop, struct journal *jo
                               .events = events,
                               .owner = owner,
                               .behind = true};
-    journal_epoch(journal, router->epoch);
-    router->position = router_newest(router);
     int status = match_scratch(&router->scratch);
-    if (status < 0)
-        error_set(err, status, "Feed: out of memory");
-    else
-        status = journal_cursor_open(journal, &router->cursor, router->position, err);
     if (status < 0) {
-        buffer_release(&router->scratch);
         free(router);
-        return status;
+        return error_set(err, status, "Feed: out of memory");
     }
     start(router);
+    restart(router, RESET_EPOCH);
     *ret_router = router;
     return 0;
 }

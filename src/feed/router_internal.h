@@ -44,7 +44,7 @@ struct router {
     struct buffer scratch;
 };
 
-/* The newest position of the journal; zero when it is empty. */
+/* The position of the newest record that there is or was in the journal; zero: none yet. */
 struct position router_newest(const struct router *router);
 /* Moves all live ones to the new epoch if there is one. */
 void router_check_epoch(struct router *router);

@@ -1,0 +1,542 @@
+#include "feed/router.h"
+
+#include "feed/journal_fixture.h"
+#include "unit.h"
+
+#define RECEIVED_MAX 20000
+
+/* A sink that takes as many records as it has room for, and remembers them. */
+struct sink {
+    struct subscriber subscriber;
+    size_t room;
+    bool wants_room;
+    struct position *received;
+    size_t count;
+    int resets;
+    enum reset_reason reason;
+    bool closes; /* itself, at the next record */
+};
+
+static struct fixture fixture;
+static struct config config;
+static struct feed_tables tables;
+static struct router *router;
+
+static bool has_room(void *owner)
+{
+    return ((struct sink *)owner)->room > 0;
+}
+
+static void want_room(void *owner)
+{
+    struct sink *sink = owner;
+
+    ck_assert_uint_eq(sink->room, 0);
+    sink->wants_room = true;
+}
+
+static void push(void *owner, const struct journal_entry *entry, const struct event *event)
+{
+    struct sink *sink = owner;
+
+    ck_assert_uint_gt(sink->room, 0);
+    ck_assert_uint_lt(sink->count, RECEIVED_MAX);
+    ck_assert(event->frame.data > entry->bytes->data);
+    ck_assert(event->frame.data < entry->bytes->data + entry->bytes->len);
+    sink->room--;
+    sink->received[sink->count++] = entry->position;
+    if (sink->closes)
+        subscriber_close(&sink->subscriber);
+}
+
+static void on_reset(void *owner, enum reset_reason reason)
+{
+    struct sink *sink = owner;
+
+    sink->resets++;
+    sink->reason = reason;
+}
+
+static void on_failed(void *owner, const struct error *why)
+{
+    ck_abort_msg("%s", why->text);
+}
+
+static const struct subscriber_ops ops = {has_room, want_room, push, on_reset, on_failed};
+
+static void on_trouble(void *owner, const struct error *why)
+{
+    if (why != NULL)
+        ck_abort_msg("%s", why->text);
+}
+
+static const struct router_events router_events = {on_trouble};
+
+static void setup(uint64_t retention_bytes)
+{
+    struct error err = {0};
+
+    fixture_start(&fixture, retention_bytes);
+    config = record_config();
+    ck_assert_int_eq(feed_tables_init(&tables, &config, &err), 0);
+    ck_assert_int_eq(
+        router_new(&router, &fixture.loop, fixture.journal, &tables, &router_events, NULL, &err),
+        0);
+}
+
+static void teardown(void)
+{
+    ck_assert_uint_eq(router_subscribers(router), 0);
+    router_free(router);
+    feed_tables_release(&tables);
+    fixture_stop(&fixture);
+}
+
+/* PATH as in a URL. */
+static void subscribe(struct sink *sink, const char *path, size_t room,
+                      const struct position *after)
+{
+    struct str rest = str_from(path);
+    struct str segments[3];
+    struct topic topic;
+    size_t count = 0;
+    struct error err = {0};
+
+    while (rest.data != NULL)
+        segments[count++] = str_cut(&rest, '/');
+    ck_assert_int_eq(topic_parse(&topic, segments, count, &err), 0);
+    *sink = (struct sink){.room = room, .subscriber = {.ops = &ops, .owner = sink}};
+    sink->received = calloc(RECEIVED_MAX, sizeof(*sink->received));
+    ck_assert_int_eq(subscriber_start(&sink->subscriber, router, &topic, after, &err), 0);
+}
+
+static void unsubscribe(struct sink *sink)
+{
+    subscriber_close(&sink->subscriber);
+    free(sink->received);
+}
+
+static void give_room(struct sink *sink, size_t room)
+{
+    sink->room += room;
+    sink->wants_room = false;
+    subscriber_resume(&sink->subscriber);
+}
+
+static const struct comment in_seven = {"1", "7", "hi"}, in_eight = {"1", "8", "hi"};
+
+static struct position insert(const struct comment *comment)
+{
+    return fixture_comment(&fixture, NULL, comment);
+}
+
+/* Waits until the router has read all that is on disk. */
+static void settle(uint64_t records)
+{
+    fixture_sync(&fixture);
+    FIXTURE_UNTIL(&fixture, router_records_read(router) >= records);
+}
+
+static void assert_received(const struct sink *sink, const struct position *expected, size_t count)
+{
+    ck_assert_uint_eq(sink->count, count);
+    for (size_t i = 0; i < count; i++)
+        ck_assert_msg(position_compare(sink->received[i], expected[i]) == 0, "record %zu of %zu", i,
+                      count);
+}
+
+/* A live subscriber gets the records of its topic, from the time it came, in order, and no other.
+ */
+START_TEST(test_live)
+{
+    struct sink table, row, scope;
+    struct position got[3];
+
+    setup(0);
+    insert(&in_seven);
+    settle(1);
+    subscribe(&table, "comments", 100, NULL);
+    subscribe(&row, "comments/2", 100, NULL);
+    subscribe(&scope, "posts/8/comments", 100, NULL);
+    ck_assert_uint_eq(router_subscribers(router), 3);
+    got[0] = insert(&in_seven);
+    got[1] = insert(&(struct comment){"2", "7", "hi"});
+    got[2] = insert(&in_eight);
+    settle(4);
+    assert_received(&table, got, 3);
+    assert_received(&row, &got[1], 1);
+    assert_received(&scope, &got[2], 1);
+    unsubscribe(&table);
+    unsubscribe(&row);
+    unsubscribe(&scope);
+    teardown();
+}
+END_TEST
+
+/* What is on disk before a subscriber comes is not "from now on", read by the router or not. */
+START_TEST(test_live_from_now)
+{
+    struct sink sink;
+
+    setup(0);
+    insert(&in_seven);
+    journal_mark(fixture.journal, fixture.lsn, true);
+    journal_flush(fixture.journal);
+    while (!journal_idle(fixture.journal)) /* and the router did not have a turn */
+        usleep(1000);
+    subscribe(&sink, "comments", 100, NULL);
+    struct position second = insert(&in_seven);
+    settle(2);
+    assert_received(&sink, &second, 1);
+    unsubscribe(&sink);
+    teardown();
+}
+END_TEST
+
+/* A moved row reaches the old and the new scope; one that both keys lead to gets it once. */
+START_TEST(test_moved)
+{
+    struct sink old_scope, new_scope, row;
+
+    setup(0);
+    subscribe(&old_scope, "posts/7/comments", 100, NULL);
+    subscribe(&new_scope, "posts/8/comments", 100, NULL);
+    subscribe(&row, "comments/1", 100, NULL);
+    struct position moved = fixture_comment(&fixture, &in_seven, &in_eight);
+    settle(1);
+    assert_received(&old_scope, &moved, 1);
+    assert_received(&new_scope, &moved, 1);
+    assert_received(&row, &moved, 1);
+    unsubscribe(&old_scope);
+    unsubscribe(&new_scope);
+    unsubscribe(&row);
+    teardown();
+}
+END_TEST
+
+/* TRUNCATE reaches everyone who watches something of the table. */
+START_TEST(test_truncate)
+{
+    struct sink table, row, scope, other;
+
+    setup(0);
+    subscribe(&table, "comments", 100, NULL);
+    subscribe(&row, "comments/1", 100, NULL);
+    subscribe(&scope, "posts/7/comments", 100, NULL);
+    subscribe(&other, "events", 100, NULL);
+    struct position position = fixture_next(&fixture);
+    record_truncate(&fixture.record, position);
+    fixture_append(&fixture, position, NULL);
+    settle(1);
+    assert_received(&table, &position, 1);
+    assert_received(&row, &position, 1);
+    assert_received(&scope, &position, 1);
+    assert_received(&other, NULL, 0);
+    unsubscribe(&table);
+    unsubscribe(&row);
+    unsubscribe(&scope);
+    unsubscribe(&other);
+    teardown();
+}
+END_TEST
+
+/* A replay gives what the journal holds after a position, then becomes live; nothing is given
+ * twice. */
+START_TEST(test_replay)
+{
+    struct sink all, some;
+    struct position got[5];
+
+    setup(0);
+    for (int i = 0; i < 3; i++)
+        got[i] = insert(&in_seven);
+    settle(3);
+    struct position earliest = router_earliest(router);
+    subscribe(&all, "posts/7/comments", 100, &earliest);
+    subscribe(&some, "comments", 100, &got[1]);
+    FIXTURE_UNTIL(&fixture, all.subscriber.mode == SUBSCRIBER_LIVE &&
+                                some.subscriber.mode == SUBSCRIBER_LIVE);
+    got[3] = insert(&in_seven);
+    settle(4);
+    assert_received(&all, got, 4);
+    assert_received(&some, &got[2], 2);
+    ck_assert_int_eq(position_compare(subscriber_position(&all.subscriber), got[3]), 0);
+    unsubscribe(&all);
+    unsubscribe(&some);
+    teardown();
+}
+END_TEST
+
+/* From the earliest of an empty journal is from now on. */
+START_TEST(test_replay_empty)
+{
+    struct sink sink;
+
+    setup(0);
+    struct position earliest = router_earliest(router);
+    subscribe(&sink, "comments", 100, &earliest);
+    FIXTURE_UNTIL(&fixture, sink.subscriber.mode == SUBSCRIBER_LIVE);
+    struct position first = insert(&in_seven);
+    settle(1);
+    assert_received(&sink, &first, 1);
+    unsubscribe(&sink);
+    teardown();
+}
+END_TEST
+
+/* Without room a live subscriber stops being live, keeps nothing, and goes on from where it stood.
+ */
+START_TEST(test_no_room)
+{
+    struct sink slow, fast;
+    struct position got[10];
+
+    setup(0);
+    subscribe(&slow, "comments", 2, NULL);
+    subscribe(&fast, "comments", 100, NULL);
+    for (int i = 0; i < 6; i++)
+        got[i] = insert(&in_seven);
+    settle(6);
+    assert_received(&slow, got, 2);
+    assert_received(&fast, got, 6);
+    ck_assert_int_eq(slow.subscriber.mode, SUBSCRIBER_WAITING);
+    ck_assert(slow.wants_room);
+    ck_assert_int_eq(position_compare(subscriber_position(&slow.subscriber), got[1]), 0);
+
+    give_room(&slow, 2);
+    FIXTURE_UNTIL(&fixture, slow.wants_room);
+    assert_received(&slow, got, 4);
+    give_room(&slow, 100);
+    FIXTURE_UNTIL(&fixture, slow.subscriber.mode == SUBSCRIBER_LIVE);
+    got[6] = insert(&in_seven);
+    settle(7);
+    assert_received(&slow, got, 7);
+    unsubscribe(&slow);
+    unsubscribe(&fast);
+    teardown();
+}
+END_TEST
+
+/* Many subscribers whose room comes and goes at random, while records keep coming: each gets each
+ * record of its topic exactly once and in order. */
+START_TEST(test_exactly_once)
+{
+    enum { SINKS = 12, ROUNDS = 250, BATCH = 8 };
+    static const char *const paths[] = {"comments", "posts/7/comments", "comments/1"};
+    static struct position all[ROUNDS * BATCH], seven[ROUNDS * BATCH];
+    static struct sink sinks[SINKS];
+    size_t all_count = 0, seven_count = 0;
+    unsigned seed = 12345;
+
+    setup(0);
+    struct position start = router_earliest(router);
+    for (size_t i = 0; i < SINKS; i++)
+        subscribe(&sinks[i], paths[i % 3], i, i % 2 ? &start : NULL);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int n = 0; n < BATCH; n++) {
+            bool is_seven = rand_r(&seed) % 2;
+            all[all_count] = insert(is_seven ? &in_seven : &in_eight);
+            if (is_seven)
+                seven[seven_count++] = all[all_count];
+            all_count++;
+        }
+        journal_mark(fixture.journal, fixture.lsn, true);
+        journal_flush(fixture.journal);
+        give_room(&sinks[rand_r(&seed) % SINKS], rand_r(&seed) % 64);
+        fixture_turn(&fixture);
+    }
+    for (size_t i = 0; i < SINKS; i++)
+        give_room(&sinks[i], RECEIVED_MAX);
+    settle(all_count);
+    for (size_t i = 0; i < SINKS; i++) {
+        bool scope = i % 3 == 1;
+        FIXTURE_UNTIL(&fixture, sinks[i].subscriber.mode == SUBSCRIBER_LIVE);
+        assert_received(&sinks[i], scope ? seven : all, scope ? seven_count : all_count);
+        ck_assert_int_eq(sinks[i].resets, 0);
+        unsubscribe(&sinks[i]);
+    }
+    teardown();
+}
+END_TEST
+
+/* A replay of thousands takes several turns, and a live record does not wait for its end. */
+START_TEST(test_replay_does_not_delay)
+{
+    enum { OLD = 12000 };
+    struct sink replay, live;
+
+    setup(0);
+    for (int i = 0; i < OLD; i++)
+        insert(&in_seven);
+    settle(OLD);
+    struct position earliest = router_earliest(router);
+    subscribe(&replay, "comments", RECEIVED_MAX, &earliest);
+    subscribe(&live, "comments", RECEIVED_MAX, NULL);
+    insert(&in_seven);
+    journal_mark(fixture.journal, fixture.lsn, true);
+    journal_flush(fixture.journal);
+    while (!journal_idle(fixture.journal)) /* before the loop has its first turn */
+        usleep(1000);
+    FIXTURE_UNTIL(&fixture, live.count == 1);
+    ck_assert_uint_lt(replay.count, OLD);
+    FIXTURE_UNTIL(&fixture, replay.subscriber.mode == SUBSCRIBER_LIVE);
+    ck_assert_uint_eq(replay.count, OLD + 1);
+    unsubscribe(&replay);
+    unsubscribe(&live);
+    teardown();
+}
+END_TEST
+
+/* A subscriber behind what retention left is told so, and is live from there. */
+START_TEST(test_expired)
+{
+    struct sink sink, waiting;
+    struct position first = {0, 0}, position, oldest, newest;
+
+    setup(20000);
+    subscribe(&waiting, "comments", 0, NULL);
+    for (int i = 0; i < 400; i++) {
+        position = insert(&in_seven);
+        if (i == 0)
+            first = position;
+        fixture_sync(&fixture);
+    }
+    FIXTURE_UNTIL(&fixture, journal_bounds(fixture.journal, &oldest, &newest) &&
+                                position_compare(oldest, first) > 0);
+    settle(400);
+    subscribe(&sink, "comments", 1000, &first);
+    give_room(&waiting, 1000);
+    FIXTURE_UNTIL(&fixture, sink.resets > 0 && waiting.resets > 0);
+    ck_assert_int_eq(sink.reason, RESET_EXPIRED);
+    ck_assert_uint_eq(sink.count, 0);
+    ck_assert_uint_eq(waiting.count, 0);
+    position = insert(&in_seven);
+    settle(401);
+    assert_received(&sink, &position, 1);
+    assert_received(&waiting, &position, 1);
+    ck_assert_int_eq(sink.resets, 1);
+    unsubscribe(&sink);
+    unsubscribe(&waiting);
+    teardown();
+}
+END_TEST
+
+/* A new epoch ends every position, whatever the mode; positions may then begin again below. */
+START_TEST(test_epoch)
+{
+    struct sink live, waiting;
+
+    setup(0);
+    subscribe(&live, "comments", 100, NULL);
+    subscribe(&waiting, "comments", 0, NULL);
+    fixture.lsn = 0x900000;
+    insert(&in_seven);
+    settle(1);
+    ck_assert_uint_eq(live.count, 1);
+    ck_assert_int_eq(waiting.subscriber.mode, SUBSCRIBER_WAITING);
+    fixture_begin_epoch(&fixture);
+    fixture.lsn = 0x1000;
+    FIXTURE_UNTIL(&fixture, live.resets > 0);
+    give_room(&waiting, 100);
+    FIXTURE_UNTIL(&fixture, waiting.resets > 0);
+    ck_assert_int_eq(live.reason, RESET_EPOCH);
+    ck_assert_int_eq(waiting.reason, RESET_EPOCH);
+    struct position position = insert(&in_seven);
+    fixture_sync(&fixture);
+    FIXTURE_UNTIL(&fixture, live.count == 2 && waiting.count == 1);
+    ck_assert_int_eq(position_compare(live.received[1], position), 0);
+    ck_assert_int_eq(live.resets, 1);
+    ck_assert_int_eq(waiting.resets, 1);
+    unsubscribe(&live);
+    unsubscribe(&waiting);
+    teardown();
+}
+END_TEST
+
+/* A record that cannot be read is lost, not passed over: all who might have got it are told. */
+START_TEST(test_unreadable)
+{
+    struct sink live, replay;
+
+    setup(0);
+    struct position before = insert(&in_seven);
+    settle(1);
+    subscribe(&live, "posts/8/comments", 100, NULL);
+    buffer_reset(&fixture.record);
+    buffer_append_str(&fixture.record, STR("no record"));
+    fixture_append(&fixture, fixture_next(&fixture), NULL);
+    settle(2);
+    ck_assert_int_eq(live.resets, 1);
+    subscribe(&replay, "comments", 100, &before);
+    FIXTURE_UNTIL(&fixture, replay.resets == 1);
+    ck_assert_int_eq(replay.subscriber.mode, SUBSCRIBER_LIVE);
+    struct position after = insert(&in_eight);
+    settle(3);
+    assert_received(&live, &after, 1);
+    assert_received(&replay, &after, 1);
+    unsubscribe(&live);
+    unsubscribe(&replay);
+    teardown();
+}
+END_TEST
+
+/* A sink may close its subscriber when it is given something, live and catching up; those next to
+ * it still get theirs. */
+START_TEST(test_close_in_push)
+{
+    struct sink closing[2], other;
+
+    setup(0);
+    struct position first = insert(&in_seven);
+    settle(1);
+    struct position earliest = router_earliest(router);
+    subscribe(&closing[0], "comments/1", 100, &earliest);
+    closing[0].closes = true;
+    FIXTURE_UNTIL(&fixture, closing[0].count == 1);
+    assert_received(&closing[0], &first, 1);
+    subscribe(&closing[1], "comments", 100, NULL);
+    subscribe(&other, "comments", 100, NULL);
+    closing[1].closes = true;
+    insert(&in_seven);
+    insert(&in_seven);
+    settle(3);
+    ck_assert_uint_eq(closing[1].count, 1);
+    ck_assert_uint_eq(other.count, 2);
+    ck_assert_uint_eq(router_subscribers(router), 1);
+    unsubscribe(&closing[0]);
+    unsubscribe(&closing[1]);
+    unsubscribe(&other);
+    teardown();
+}
+END_TEST
+
+/* A router that starts on a journal whose records have all been removed is at its end, not lost. */
+START_TEST(test_emptied_journal)
+{
+    struct sink live, replay;
+    struct position oldest, newest;
+    struct error err = {0};
+
+    setup(1);
+    insert(&in_seven);
+    fixture_sync(&fixture);
+    FIXTURE_UNTIL(&fixture, !journal_bounds(fixture.journal, &oldest, &newest));
+    router_free(router);
+    ck_assert_int_eq(
+        router_new(&router, &fixture.loop, fixture.journal, &tables, &router_events, NULL, &err),
+        0);
+    struct position earliest = router_earliest(router);
+    subscribe(&live, "comments", 100, NULL);
+    subscribe(&replay, "comments", 100, &earliest);
+    FIXTURE_UNTIL(&fixture, replay.subscriber.mode == SUBSCRIBER_LIVE);
+    ck_assert_int_eq(live.resets, 0);
+    ck_assert_int_eq(replay.resets, 0);
+    unsubscribe(&live);
+    unsubscribe(&replay);
+    teardown();
+}
+END_TEST
+
+UNIT_SUITE("feed/router", test_live, test_live_from_now, test_moved, test_truncate, test_replay,
+           test_replay_empty, test_no_room, test_exactly_once, test_replay_does_not_delay,
+           test_expired, test_epoch, test_unreadable, test_close_in_push, test_emptied_journal)
