@@ -60,34 +60,6 @@ char *buffer_reserve(struct buffer *b, size_t len)
     return b->data + b->len;
 }
 
-int buffer_append(struct buffer *b, const void *data, size_t len)
-{
-    if (len == 0)
-        return b->failed;
-    char *end = buffer_reserve(b, len);
-    if (end == NULL)
-        return b->failed;
-    memcpy(end, data, len);
-    b->len += len;
-    return 0;
-}
-
-int buffer_append_str(struct buffer *b, struct str s)
-{
-    return buffer_append(b, s.data, s.len);
-}
-
-int buffer_append_char(struct buffer *b, char c)
-{
-    char *end = buffer_reserve(b, 1);
-
-    if (end == NULL)
-        return b->failed;
-    *end = c;
-    b->len++;
-    return 0;
-}
-
 int buffer_printf(struct buffer *b, const char *format, ...)
 {
     va_list arguments, again;

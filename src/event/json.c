@@ -68,11 +68,29 @@ static void append_escape(struct buffer *out, unsigned char c)
     }
 }
 
+/* A string without anything to escape, as nearly all are: one check for room. */
+static int append_plain(struct buffer *out, struct str text)
+{
+    char *to = buffer_reserve(out, text.len + 2);
+
+    if (to == NULL)
+        return out->failed;
+    to[0] = '"';
+    if (text.len > 0)
+        memcpy(to + 1, text.data, text.len);
+    to[text.len + 1] = '"';
+    out->len += text.len + 2;
+    return 0;
+}
+
 int json_quote(struct buffer *out, struct str text)
 {
+    size_t plain = plain_prefix(text);
+
+    if (plain == text.len)
+        return append_plain(out, text);
     buffer_append_char(out, '"');
-    for (;;) {
-        size_t plain = plain_prefix(text);
+    for (;; plain = plain_prefix(text)) {
         buffer_append(out, text.data, plain);
         if (plain == text.len)
             break;

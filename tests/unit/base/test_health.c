@@ -1,3 +1,4 @@
+#include "base/failing_memory.h"
 #include "base/health.h"
 #include "base/str.h"
 #include "unit.h"
@@ -65,6 +66,28 @@ START_TEST(long_reasons_are_cut_at_a_character)
 }
 END_TEST
 
+/* A trouble that cannot be noted must not look like health. */
+START_TEST(memory_out_is_a_trouble_of_its_own)
+{
+    memory_left = 0;
+    struct health *h = health_new();
+    memory_left = -1;
+    ck_assert_ptr_null(h);
+    h = health_new();
+    health_down(h, "capture", "no connection");
+    memory_left = 0;
+    health_down(h, "capture", "slot is active");
+    health_down(h, "journal", "disk full");
+    memory_left = -1;
+    ck_assert(!health_read(h, text, sizeof(text)));
+    ck_assert_str_eq(text, "capture: slot is active; walpiper: out of memory");
+    health_up(h, "capture");
+    health_up(h, "journal");
+    ck_assert(!health_read(h, text, sizeof(text)));
+    health_free(h);
+}
+END_TEST
+
 static void *flicker(void *argument)
 {
     char own[1024];
@@ -92,4 +115,4 @@ START_TEST(parts_may_report_from_any_thread)
 END_TEST
 
 UNIT_SUITE("base/health", new_service_is_up, one_reason_a_part, long_reasons_are_cut_at_a_character,
-           parts_may_report_from_any_thread)
+           memory_out_is_a_trouble_of_its_own, parts_may_report_from_any_thread)

@@ -1,3 +1,4 @@
+#include "base/failing_memory.h"
 #include "base/str.h"
 #include "unit.h"
 
@@ -146,6 +147,10 @@ START_TEST(dup_ends_in_nul)
     ck_assert_str_eq(empty, "");
     free(copy);
     free(empty);
+    memory_left = 0;
+    copy = str_dup(STR("ab"));
+    memory_left = -1;
+    ck_assert_ptr_null(copy);
 }
 END_TEST
 

@@ -1,3 +1,4 @@
+#include "base/failing_memory.h"
 #include "event/samples.h"
 
 static const struct type_info type_timestamptz = {.kind = JSON_KIND_TIMESTAMPTZ};
@@ -131,7 +132,26 @@ START_TEST(output_is_bounded_by_the_buffer)
 }
 END_TEST
 
+START_TEST(every_allocation_may_fail)
+{
+    int r = -ENOMEM, failures = 0;
+
+    for (; r < 0; failures++) {
+        struct buffer out;
+        buffer_init(&out, 10000);
+        memory_left = failures;
+        r = json_value(&out, &texts, STR("{\"a\\\"b\",NULL,\"c\\\\\"}"));
+        memory_left = -1;
+        ck_assert_int_eq(r, failures < 2 ? -ENOMEM : 0);
+        ck_assert(
+            str_equal(buffer_str(&out), r < 0 ? STR("") : STR("[\"a\\\"b\",null,\"c\\\\\"]")));
+        buffer_release(&out);
+    }
+    ck_assert_int_eq(failures, 3);
+}
+END_TEST
+
 UNIT_SUITE("event/array", numbers_nested_with_bounds_and_nulls,
            texts_lose_the_quoting_of_arrays_and_get_that_of_json, elements_have_their_own_kind,
            vectors_print_without_braces, malformed_arrays_are_refused, every_cut_is_refused,
-           output_is_bounded_by_the_buffer)
+           every_allocation_may_fail, output_is_bounded_by_the_buffer)

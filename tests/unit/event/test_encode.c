@@ -1,3 +1,4 @@
+#include "base/failing_memory.h"
 #include "event/changes.h"
 
 #include <jansson.h>
@@ -399,6 +400,27 @@ START_TEST(record_is_whole_or_absent_at_every_maximum)
 }
 END_TEST
 
+START_TEST(every_allocation_may_fail)
+{
+    const struct change change = {EVENT_UPDATE, &comments, .new_values = row_after,
+                                  .old_values = row_before};
+    int r = -ENOMEM, failures = 0;
+
+    for (; r < 0; failures++) {
+        struct error err = {.text = ""};
+        buffer_init(&out, 10000);
+        memory_left = failures;
+        r = event_encode(&out, &origin, &transaction, 1, &change, &err);
+        memory_left = -1;
+        ck_assert(r == 0 || r == -ENOMEM);
+        ck_assert_str_eq(err.text, r == 0 ? "" : "public.comments: no memory for an event");
+        ck_assert_int_eq(out.len == 0, r < 0);
+        buffer_release(&out);
+    }
+    ck_assert_int_gt(failures, 2);
+}
+END_TEST
+
 UNIT_SUITE("event/encode", insert_has_the_new_row, update_with_full_identity_has_what_changed,
            update_with_default_identity_knows_only_the_key, null_is_a_value_that_changes,
            unsent_large_value_is_listed_and_not_invented,
@@ -409,4 +431,4 @@ UNIT_SUITE("event/encode", insert_has_the_new_row, update_with_full_identity_has
            timestamps_are_iso_8601_with_microseconds, dates_agree_with_the_c_library,
            lsn_is_two_halves_of_the_commit_end, records_follow_each_other_in_one_buffer,
            impossible_value_names_relation_and_column, unknown_type_of_change_is_refused,
-           record_is_whole_or_absent_at_every_maximum)
+           every_allocation_may_fail, record_is_whole_or_absent_at_every_maximum)
