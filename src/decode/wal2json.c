@@ -198,9 +198,9 @@ static int decode_row(struct decoder *decoder, struct decoded *decoded, uint32_t
     if (r < 0)
         return r;
     change->relation = relation;
-    if ((message->fields & WAL2JSON_COLUMNS) != 0)
+    if (change->type == EVENT_INSERT || change->type == EVENT_UPDATE)
         change->new_values = decoder->new_values;
-    if ((message->fields & WAL2JSON_IDENTITY) != 0)
+    if (change->type != EVENT_TRUNCATE && (message->fields & WAL2JSON_IDENTITY) != 0)
         change->old_values = decoder->old_values;
     if (change->old_values != NULL)
         r = fill_values(decoder, relation, &message->identity, decoder->old_values, err);

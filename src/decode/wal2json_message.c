@@ -279,14 +279,32 @@ static unsigned needed_fields(const struct wal2json_message *message)
     }
 }
 
+/* What only another action has: a message that says two things is no message. */
+static unsigned forbidden_fields(const struct wal2json_message *message)
+{
+    switch (message->action) {
+    case 'I':
+        return WAL2JSON_IDENTITY;
+    case 'D':
+        return WAL2JSON_COLUMNS;
+    default:
+        return 0;
+    }
+}
+
 static int check_fields(const struct wal2json_message *message, struct error *err)
 {
     unsigned missing = needed_fields(message) & ~message->fields;
+    unsigned surplus = forbidden_fields(message) & message->fields;
 
     for (size_t i = 0; i < FIELD_ROWS; i++) {
-        if ((missing & field_rows[i].field) != 0)
+        const struct field_row *row = &field_rows[i];
+        if ((missing & row->field) != 0)
             return error_set(err, -EBADMSG, "\"%s\" is missing: start the stream with %s",
-                             field_rows[i].name.data, field_rows[i].option);
+                             row->name.data, row->option);
+        if ((surplus & row->field) != 0)
+            return error_set(err, -EBADMSG, "\"%s\" does not belong to action %c", row->name.data,
+                             message->action);
     }
     return 0;
 }

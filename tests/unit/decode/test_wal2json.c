@@ -514,6 +514,20 @@ START_TEST(test_column_twice)
 }
 END_TEST
 
+/* A truncate has no values, whatever a newer plugin may tell with it. */
+START_TEST(test_truncate_with_columns)
+{
+    set_up();
+    must_decode(BEGIN, DECODED_BEGIN);
+    must_decode(CHANGE("T") ",\"columns\":[" ID_COLUMN "],\"identity\":[" ID_COLUMN "]," PK "}",
+                DECODED_CHANGE);
+    ck_assert_int_eq(decoded.change.type, EVENT_TRUNCATE);
+    ck_assert_ptr_null(decoded.change.new_values);
+    ck_assert_ptr_null(decoded.change.old_values);
+    tear_down();
+}
+END_TEST
+
 /* Names in errors are cut and kept on one line. */
 START_TEST(test_hostile_names)
 {
@@ -534,4 +548,4 @@ END_TEST
 UNIT_SUITE("decode/wal2json", test_golden, test_values_are_text_output, test_truncated,
            test_missing_types, test_no_memory, test_steady_state, test_lifetime, test_order,
            test_transaction, test_reset, test_messages, test_bytea, test_column_twice,
-           test_hostile_names)
+           test_truncate_with_columns, test_hostile_names)

@@ -165,6 +165,16 @@ START_TEST(test_twice)
 }
 END_TEST
 
+/* A row is of one kind: an insert has no old values, a delete no new ones. */
+START_TEST(test_wrong_halves)
+{
+    must_fail(CHANGE("I") ",\"columns\":[" COLUMN "],\"identity\":[" COLUMN "]" PK "}",
+              "\"identity\" does not belong to action I");
+    must_fail(CHANGE("D") ",\"columns\":[" COLUMN "],\"identity\":[" COLUMN "]" PK "}",
+              "\"columns\" does not belong to action D");
+}
+END_TEST
+
 /* PostgreSQL's most columns are read, one more is refused. */
 START_TEST(test_many_columns)
 {
@@ -208,4 +218,4 @@ END_TEST
 
 UNIT_SUITE("decode/wal2json_message", test_begin, test_row, test_nothing_is_left_over,
            test_large_oids, test_unknown_members, test_missing, test_wrong_kinds, test_twice,
-           test_many_columns, test_changed_bytes)
+           test_wrong_halves, test_many_columns, test_changed_bytes)
