@@ -16,7 +16,7 @@ static struct ring_slot *slot_at(const struct ring *ring, uint64_t number)
 
 int ring_init(struct ring *ring, size_t bytes_max, struct position floor)
 {
-    *ring = (struct ring){.bytes_max = bytes_max, .first = 1, .floor = floor};
+    *ring = (struct ring){.bytes_max = bytes_max, .first = 1, .floor = floor, .newest = floor};
     atomic_init(&ring->end, 1);
     return -pthread_mutex_init(&ring->lock, NULL);
 }
@@ -94,6 +94,7 @@ static int grow(struct ring *ring)
 static void push_one(struct ring *ring, const struct record *record)
 {
     uint64_t end = ring->end;
+    ring->newest = record->position;
     bool is_full = end - ring->first == ring->capacity;
     if (is_full && grow(ring) != 0) {
         if (ring->capacity == 0) {
@@ -136,6 +137,7 @@ void ring_clear(struct ring *ring, struct position floor)
     pop_while(ring, always, (struct position){0});
     pthread_mutex_lock(&ring->lock);
     ring->floor = floor;
+    ring->newest = floor;
     pthread_mutex_unlock(&ring->lock);
 }
 
@@ -165,6 +167,9 @@ enum ring_answer ring_read(struct ring *ring, struct position after, uint64_t *n
         *number = position_compare(after, ring->floor) >= 0 ? search(ring, after) : 0;
     if (*number == ring->end) {
         answer = RING_AT_END;
+        /* Who waits for a position that is yet to come must not get what comes before it. */
+        if (position_compare(after, ring->newest) > 0)
+            *number = 0;
     } else if (*number != 0) {
         *ret_slot = *slot_at(ring, *number);
         shared_ref(ret_slot->bytes);

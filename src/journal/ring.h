@@ -24,6 +24,7 @@ struct ring {
     uint64_t first;       /* number of the oldest record held */
     _Atomic uint64_t end; /* number that the next record gets; counts from 1 for ever */
     struct position floor;
+    struct position newest; /* of all that was pushed; the floor at first */
 };
 
 int ring_init(struct ring *ring, size_t bytes_max, struct position floor);
