@@ -1,0 +1,80 @@
+#include "api/events_frame.h"
+
+#include "feed/records.h"
+#include "unit.h"
+
+static const struct position at = {0x100, 1};
+
+/* The frame of a row that was inserted, as a string. */
+static void frame_of(struct buffer *out, const char *id, const char *type, const char *payload)
+{
+    struct config config = record_config();
+    struct events_frame_cache cache = {0};
+    struct buffer record;
+    struct event event;
+
+    buffer_init(&record, 1 << 20);
+    record_event(&record, at, id, type, "toto", payload);
+    struct shared *bytes = shared_new(record.data, record.len);
+    ck_assert_int_eq(event_read(&event, (struct str){bytes->data, bytes->len}), 0);
+    struct journal_entry entry = {at, bytes};
+    struct shared *frame = events_frame_get(&cache, &config, &entry, &event);
+    ck_assert_ptr_nonnull(frame);
+    ck_assert_ptr_eq(events_frame_get(&cache, &config, &entry, &event), frame);
+    buffer_append(out, frame->data, frame->len);
+    events_frame_cache_release(&cache);
+    shared_unref(bytes);
+    buffer_release(&record);
+}
+
+static void assert_frame(const char *id, const char *type, const char *payload,
+                         const char *expected)
+{
+    struct buffer live, queried;
+
+    buffer_init(&live, 4096);
+    buffer_init(&queried, 4096);
+    frame_of(&live, id, type, payload);
+    ck_assert_msg(str_equal(buffer_str(&live), str_from(expected)), "%.*s",
+                  STR_ARG(buffer_str(&live)));
+    ck_assert_int_eq(events_frame_row(&queried, str_from(id), str_from(type),
+                                      payload != NULL ? str_from(payload) : STR("null")),
+                     0);
+    ck_assert_msg(str_equal(buffer_str(&queried), str_from(expected)), "%.*s",
+                  STR_ARG(buffer_str(&queried)));
+    buffer_release(&live);
+    buffer_release(&queried);
+}
+
+/* A row gives the same frame whether it comes from the journal or from the table. */
+START_TEST(test_frames)
+{
+    assert_frame("1", "insert", "{\"foo\": \"bar\"}",
+                 "id: 1\nevent: insert\ndata: {\"foo\":\"bar\"}\n\n");
+    assert_frame("9223372036854775807", "a \"b\"/é", "[1, 2.50]",
+                 "id: 9223372036854775807\nevent: a \"b\"/é\ndata: [1,2.50]\n\n");
+    assert_frame("2", "t", NULL, "id: 2\nevent: t\ndata: null\n\n");
+    assert_frame("3", "", "\"a\\nb\"", "id: 3\ndata: \"a\\nb\"\n\n");
+}
+END_TEST
+
+/* A type with a line end can forge no field. */
+START_TEST(test_line_ends)
+{
+    assert_frame("1", "a\r\ndata: x\n\nid: 9", "{}",
+                 "id: 1\nevent: a  data: x  id: 9\ndata: {}\n\n");
+}
+END_TEST
+
+/* What is no JSON is refused, not sent. */
+START_TEST(test_bad_payload)
+{
+    struct buffer out;
+
+    buffer_init(&out, 4096);
+    ck_assert_int_lt(events_frame_row(&out, STR("1"), STR("t"), STR("{\"a\":")), 0);
+    buffer_release(&out);
+}
+END_TEST
+
+UNIT_SUITE("api/events_frame", test_frames, test_line_ends, test_bad_payload)

@@ -1,0 +1,111 @@
+#include "api/events_page.h"
+
+#include "feed/records.h"
+#include "unit.h"
+
+static PGresult *result_of(int columns, const char *const *values, int rows)
+{
+    PGresAttDesc attributes[3] = {0};
+    PGresult *result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
+
+    for (int i = 0; i < columns; i++)
+        attributes[i].name = (char *)"c";
+    ck_assert(PQsetResultAttrs(result, columns, attributes));
+    for (int i = 0; i < rows * columns; i++)
+        ck_assert(PQsetvalue(result, i / columns, i % columns, (char *)values[i],
+                             (int)strlen(values[i])));
+    return result;
+}
+
+/* Each row of a page has its id and its frame; the frames follow each other. */
+START_TEST(test_rows)
+{
+    static const char *const values[] = {"6", "insert", "{\"a\": 1}", "7", "b", "null"};
+    PGresult *result = result_of(3, values, 2);
+    struct events_page page;
+
+    ck_assert_int_eq(events_page_rows(&page, result), 0);
+    ck_assert_uint_eq(page.row_count, 2);
+    ck_assert_int_eq(page.rows[0].id, 6);
+    ck_assert(str_equal(page.rows[0].frame, STR("id: 6\nevent: insert\ndata: {\"a\":1}\n\n")));
+    ck_assert_int_eq(page.rows[1].id, 7);
+    ck_assert(str_equal(page.rows[1].frame, STR("id: 7\nevent: b\ndata: null\n\n")));
+    ck_assert_ptr_eq(page.rows[1].frame.data, page.rows[0].frame.data + page.rows[0].frame.len);
+    events_page_release(&page);
+    PQclear(result);
+}
+END_TEST
+
+START_TEST(test_no_rows)
+{
+    PGresult *result = result_of(3, NULL, 0);
+    struct events_page page;
+
+    ck_assert_int_eq(events_page_rows(&page, result), 0);
+    ck_assert_uint_eq(page.row_count, 0);
+    events_page_release(&page);
+    PQclear(result);
+}
+END_TEST
+
+/* An id that is no integer, a payload that is no JSON, a result of another shape: a failure. */
+START_TEST(test_bad_rows)
+{
+    static const char *const bad_id[] = {"6x", "insert", "{}"};
+    static const char *const bad_payload[] = {"6", "insert", "{"};
+    const struct {
+        int columns;
+        const char *const *values;
+    } cases[] = {{3, bad_id}, {3, bad_payload}, {2, bad_id}};
+    struct events_page page;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        PGresult *result = result_of(cases[i].columns, cases[i].values, 1);
+        ck_assert_int_lt(events_page_rows(&page, result), 0);
+        events_page_release(&page);
+        PQclear(result);
+    }
+}
+END_TEST
+
+static void assert_mark(const char *lsn, const char *exists, uint64_t expected_lsn)
+{
+    const char *const values[] = {lsn, exists};
+    PGresult *result = result_of(2, values, 1);
+    struct events_page page = {0};
+
+    ck_assert_int_eq(events_page_mark(&page, result), 0);
+    ck_assert_uint_eq(page.lsn, expected_lsn);
+    ck_assert_int_eq(page.row_exists, strcmp(exists, "t") == 0);
+    PQclear(result);
+}
+
+/* An insert position right behind a page's header is waited for as that page's boundary, for no
+ * record ends in between; every other one as it is. */
+START_TEST(test_mark)
+{
+    assert_mark("16/B374D848", "t", 0x16B374D848);
+    assert_mark("0/2000018", "f", 0x2000000);
+    assert_mark("0/2002018", "f", 0x2002000);
+    assert_mark("0/2000028", "f", 0x2000028);
+    assert_mark("0/2000000", "f", 0x2000000);
+}
+END_TEST
+
+/* Names are quoted: a column may be called anything. */
+START_TEST(test_sql)
+{
+    struct config config = record_config();
+    struct events_sql sql;
+    struct error err = {0};
+
+    config.events.consumer = (char *)"who \"x\"; --";
+    ck_assert_int_eq(events_sql_init(&sql, &config, &err), 0);
+    ck_assert_ptr_nonnull(strstr(sql.page, "source.\"who \"\"x\"\"; --\" = $1"));
+    ck_assert_ptr_nonnull(strstr(sql.page, "FROM \"public\".\"events\" AS source"));
+    ck_assert_ptr_nonnull(strstr(sql.mark, "pg_current_wal_insert_lsn()"));
+    events_sql_release(&sql);
+}
+END_TEST
+
+UNIT_SUITE("api/events_page", test_rows, test_no_rows, test_bad_rows, test_mark, test_sql)
