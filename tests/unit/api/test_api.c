@@ -1,0 +1,546 @@
+#include "api/api.h"
+
+#include "event/id.h"
+#include "feed/journal_fixture.h"
+#include "unit.h"
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+static struct fixture fixture;
+static struct config config;
+static struct health *health;
+static struct api_context context;
+static struct api *api;
+static struct http_server *server;
+static char epoch[9];
+
+static void poke(void *owner)
+{
+}
+
+static void setup_with(uint64_t retention_bytes, unsigned heartbeat_ms, bool enabled)
+{
+    static const char *const listen[] = {"127.0.0.1:0"};
+    static const struct pg_params nowhere = {.url = "host=/nonexistent"};
+    struct http_server_options options = {.listen = listen, .listen_count = 1};
+    struct error err = {0};
+
+    fixture_start(&fixture, retention_bytes);
+    journal_epoch(fixture.journal, epoch);
+    config = record_config();
+    config.http.heartbeat_ms = heartbeat_ms;
+    config.events.enabled = enabled;
+    health = health_new();
+    context = (struct api_context){.config = &config,
+                                   .journal = fixture.journal,
+                                   .health = health,
+                                   .pg = &nowhere,
+                                   .poke = poke};
+    ck_assert_msg(api_start(&api, &fixture.loop, &context, &err) == 0, "%s", err.text);
+    ck_assert_msg(http_server_start(&server, &fixture.loop, &options, api_handle, api, &err) == 0,
+                  "%s", err.text);
+}
+
+static void setup(void)
+{
+    setup_with(0, 60000, true);
+}
+
+static void teardown(void)
+{
+    http_server_free(server);
+    api_stop(api);
+    health_free(health);
+    fixture_stop(&fixture);
+}
+
+/* --- a client ------------------------------------------------------------------------------------
+ */
+
+struct client {
+    int fd;
+    bool ended;
+    char text[65536]; /* all that came, as a string */
+    size_t len;
+};
+
+/* REQUEST: what comes before " HTTP/1.1"; HEADERS: whole lines. */
+static struct client *request(const char *start, const char *headers)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)http_server_port(server)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct client *client = calloc(1, sizeof(*client));
+    char text[4096];
+
+    client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(connect(client->fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    int len = snprintf(text, sizeof(text), "%s HTTP/1.1\r\nHost: a\r\n%s\r\n", start, headers);
+    ck_assert_int_eq(send(client->fd, text, (size_t)len, 0), len);
+    return client;
+}
+
+static void hang_up(struct client *client)
+{
+    close(client->fd);
+    free(client);
+}
+
+static void receive(struct client *client)
+{
+    ssize_t got = recv(client->fd, client->text + client->len,
+                       sizeof(client->text) - 1 - client->len, MSG_DONTWAIT);
+
+    ck_assert_uint_lt(client->len, sizeof(client->text) - 1);
+    if (got == 0)
+        client->ended = true;
+    else if (got > 0)
+        client->len += (size_t)got;
+}
+
+static const char *body(const struct client *client)
+{
+    const char *end = strstr(client->text, "\r\n\r\n");
+
+    return end != NULL ? end + 4 : "";
+}
+
+static void expect(struct client *client, const char *text)
+{
+    while (strstr(client->text, text) == NULL) {
+        ck_assert_msg(!client->ended, "ended without \"%s\": %s", text, client->text);
+        fixture_turn(&fixture);
+        receive(client);
+    }
+}
+
+static void expect_end(struct client *client)
+{
+    while (!client->ended) {
+        fixture_turn(&fixture);
+        receive(client);
+    }
+}
+
+static void expect_body(struct client *client, const char *expected)
+{
+    while (strlen(body(client)) < strlen(expected)) {
+        ck_assert_msg(!client->ended, "ended: %s", client->text);
+        fixture_turn(&fixture);
+        receive(client);
+    }
+    ck_assert_str_eq(body(client), expected);
+}
+
+static void assert_answer(const char *start, const char *headers, const char *status,
+                          const char *expected_body)
+{
+    struct client *client = request(start, headers);
+    char line[64];
+
+    snprintf(line, sizeof(line), "HTTP/1.1 %s ", status);
+    expect(client, "\r\n\r\n");
+    ck_assert_msg(strncmp(client->text, line, strlen(line)) == 0, "%s: %s", start, client->text);
+    expect_body(client, expected_body);
+    hang_up(client);
+}
+
+static void id_text(struct position position, char text[EVENT_ID_MAX])
+{
+    event_id_format(epoch, position, text);
+}
+
+/* The id line of the frame at POSITION; records of the tests bear a fixed epoch of their own. */
+static void expect_id(struct client *client, struct position position)
+{
+    char id[EVENT_ID_MAX], line[64];
+
+    event_id_format("7f3a91c2", position, id);
+    snprintf(line, sizeof(line), "id: %s\n", id);
+    expect(client, line);
+}
+
+static size_t count(const struct client *client, const char *text)
+{
+    size_t found = 0;
+
+    for (const char *at = client->text; (at = strstr(at, text)) != NULL; at += strlen(text))
+        found++;
+    return found;
+}
+
+static const struct comment in_seven = {"1", "7", "hi"}, in_eight = {"2", "8", "hi"};
+
+static struct position insert(const struct comment *comment)
+{
+    struct position position = fixture_comment(&fixture, NULL, comment);
+
+    fixture_sync(&fixture);
+    return position;
+}
+
+/* --- answers -------------------------------------------------------------------------------------
+ */
+
+START_TEST(test_health)
+{
+    setup();
+    assert_answer("GET /manage/health", "", "200", "{\"status\":\"UP\"}");
+    health_down(health, "capture", "no \"server\"");
+    assert_answer("GET /manage/health", "", "503",
+                  "{\"status\":\"DOWN\",\"reason\":\"capture: no \\\"server\\\"\"}");
+    health_up(health, "capture");
+    assert_answer("GET /manage/health", "", "200", "{\"status\":\"UP\"}");
+    assert_answer("HEAD /manage/health", "", "200", "");
+    teardown();
+}
+END_TEST
+
+/* Anything that is no resource is 404, word for word. */
+START_TEST(test_not_found)
+{
+    static const char *const paths[] = {
+        "GET /",
+        "GET /event",
+        "GET /events/",
+        "GET /events/1",
+        "GET /streams",
+        "GET /streams/",
+        "GET /streams//1",
+        "GET /streams/a/b/c/d",
+        "GET /manage",
+        "GET /%",
+        "GET /a/b/c/d/e/f/g/h/i/j",
+        "POST /nowhere",
+    };
+
+    setup();
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+        assert_answer(paths[i], "", "404", "Not found");
+    teardown();
+}
+END_TEST
+
+START_TEST(test_method)
+{
+    static const char *const cases[][2] = {
+        {"POST /events", "Allow: GET\r\n"},
+        {"OPTIONS /streams/comments", "Allow: GET\r\n"},
+        {"HEAD /streams/comments", "Allow: GET\r\n"},
+        {"DELETE /manage/health", "Allow: GET, HEAD\r\n"},
+    };
+
+    setup();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct client *client = request(cases[i][0], "");
+        expect(client, "HTTP/1.1 405 ");
+        expect(client, cases[i][1]);
+        hang_up(client);
+    }
+    teardown();
+}
+END_TEST
+
+START_TEST(test_no_consumer)
+{
+    const char *text = "Request doesn't pass through the API gateway!";
+
+    setup();
+    assert_answer("GET /events", "", "401", text);
+    assert_answer("GET /events", "X-Consumer-Id:\r\n", "401", text);
+    teardown();
+    setup_with(0, 60000, false);
+    assert_answer("GET /events", "X-Consumer-Id: toto\r\n", "404", "Not found");
+    teardown();
+}
+END_TEST
+
+/* A topic that does not exist, and a parameter that does nothing yet, are named, not ignored. */
+START_TEST(test_bad_stream)
+{
+    static const char *const cases[][2] = {
+        {"GET /streams/posts", "\"public.posts\""},
+        {"GET /streams/authors/1/comments", "\"authors\""},
+        {"GET /streams/a.b.c", "\"a.b.c\""},
+        {"GET /streams/comments?types=insert", "Parameter \"types\" is not available yet"},
+        {"GET /streams/comments?last_event_id=latest&rating=gte.4",
+         "Parameter \"rating\" is not available yet"},
+    };
+
+    setup();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct client *client = request(cases[i][0], "");
+        expect(client, "HTTP/1.1 400 ");
+        expect(client, cases[i][1]);
+        hang_up(client);
+    }
+    teardown();
+}
+END_TEST
+
+/* --- /streams ------------------------------------------------------------------------------------
+ */
+
+/* The head is exact, something comes at once, and then the events of the topic as they are. */
+START_TEST(test_stream_live)
+{
+    struct event event;
+
+    setup();
+    insert(&in_seven);
+    struct client *client = request("GET /streams/posts/8/comments", "");
+    expect(client, "\r\n\r\n:\n");
+    ck_assert_ptr_nonnull(strstr(client->text, "HTTP/1.1 200 "));
+    ck_assert_ptr_nonnull(strstr(client->text, "\r\nContent-Type: text/event-stream\r\n"));
+    ck_assert_ptr_nonnull(strstr(client->text, "\r\nCache-Control: no-cache, no-transform\r\n"));
+    ck_assert_ptr_nonnull(strstr(client->text, "\r\nX-Accel-Buffering: no\r\n"));
+    insert(&in_seven);
+    expect_id(client, insert(&in_eight));
+    expect(client, "\n\n");
+    ck_assert_int_eq(event_read(&event, buffer_str(&fixture.record)), 0);
+    ck_assert(str_equal(event.frame, str_from(body(client) + 2)));
+    hang_up(client);
+    teardown();
+}
+END_TEST
+
+/* Segments are decoded one by one: an id may hold a slash. */
+START_TEST(test_stream_encoded)
+{
+    record_table.id = (char *)"body";
+    setup();
+    struct client *client = request("GET /streams/comments/a%2Fb%20c", "");
+    expect(client, "\r\n\r\n:\n");
+    expect_id(client, insert(&(struct comment){"1", "7", "a/b c"}));
+    hang_up(client);
+    teardown();
+    record_table.id = NULL;
+}
+END_TEST
+
+/* From an id on everything later comes once, then live; the words stand for both ends. */
+START_TEST(test_stream_resume)
+{
+    char headers[128], id[EVENT_ID_MAX];
+    struct position got[4];
+
+    setup();
+    for (int i = 0; i < 3; i++)
+        got[i] = insert(&in_seven);
+    id_text(got[0], id);
+    snprintf(headers, sizeof(headers), "Last-Event-ID: %s\r\n", id);
+    struct client *after = request("GET /streams/comments?last_event_id=latest", headers);
+    struct client *earliest = request("GET /streams/comments?lastEventId=earliest", "");
+    struct client *latest = request("GET /streams/comments", "Last-Event-ID: latest\r\n");
+    expect_id(after, got[2]);
+    expect_id(earliest, got[2]);
+    expect(latest, "\r\n\r\n:\n");
+    got[3] = insert(&in_eight);
+    expect_id(after, got[3]);
+    expect_id(earliest, got[3]);
+    expect_id(latest, got[3]);
+    ck_assert_uint_eq(count(after, "id: "), 3);
+    ck_assert_uint_eq(count(earliest, "id: "), 4);
+    ck_assert_uint_eq(count(latest, "id: "), 1);
+    ck_assert_uint_eq(count(after, "reset"), 0);
+    hang_up(after);
+    hang_up(earliest);
+    hang_up(latest);
+    teardown();
+}
+END_TEST
+
+static void assert_reset(const char *last_id, const char *reason, bool empty)
+{
+    char headers[128], frame[256], oldest_id[EVENT_ID_MAX], newest_id[EVENT_ID_MAX];
+    struct position oldest, newest;
+
+    journal_bounds(fixture.journal, &oldest, &newest);
+    if (empty) {
+        snprintf(frame, sizeof(frame),
+                 ":\nevent: reset\ndata: {\"reason\":\"%s\",\"oldest\":null,\"latest\":null}\n\n",
+                 reason);
+    } else {
+        id_text(oldest, oldest_id);
+        id_text(newest, newest_id);
+        snprintf(
+            frame, sizeof(frame),
+            ":\nevent: reset\ndata: {\"reason\":\"%s\",\"oldest\":\"%s\",\"latest\":\"%s\"}\n\n",
+            reason, oldest_id, newest_id);
+    }
+    snprintf(headers, sizeof(headers), "Last-Event-ID: %s\r\n", last_id);
+    struct client *client = request("GET /streams/comments", headers);
+    expect_body(client, frame);
+    /* and live from there */
+    expect_id(client, insert(&in_seven));
+    hang_up(client);
+}
+
+/* An id that cannot be served is answered in the stream, before anything else. */
+START_TEST(test_stream_reset)
+{
+    char id[EVENT_ID_MAX];
+
+    setup();
+    assert_reset("5", "unknown", true);
+    assert_reset("5", "unknown", false);
+    assert_reset(strcmp(epoch, "00000000") != 0 ? "00000000-1-1" : "00000001-1-1", "epoch", false);
+    id_text((struct position){fixture.lsn + 1000, 1}, id);
+    assert_reset(id, "unknown", false);
+    teardown();
+}
+END_TEST
+
+START_TEST(test_stream_expired)
+{
+    struct position oldest, newest, first;
+    char id[EVENT_ID_MAX];
+
+    setup_with(20000, 60000, true);
+    first = insert(&in_seven);
+    do {
+        for (int i = 0; i < 50; i++)
+            insert(&in_seven);
+        journal_bounds(fixture.journal, &oldest, &newest);
+    } while (position_compare(oldest, first) <= 0);
+    id_text(first, id);
+    assert_reset(id, "expired", false);
+    teardown();
+}
+END_TEST
+
+/* An idle stream gets comment lines, one line each; one that others' records left behind gets its
+ * new position. */
+START_TEST(test_stream_heartbeat)
+{
+    char id[EVENT_ID_MAX], frame[128];
+    struct position last = {0, 0};
+
+    setup_with(0, 20, true);
+    struct client *client = request("GET /streams/comments/5", "");
+    expect(client, "\r\n\r\n:\n:\n:\n");
+    ck_assert_uint_eq(count(client, "keepalive"), 0);
+    for (int i = 0; i < 1200; i++)
+        last = fixture_comment(&fixture, NULL, &in_seven);
+    fixture_sync(&fixture);
+    id_text(last, id);
+    snprintf(frame, sizeof(frame), "id: %s\nevent: keepalive\ndata: {}\n\n", id);
+    expect(client, frame);
+    hang_up(client);
+    teardown();
+}
+END_TEST
+
+/* After a reset the first sign of life carries an id, so that the client is not reset over and
+ * over. */
+START_TEST(test_id_after_reset)
+{
+    char id[EVENT_ID_MAX], line[64];
+
+    setup_with(0, 20, true);
+    id_text(insert(&in_seven), id);
+    snprintf(line, sizeof(line), "id: %s\nevent: keepalive\n", id);
+    struct client *client = request("GET /streams/comments", "Last-Event-ID: 5\r\n");
+    expect(client, line);
+    hang_up(client);
+    teardown();
+}
+END_TEST
+
+/* --- /events -------------------------------------------------------------------------------------
+ */
+
+/* A consumer gets its rows and nobody else's, in every session it has. */
+START_TEST(test_events_live)
+{
+    setup();
+    struct client *first = request("GET /events", "X-Consumer-Id: toto\r\n");
+    struct client *second = request("GET /events", "X-Consumer-Id: toto\r\nLast-Event-ID: x\r\n");
+    expect(first, "\r\n\r\n:\n");
+    expect(second, "\r\n\r\n:\n");
+    fixture_event(&fixture, "1", "titi", "{}");
+    fixture_event(&fixture, "2", "toto", "{\"foo\": \"bar\"}");
+    fixture_sync(&fixture);
+    expect_body(first, ":\nid: 2\nevent: insert\ndata: {\"foo\":\"bar\"}\n\n");
+    expect_body(second, ":\nid: 2\nevent: insert\ndata: {\"foo\":\"bar\"}\n\n");
+    hang_up(first);
+    hang_up(second);
+    teardown();
+}
+END_TEST
+
+/* After a row that the journal has comes what was committed later, also with a smaller id. */
+START_TEST(test_events_replay)
+{
+    setup();
+    fixture_event(&fixture, "4", "toto", "4");
+    fixture_event(&fixture, "5", "toto", "5");
+    fixture_event(&fixture, "3", "toto", "3");
+    fixture_event(&fixture, "6", "titi", "6");
+    fixture_event(&fixture, "7", "toto", "7");
+    fixture_sync(&fixture);
+    struct client *client =
+        request("GET /events?last_event_id=4", "X-Consumer-Id: toto\r\nLast-Event-ID: 5\r\n");
+    expect(client, "id: 7\n");
+    fixture_event(&fixture, "8", "toto", "8");
+    fixture_sync(&fixture);
+    expect_body(client, ":\nid: 3\nevent: insert\ndata: 3\n\nid: 7\nevent: insert\ndata: 7\n\n"
+                        "id: 8\nevent: insert\ndata: 8\n\n");
+    hang_up(client);
+    teardown();
+}
+END_TEST
+
+/* Others' events are no sign of life for this consumer. */
+START_TEST(test_events_heartbeat)
+{
+    setup_with(0, 20, true);
+    struct client *client = request("GET /events", "X-Consumer-Id: toto\r\n");
+    expect(client, "\r\n\r\n:\nevent: heartbeat\ndata: thump\n\nevent: heartbeat\ndata: thump\n\n");
+    hang_up(client);
+    teardown();
+}
+END_TEST
+
+/* When the table cannot be read the stream ends with a wait, so that the client comes back. */
+START_TEST(test_events_no_server)
+{
+    setup();
+    struct client *client = request("GET /events", "X-Consumer-Id: toto\r\nLast-Event-ID: 5\r\n");
+    expect_end(client);
+    ck_assert_ptr_nonnull(strstr(client->text, "HTTP/1.1 200 "));
+    ck_assert_int_eq(strncmp(body(client), ":\nretry: ", 9), 0);
+    hang_up(client);
+    teardown();
+}
+END_TEST
+
+/* --- the end -------------------------------------------------------------------------------------
+ */
+
+/* A drain ends every stream with a wait of 1 to 5 s, waiting for a page or not. */
+START_TEST(test_drain)
+{
+    setup();
+    struct client *topic = request("GET /streams/comments", "");
+    struct client *consumer = request("GET /events", "X-Consumer-Id: toto\r\n");
+    expect(topic, "\r\n\r\n:\n");
+    expect(consumer, "\r\n\r\n:\n");
+    http_server_drain(server);
+    expect_end(topic);
+    expect_end(consumer);
+    ck_assert_int_eq(strncmp(body(topic), ":\nretry: ", 9), 0);
+    long wait = strtol(body(topic) + 9, NULL, 10);
+    ck_assert_int_ge(wait, 1000);
+    ck_assert_int_le(wait, 5000);
+    ck_assert_int_eq(strncmp(body(consumer), ":\nretry: ", 9), 0);
+    hang_up(topic);
+    hang_up(consumer);
+    teardown();
+}
+END_TEST
+
+UNIT_SUITE("api/api", test_health, test_not_found, test_method, test_no_consumer, test_bad_stream,
+           test_stream_live, test_stream_encoded, test_stream_resume, test_stream_reset,
+           test_stream_expired, test_stream_heartbeat, test_id_after_reset, test_events_live,
+           test_events_replay, test_events_heartbeat, test_events_no_server, test_drain)
