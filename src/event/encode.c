@@ -1,8 +1,10 @@
 /* The writing half of event/record.h: one pass over the change appends the record's index and its
  * frame; the slices of the index are noted while the values they name are written. */
+#include "base/lsn.h"
 #include "base/str.h"
 #include "event/digits.h"
 #include "event/id.h"
+#include "event/iso_time.h"
 #include "event/layout.h"
 #include "event/record.h"
 #include "event/type.h"
@@ -10,9 +12,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
-#define TIMESTAMP_MAX 40
+#define OBJECT_MAX 256 /* a name in an error */
 #define RECORD_LENGTH_MAX UINT32_MAX
 
 struct encoder {
@@ -330,57 +333,13 @@ static int put_body(struct encoder *e)
     return -EINVAL;
 }
 
-/* Days since 1970-01-01 to a date of the proleptic Gregorian calendar. Counted in eras of 400 years
- * that start on 1 March, so that the leap day is the last day of its year. */
-static char *put_date(char *at, int64_t days)
-{
-    const int64_t era_days = 146097;
-    int64_t since = days + 719468; /* since 0000-03-01 */
-    int64_t era = (since >= 0 ? since : since - (era_days - 1)) / era_days;
-    int64_t day_of_era = since - era * era_days;
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t month_from_march = (5 * day_of_year + 2) / 153;
-    int64_t day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    int64_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
-    int64_t year = era * 400 + year_of_era + (month <= 2);
-
-    if (year < 0) {
-        *at++ = '-';
-        year = -year;
-    }
-    at = year > 9999 ? put_decimal(at, (uint64_t)year) : put_padded(at, (uint32_t)year, 4);
-    *at++ = '-';
-    at = put_padded(at, (uint32_t)month, 2);
-    *at++ = '-';
-    return put_padded(at, (uint32_t)day, 2);
-}
-
 static void put_timestamp(struct encoder *e)
 {
-    const int64_t day_us = INT64_C(86400000000);
-    int64_t time = e->transaction->commit_time;
-    int64_t day = time / day_us, of_day = time % day_us;
-    char text[TIMESTAMP_MAX];
+    char text[ISO_TIME_MAX];
+    const char *end = put_iso_time(text, e->transaction->commit_time);
 
-    if (of_day < 0) {
-        of_day += day_us;
-        day--;
-    }
-    char *at = put_date(text, day);
-    uint32_t seconds = (uint32_t)(of_day / 1000000);
-    *at++ = 'T';
-    at = put_padded(at, seconds / 3600, 2);
-    *at++ = ':';
-    at = put_padded(at, seconds / 60 % 60, 2);
-    *at++ = ':';
-    at = put_padded(at, seconds % 60, 2);
-    *at++ = '.';
-    at = put_padded(at, (uint32_t)(of_day % 1000000), 6);
-    *at++ = 'Z';
     PUT(e, ",\"timestamp\":\"");
-    buffer_append(e->out, text, (size_t)(at - text));
+    buffer_append(e->out, text, (size_t)(end - text));
 }
 
 static void put_place_in_log(struct encoder *e)
@@ -440,31 +399,39 @@ static int put_frame(struct encoder *e)
     return r;
 }
 
+/* Schema and table, or the prefix of a message; names are cut, for the cause must fit too. */
+static void name_object(const struct change *change, char text[OBJECT_MAX])
+{
+    const struct relation *relation = change->relation;
+
+    if (relation == NULL)
+        snprintf(text, OBJECT_MAX, "message %.*s", STR_ARG(str_truncate(change->prefix, 100)));
+    else
+        snprintf(text, OBJECT_MAX, "%.*s.%.*s", STR_ARG(str_truncate(relation->schema, 100)),
+                 STR_ARG(str_truncate(relation->table, 100)));
+}
+
 static int explain(const struct encoder *e, int code, struct error *err)
 {
-    const struct relation *relation = e->change->relation;
-    struct str schema = relation != NULL ? relation->schema : STR("message");
-    struct str table = relation != NULL ? relation->table : e->change->prefix;
-    uint32_t high = (uint32_t)(e->transaction->end_lsn >> 32);
-    uint32_t low = (uint32_t)e->transaction->end_lsn;
+    uint32_t xid = e->transaction->xid;
+    char object[OBJECT_MAX], lsn[LSN_TEXT_MAX];
 
+    name_object(e->change, object);
+    lsn_format(e->transaction->end_lsn, lsn);
     if (code == -ENOMEM)
-        return error_set(err, code, "%.*s.%.*s: no memory for an event", STR_ARG(schema),
-                         STR_ARG(table));
+        return error_set(err, code, "%s: no memory for an event", object);
     if (code == -EMSGSIZE)
         return error_set(err, code,
-                         "%.*s.%.*s: an event of transaction %" PRIu32 " at %" PRIX32 "/%" PRIX32
-                         " is larger than %zu bytes; exclude the table's large columns",
-                         STR_ARG(schema), STR_ARG(table), e->transaction->xid, high, low,
-                         e->out->max);
+                         "%s: an event of transaction %" PRIu32 " at %s is larger than %zu bytes; "
+                         "exclude large columns to go on",
+                         object, xid, lsn, e->out->max);
     if (e->culprit == NULL)
-        return error_set(err, code, "%.*s.%.*s: unknown kind of change %d", STR_ARG(schema),
-                         STR_ARG(table), (int)e->change->type);
+        return error_set(err, code, "%s: unknown kind of change %d", object, (int)e->change->type);
     return error_set(err, code,
-                     "%.*s.%.*s: a value of column %.*s is no %s in transaction %" PRIu32
-                     " at %" PRIX32 "/%" PRIX32 "; exclude the column to go on",
-                     STR_ARG(schema), STR_ARG(table), STR_ARG(e->culprit->name),
-                     e->culprit->type->name, e->transaction->xid, high, low);
+                     "%s: a value of column %.*s is no %s in transaction %" PRIu32 " at %s; "
+                     "exclude the column to go on",
+                     object, STR_ARG(str_truncate(e->culprit->name, 100)), e->culprit->type->name,
+                     xid, lsn);
 }
 
 int event_encode(struct buffer *out, const struct event_origin *origin,
