@@ -52,7 +52,7 @@ packages_ensure() {
     local -a as_root=()
     ((EUID == 0)) || as_root=(sudo)
     if [[ $install == no ]]; then
-        fail "dev: missing Debian packages; install them with: ${as_root[*]} apt-get install --no-install-recommends ${missing[*]}"
+        fail "dev: missing Debian packages; install them with: ${as_root[*]:+sudo }apt-get install --no-install-recommends ${missing[*]}"
     fi
     if ((EUID != 0)) && ! have sudo; then
         fail "dev: missing Debian packages, and neither root nor sudo to install them; as root run: apt-get install --no-install-recommends ${missing[*]}"

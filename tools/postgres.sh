@@ -9,14 +9,16 @@ postgres_bin=${POSTGRES_BIN:-/usr/lib/postgresql/15/bin}
 postgres_port=5432 # only part of the socket's name
 postgres_pid=
 
-# as_postgres COMMAND...: as ourselves, or as user postgres for root.
-as_postgres() {
+# as_postgres COMMAND...: as ourselves, or as user postgres for root. That user may not be able to
+# enter the checkout, so paths must be absolute.
+as_postgres() (
+    cd /
     if ((EUID == 0)); then
-        setpriv --reuid postgres --regid postgres --init-groups "$@"
+        exec setpriv --reuid postgres --regid postgres --init-groups "$@"
     else
-        "$@"
+        exec "$@"
     fi
-}
+)
 
 # Sets postgres_dir (data and log) and postgres_socket_dir, and makes both.
 postgres_choose_directories() {
@@ -70,6 +72,7 @@ postgres_start() {
 
 # A process of its own session, so that Ctrl-C reaches only ./dev, which stops things in order.
 as_postgres_child() {
+    cd /
     if ((EUID == 0)); then
         exec setsid setpriv --reuid postgres --regid postgres --init-groups --pdeathsig INT "$@"
     else

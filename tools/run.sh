@@ -195,6 +195,7 @@ run_stop_all() {
     run_stop_child "$load_pid" TERM
     run_stop_child "$walpiper_pid" TERM
     run_stop_child "$postgres_pid" INT
+    [[ ${postgres_socket_dir:-} == "${postgres_dir:-}" ]] || rmdir "$postgres_socket_dir" 2>/dev/null
     rm -f "$demo/pid"
     [[ $up == no ]] || say "Stopped." 2>/dev/null
     exit $status

@@ -23,7 +23,8 @@ scenario('Last-Event-ID: 5 gives 6, 7, 8 at once and then what is new', async (s
   await until('8 is here', () => curl.output().includes(frame(8)));
   await db.query(insert);
   await until('9 is here', () => curl.output().includes(frame(9)));
-  assert.equal(curl.output(), frame(6) + frame(7) + frame(8) + frame(9));
+  const frames = curl.output().replace(/^:\n/gm, ''); // comments keep the connection alive
+  assert.equal(frames, frame(6) + frame(7) + frame(8) + frame(9));
 });
 
 scenario('two sessions of one consumer both get an event, another consumer does not', async (scene) => {

