@@ -4,7 +4,11 @@
 #include <sys/mman.h>
 
 /* A sanitizer's own memory would be measured, not ours. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 enum { SANITIZED = 1, MEGABYTES = 20 };
 #else
 enum { SANITIZED = 0, MEGABYTES = 600 };
