@@ -8,6 +8,9 @@
 
 #define DEFAULT_CONFIG_FILE "config/walpiper.yaml"
 
+/* Options without a letter, or with one besides: no character has these values. */
+enum { LOG_LEVEL = 256, HELP, VERSION };
+
 enum cli_exit cli_fail(enum cli_exit code, const char *format, ...)
 {
     char text[ERROR_TEXT_MAX];
@@ -39,9 +42,9 @@ static enum cli_exit print_commands(const struct cli_command *commands)
 static enum cli_exit print_help(const struct cli_command *command)
 {
     printf("%s: %s\n\nusage: walpiper %s [options]\n\n%s"
-           "  -c, --config FILE    the configuration (default: " DEFAULT_CONFIG_FILE ")\n"
-           "  -h, --help           this text\n"
-           "      --version        the version\n",
+           "  -c, --config FILE        the configuration (default: " DEFAULT_CONFIG_FILE ")\n"
+           "  -h, --help               this text\n"
+           "      --version            the version\n",
            command->name, command->summary, command->name, command->help);
     return CLI_DONE;
 }
@@ -63,14 +66,25 @@ static bool read_level(const char *word, struct cli_options *options)
     return false;
 }
 
+/* A short one may stand among others, "-xc": getopt says its letter. Of a long one it says our
+ * value, or 0, and has moved past it. */
+static enum cli_exit unknown_option(const struct cli_command *command, char **argv)
+{
+    char letter[] = {'-', (char)optopt, '\0'};
+    bool is_letter = optopt > 0 && optopt < LOG_LEVEL;
+
+    return cli_fail(CLI_MISUSED, "%s: unknown option %s; 'walpiper %s --help' lists them",
+                    command->name, is_letter ? letter : argv[optind - 1], command->name);
+}
+
 /* ARGV[0] is the command's name. */
 static enum cli_exit run_command(const struct cli_command *command, int argc, char **argv)
 {
     static const struct option known[] = {
         {"config", required_argument, NULL, 'c'},
-        {"log-level", required_argument, NULL, 'l'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},
+        {"log-level", required_argument, NULL, LOG_LEVEL},
+        {"help", no_argument, NULL, HELP},
+        {"version", no_argument, NULL, VERSION},
         {NULL, 0, NULL, 0},
     };
     struct cli_options options = {.config_file = DEFAULT_CONFIG_FILE};
@@ -78,12 +92,13 @@ static enum cli_exit run_command(const struct cli_command *command, int argc, ch
 
     optind = 0; /* glibc: from the start, whatever was parsed before */
     opterr = 0; /* the one line on standard error is ours */
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there are no threads yet */
     while ((option = getopt_long(argc, argv, ":c:h", known, NULL)) != -1) {
         switch (option) {
         case 'c':
             options.config_file = optarg;
             break;
-        case 'l':
+        case LOG_LEVEL:
             if (!read_level(optarg, &options))
                 return cli_fail(CLI_MISUSED,
                                 "%s: --log-level %s: write trace, debug, info, warn or "
@@ -91,15 +106,15 @@ static enum cli_exit run_command(const struct cli_command *command, int argc, ch
                                 command->name, optarg);
             break;
         case 'h':
+        case HELP:
             return print_help(command);
-        case 'v':
+        case VERSION:
             return print_version();
         case ':':
             return cli_fail(CLI_MISUSED, "%s: %s needs a value; 'walpiper %s --help'",
                             command->name, argv[optind - 1], command->name);
         default:
-            return cli_fail(CLI_MISUSED, "%s: unknown option %s; 'walpiper %s --help' lists them",
-                            command->name, argv[optind - 1], command->name);
+            return unknown_option(command, argv);
         }
     }
     if (optind < argc)

@@ -37,6 +37,7 @@ static int append_value(struct buffer *out, struct str name, struct str fallback
 
     memcpy(text, name.data, name.len);
     text[name.len] = '\0';
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): read at start, before there are threads */
     const char *value = getenv(text);
     if (fallback.data && (!value || !*value))
         return buffer_append_str(out, fallback);

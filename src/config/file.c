@@ -12,7 +12,7 @@ static int read_all(FILE *stream, const char *file, struct buffer *bytes, struct
     while (!bytes->failed && (got = fread(chunk, 1, sizeof(chunk), stream)) > 0)
         buffer_append(bytes, chunk, got);
     if (ferror(stream))
-        return error_set(err, -errno, "%s: cannot be read: %s", file, strerror(errno));
+        return error_set(err, -errno, "%s: cannot be read: %s", file, strerrordesc_np(errno));
     buffer_append_char(bytes, '\0');
     if (bytes->failed == -EMSGSIZE)
         return error_set(err, -EMSGSIZE, "%s: is larger than %zu bytes; shorten it", file,
@@ -28,7 +28,7 @@ int file_read(char **ret_text, size_t *ret_len, const char *file, size_t max, st
 
     FILE *stream = fopen(file, "re");
     if (!stream)
-        return error_set(err, -errno, "%s: cannot be opened: %s", file, strerror(errno));
+        return error_set(err, -errno, "%s: cannot be opened: %s", file, strerrordesc_np(errno));
     buffer_init(&bytes, max + 1);
     int code = read_all(stream, file, &bytes, err);
     fclose(stream);

@@ -30,16 +30,12 @@ static void *memory(void *context, void *pointer, size_t size)
  * are short: a path that does not fit cannot be, and would only be cut. */
 static void prepend(char path[PATH_BYTES], const char *step)
 {
-    const char *separator = *path && *path != '[' ? "." : "";
-    size_t step_len = strlen(step);
-    size_t separator_len = strlen(separator);
-    size_t path_size = strlen(path) + 1;
+    char whole[2 * PATH_BYTES];
 
-    if (step_len + separator_len > PATH_BYTES - path_size)
-        return;
-    memmove(path + step_len + separator_len, path, path_size);
-    memcpy(path, step, step_len);
-    memcpy(path + step_len, separator, separator_len);
+    int len =
+        snprintf(whole, sizeof(whole), "%s%s%s", step, *path && *path != '[' ? "." : "", path);
+    if (len > 0 && len < PATH_BYTES)
+        memcpy(path, whole, (size_t)len + 1);
 }
 
 __attribute__((format(printf, 3, 0))) static void on_log(cyaml_log_t level, void *context,

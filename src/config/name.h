@@ -21,7 +21,8 @@ int name_split(const char *name, char **ret_schema, char **ret_table, const char
 static inline bool name_same_table(const char *schema, const char *table, const char *other_schema,
                                    const char *other_table)
 {
-    return strcmp(schema, other_schema) == 0 && strcmp(table, other_table) == 0;
+    return str_equal(str_from(schema), str_from(other_schema)) &&
+           str_equal(str_from(table), str_from(other_table));
 }
 
 #endif

@@ -41,9 +41,9 @@ void node_remove(struct node *node); /* from its parent, and frees it */
 
 struct node *node_child(const struct node *map, const char *key); /* NULL: not there, or no map */
 
-/* What PATH, as node->path spells it, leads to through keys and indices of the tree as it is now.
- * Where the tree ends earlier: the last node on the way. Never NULL. */
-struct node *node_at(const struct tree *tree, const char *path, ...)
+/* What the formatted path, spelt as node->path, leads to through keys and indices of the tree as it
+ * is now. Where the tree ends earlier: the last node on the way. Never NULL. */
+struct node *node_at(const struct tree *tree, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Calls VISIT for every node that PATTERN names; "[]" stands for all items: "tables[].name". Stops

@@ -116,7 +116,8 @@ static bool is_empty(const struct node *node)
 {
     if (node->kind != NODE_SCALAR)
         return node->count == 0;
-    return *node->text == '\0' || strcmp(node->text, "false") == 0;
+    struct str text = str_from(node->text);
+    return text.len == 0 || str_equal(text, STR("false"));
 }
 
 static bool is_later(const struct later *later, const struct node *node)

@@ -1,5 +1,6 @@
 /* config/parse.c - YAML text to a tree, one libyaml event at a time, without recursion. */
 #include "config/node.h"
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +91,7 @@ static int on_scalar(struct builder *b, const yaml_event_t *event)
     if (b->open && b->open->kind == NODE_MAP && !b->key)
         return take_key(b, text, line_of(event));
     int code = add(b, NODE_SCALAR, text, line_of(event), &node);
-    if (code == 0)
+    if (node)
         node->null = is_null(event);
     return code;
 }
@@ -125,6 +126,7 @@ static int on_event(struct builder *b, const yaml_event_t *event)
         return on_start(b, event, NODE_MAP);
     case YAML_SEQUENCE_END_EVENT:
     case YAML_MAPPING_END_EVENT:
+        assert(b->open); /* libyaml ends only what it began */
         b->open = b->open->parent;
         b->depth--;
         return 0;

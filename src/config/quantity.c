@@ -96,9 +96,9 @@ int quantity_duration(struct str text, uint64_t *ret_us)
     static const struct unit units[] = {
         {STR("ms"), 1000},
         {STR("s"), 1000000},
-        {STR("m"), 60 * 1000000ull},
-        {STR("h"), 3600 * 1000000ull},
-        {STR("d"), 24 * 3600 * 1000000ull},
+        {STR("m"), 60ull * 1000000},
+        {STR("h"), 3600ull * 1000000},
+        {STR("d"), 24ull * 3600 * 1000000},
     };
 
     /* Nothing needs no unit; of anything else it would have to be guessed. */

@@ -50,6 +50,7 @@ static int connection_field(struct rules *r, char **from, const char *const *var
         return 0;
     }
     for (; *variables; variables++) {
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): read at start, before there are threads */
         const char *value = getenv(*variables);
         if (value && *value)
             return 0;
@@ -136,7 +137,7 @@ static int rules_one_listener(struct rules *r, size_t i)
 
     int code = rules_check(r, address_check(listen[i]), place);
     for (size_t j = 0; j < i && code == 0; j++)
-        if (strcmp(r->config->http.listen[j].text, listen[i]) == 0)
+        if (str_equal(str_from(r->config->http.listen[j].text), str_from(listen[i])))
             code = node_fail(r->tree, place, r->err, "the same address twice; remove one");
     if (code < 0)
         return code;

@@ -93,6 +93,21 @@ START_TEST(test_wrong_usage_is_2_and_one_line)
 }
 END_TEST
 
+START_TEST(test_wrong_options_are_named)
+{
+    struct captured c;
+
+    call(&c, "run -xc a.yaml");
+    ck_assert_ptr_nonnull(strstr(c.err, "unknown option -x;"));
+    call(&c, "run --bogus=1");
+    ck_assert_ptr_nonnull(strstr(c.err, "unknown option --bogus=1;"));
+    call(&c, "run --help=1");
+    ck_assert_ptr_nonnull(strstr(c.err, "unknown option --help=1;"));
+    call(&c, "run --config");
+    ck_assert_ptr_nonnull(strstr(c.err, "--config needs a value;"));
+}
+END_TEST
+
 START_TEST(test_help_and_version_go_to_standard_output)
 {
     struct captured c;
@@ -124,4 +139,5 @@ START_TEST(test_failure_is_1_and_one_line)
 END_TEST
 
 UNIT_SUITE("cli/cli", test_options_reach_the_command, test_wrong_usage_is_2_and_one_line,
-           test_help_and_version_go_to_standard_output, test_failure_is_1_and_one_line)
+           test_wrong_options_are_named, test_help_and_version_go_to_standard_output,
+           test_failure_is_1_and_one_line)
