@@ -73,6 +73,28 @@ START_TEST(test_partial_sends)
 }
 END_TEST
 
+/* A copy never goes into bytes that are shared, even where those have room behind the piece. */
+START_TEST(test_shared_bytes_stay)
+{
+    struct output output;
+    int fds[2];
+    char got[16];
+    struct shared *bytes = shared_new("0123456789", 10);
+    output_init(&output);
+    open_pair(fds, 0);
+    ck_assert_int_eq(output_copy(&output, STR("a")), 0);
+    ck_assert_int_eq(output_add(&output, bytes, 0, 5), 0);
+    ck_assert_int_eq(output_copy(&output, STR("b")), 0);
+    ck_assert_int_eq(output_send(&output, fds[0]), 7);
+    ck_assert_int_eq(read(fds[1], got, sizeof(got)), 7);
+    ck_assert_int_eq(memcmp(got, "a01234b", 7), 0);
+    ck_assert_int_eq(memcmp(bytes->data, "0123456789", 10), 0);
+    shared_unref(bytes);
+    output_release(&output);
+    close_pair(fds);
+}
+END_TEST
+
 /* Each piece holds one reference until its last byte is sent, or the output is released. */
 START_TEST(test_references)
 {
@@ -136,5 +158,5 @@ START_TEST(test_peer_gone)
 }
 END_TEST
 
-UNIT_SUITE("http/output", test_copies_are_gathered, test_partial_sends, test_references,
-           test_maximum, test_peer_gone)
+UNIT_SUITE("http/output", test_copies_are_gathered, test_partial_sends, test_shared_bytes_stay,
+           test_references, test_maximum, test_peer_gone)

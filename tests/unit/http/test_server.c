@@ -308,7 +308,7 @@ START_TEST(test_expect_continue)
     start(&h);
     client_connect(&c, &h);
     client_send(&c, "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n"
-                    "\r\n" GET("/smuggled"));
+                    "\r\n123456789" GET("/smuggled"));
     WAIT_FOR(&h, c.ended);
     client_expect(&c, "\r\n\r\n/p");
     client_expect(&c, "Connection: close\r\n");
@@ -505,6 +505,33 @@ START_TEST(test_out_of_descriptors)
 }
 END_TEST
 
+/* When there is not even the reserve, accepting pauses, for a listener that stays readable would
+ * keep the loop spinning; it goes on by itself once there are descriptors. */
+START_TEST(test_out_of_everything)
+{
+    struct harness h;
+    struct client c;
+    struct rlimit usual, tight;
+    harness_start(&h, (struct http_server_options){.head_timeout_ms = 40}, handle, NULL);
+    int fd = client_socket(0);
+    ck_assert_int_ge(h.server->reserve_fd, 0);
+    close(h.server->reserve_fd);
+    h.server->reserve_fd = -1;
+    getrlimit(RLIMIT_NOFILE, &usual);
+    tight = (struct rlimit){.rlim_cur = 3, .rlim_max = usual.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    ck_assert_int_eq(client_dial(fd, h.port), 0);
+    client_adopt(&c, &h, fd);
+    WAIT_FOR(&h, h.server->accept_paused);
+    ck_assert_uint_eq(http_server_connections(h.server), 0);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    WAIT_FOR(&h, http_server_connections(h.server) == 1);
+    ck_assert_int_ge(h.server->reserve_fd, 0);
+    client_close(&c);
+    harness_stop(&h);
+}
+END_TEST
+
 /* Draining: no new connections, idle ones end, an answer under way arrives whole, a head under way
  * is answered and told to close. */
 START_TEST(test_drain)
@@ -595,5 +622,5 @@ UNIT_SUITE("http/server", test_keep_alive, test_pipelining, test_pipelining_is_b
            test_no_content, test_http_1_0, test_connection_close, test_half_close,
            test_body_is_discarded, test_body_too_large, test_expect_continue, test_bad_requests,
            test_head_too_large, test_header_injection, test_timeouts, test_deadline_of_a_request,
-           test_linger_ends, test_connection_limit, test_out_of_descriptors, test_drain,
-           test_drain_by_request, test_shared_port)
+           test_linger_ends, test_connection_limit, test_out_of_descriptors, test_out_of_everything,
+           test_drain, test_drain_by_request, test_shared_port)

@@ -157,6 +157,7 @@ START_TEST(test_order_of_pieces)
     ck_assert(str_equal(client_body(&c), STR("0ab1234567c\n")));
     ck_assert_uint_ge(http_stream_last_write(owner.stream), before);
     ck_assert_uint_eq(atomic_load(&bytes->references), 1);
+    ck_assert_int_eq(memcmp(bytes->data, "-1234567-", 9), 0);
     shared_unref(bytes);
     stop(&h, &c);
 }
@@ -180,6 +181,63 @@ START_TEST(test_wake)
     ev_run(h.loop.ev, EVRUN_NOWAIT);
     ck_assert(!h.loop.again);
     ck_assert_uint_eq(owner.fills, 3);
+    stop(&h, &c);
+}
+END_TEST
+
+static struct owner *late_owner;
+
+static void wake_late(struct loop_hook *hook)
+{
+    if (late_owner)
+        wake(late_owner, 1);
+    late_owner = NULL;
+}
+
+/* A wake that comes after the turn's writing is not left until something else ends the sleep. */
+START_TEST(test_wake_after_the_flush)
+{
+    struct harness h;
+    struct client c;
+    struct owner owner = {0};
+    struct loop_hook hook = {.order = LOOP_ORDER_JOURNAL, .run = wake_late};
+    start(&h, &c, &owner, GET("/"));
+    loop_hook_add(&h.loop, &hook);
+    late_owner = &owner;
+    ev_run(h.loop.ev, EVRUN_NOWAIT);
+    ck_assert_ptr_null(late_owner);
+    ck_assert_uint_eq(owner.fills, 0);
+    ck_assert(h.loop.again); /* do not sleep */
+    WAIT_FOR(&h, client_body(&c).len == LINE_BYTES);
+    loop_hook_remove(&h.loop, &hook);
+    stop(&h, &c);
+}
+END_TEST
+
+/* A reader that takes something, however slowly, is no stalled one. */
+START_TEST(test_progress_renews_the_deadline)
+{
+    struct harness h;
+    struct client c;
+    struct owner owner = {0};
+    char some[65536];
+    start(&h, &c, &owner, GET("/"));
+    ev_io_stop(h.loop.ev, &c.reader);
+    struct shared *big = shared_new(NULL, 60u << 20);
+    memset(big->data, 'x', big->len);
+    ck_assert_int_eq(http_stream_write_shared(owner.stream, big, 0, big->len), 0);
+    const struct connection *connection = only_connection(&h);
+    WAIT_FOR(&h, ev_is_active(&connection->writer));
+    uint64_t deadline = connection->deadline_ms;
+    ck_assert_int_eq(connection->deadline, DEADLINE_ROOM);
+    while (connection->deadline_ms == deadline && connection->output.count > 0) {
+        (void)!recv(c.fd, some, sizeof(some), MSG_DONTWAIT);
+        ev_run(h.loop.ev, EVRUN_NOWAIT);
+    }
+    ck_assert_uint_gt(connection->output.count, 0);
+    ck_assert_int_eq(connection->deadline, DEADLINE_ROOM);
+    ck_assert_uint_gt(connection->deadline_ms, deadline);
+    shared_unref(big);
     stop(&h, &c);
 }
 END_TEST
@@ -353,10 +411,12 @@ START_TEST(test_noise)
     ck_assert_uint_eq(owner.closed, 0);
     char noise[65536];
     memset(noise, 'n', sizeof(noise));
-    while (owner.closed == 0) {
-        (void)!send(c.fd, noise, sizeof(noise), MSG_DONTWAIT | MSG_NOSIGNAL);
+    for (size_t sent = 0; owner.closed == 0 && sent < 64u << 20;) {
+        ssize_t n = send(c.fd, noise, sizeof(noise), MSG_DONTWAIT | MSG_NOSIGNAL);
+        sent += n > 0 ? (size_t)n : 0;
         ev_run(h.loop.ev, EVRUN_NOWAIT);
     }
+    ck_assert_uint_eq(owner.closed, 1);
     ck_assert_str_eq(owner.reason, "noise");
     stop(&h, &c);
     ck_assert_uint_eq(owner.closed, 1);
@@ -495,7 +555,8 @@ START_TEST(test_after_pipelined_request)
 }
 END_TEST
 
-UNIT_SUITE("http/stream", test_start, test_order_of_pieces, test_wake, test_idle_is_small,
-           test_slow_reader, test_end_flushes, test_client_leaves, test_overflow, test_tiny_pieces,
-           test_noise, test_drain, test_stalled, test_free_closes, test_other_requests,
-           test_bad_header, test_after_pipelined_request)
+UNIT_SUITE("http/stream", test_start, test_order_of_pieces, test_wake, test_wake_after_the_flush,
+           test_progress_renews_the_deadline, test_idle_is_small, test_slow_reader,
+           test_end_flushes, test_client_leaves, test_overflow, test_tiny_pieces, test_noise,
+           test_drain, test_stalled, test_free_closes, test_other_requests, test_bad_header,
+           test_after_pipelined_request)
