@@ -21,7 +21,8 @@ static int listen_error(struct error *err, const char *address, int error)
         mend = "; choose an address that this machine has";
     else if (error == EACCES)
         mend = "; choose a port above 1023 or a directory this user may write to";
-    return error_set(err, -error, "cannot listen on %s: %s%s", address, strerror(error), mend);
+    return error_set(err, -error, "cannot listen on %s: %s%s", address, strerrordesc_np(error),
+                     mend);
 }
 
 /* Takes FD; it is closed when memory is out. */
@@ -144,7 +145,7 @@ static int open_tcp(struct link *list, const char *address, struct error *err)
     if (problem != 0)
         return error_set(err, -EADDRNOTAVAIL,
                          "cannot listen on %s: %s; check the host name or give an address", address,
-                         problem == EAI_SYSTEM ? strerror(errno) : gai_strerror(problem));
+                         problem == EAI_SYSTEM ? strerrordesc_np(errno) : gai_strerror(problem));
     int result = open_each(list, address, infos, err);
     freeaddrinfo(infos);
     return result;
