@@ -22,6 +22,9 @@
 #define BATCH_BYTES ((size_t)1 << 20)
 #define AHEAD_BYTES ((size_t)4 << 20)
 
+/* For the transactions that operators have under way when a stop begins. */
+#define OPERATORS_STOP_SECONDS 10.
+
 struct daemon {
     const struct config *config;
     struct pg_params params;
@@ -30,10 +33,12 @@ struct daemon {
     struct journal *journal;
     struct source *source;
     struct operators *operators;
+    struct api_context api_context; /* borrowed by every serving loop */
     struct serving **serving;
     unsigned serving_count;
     struct loop_wakeup poke; /* from serving threads */
     ev_signal on_term, on_int, on_hup;
+    ev_timer operators_deadline;
     bool stopping;
     int exit_code;
 };
@@ -50,10 +55,24 @@ static void on_source_stopped(void *owner)
 static void on_operators_stopped(void *owner)
 {
     struct daemon *d = owner;
+    ev_timer_stop(d->loop.ev, &d->operators_deadline);
     if (d->source)
         slot_source.stop(d->source);
     else
         loop_stop(&d->loop);
+}
+
+/* What is cut off is rolled back by the server and done again after the next start. */
+static void on_operators_deadline(struct ev_loop *ev, ev_timer *timer, int events)
+{
+    struct daemon *d = timer->data;
+    (void)ev;
+    (void)events;
+    log_warn("daemon", "operators did not finish within %.0f s: their transactions are cut off",
+             OPERATORS_STOP_SECONDS);
+    operators_free(d->operators);
+    d->operators = NULL;
+    on_operators_stopped(d);
 }
 
 static void daemon_stop(struct daemon *d)
@@ -63,10 +82,12 @@ static void daemon_stop(struct daemon *d)
     d->stopping = true;
     for (unsigned i = 0; i < d->serving_count; i++)
         serving_drain(d->serving[i]);
-    if (d->operators)
-        operators_stop(d->operators, on_operators_stopped, d);
-    else
+    if (!d->operators) {
         on_operators_stopped(d);
+        return;
+    }
+    ev_timer_start(d->loop.ev, &d->operators_deadline);
+    operators_stop(d->operators, on_operators_stopped, d);
 }
 
 static void on_stop_signal(struct ev_loop *ev, ev_signal *signal, int events)
@@ -160,7 +181,7 @@ static int open_journal(struct daemon *d, struct error *err)
 
 static int start_serving(struct daemon *d, struct error *err)
 {
-    const struct api_context context = {
+    d->api_context = (struct api_context){
         .config = d->config,
         .journal = d->journal,
         .health = d->health,
@@ -172,7 +193,7 @@ static int start_serving(struct daemon *d, struct error *err)
     if (!d->serving)
         return error_set(err, -ENOMEM, "no memory for serving loops");
     for (unsigned i = 0; i < d->config->http.threads; i++) {
-        int rc = serving_start(&d->serving[i], &context, err);
+        int rc = serving_start(&d->serving[i], &d->api_context, err);
         if (rc < 0)
             return rc;
         d->serving_count++;
@@ -206,6 +227,8 @@ static int daemon_start(struct daemon *d, struct error *err)
         return error_set(err, -ENOMEM, "no memory to start");
     d->poke.on_wake = on_poke;
     loop_wakeup_start(&d->loop, &d->poke);
+    ev_timer_init(&d->operators_deadline, on_operators_deadline, OPERATORS_STOP_SECONDS, 0.);
+    d->operators_deadline.data = d;
     watch_signal(d, &d->on_term, SIGTERM, on_stop_signal);
     watch_signal(d, &d->on_int, SIGINT, on_stop_signal);
     watch_signal(d, &d->on_hup, SIGHUP, on_hangup);
@@ -232,6 +255,7 @@ static void daemon_release(struct daemon *d)
         ev_signal_stop(d->loop.ev, &d->on_term);
         ev_signal_stop(d->loop.ev, &d->on_int);
         ev_signal_stop(d->loop.ev, &d->on_hup);
+        ev_timer_stop(d->loop.ev, &d->operators_deadline);
         loop_wakeup_stop(&d->loop, &d->poke);
         loop_release(&d->loop);
     }
