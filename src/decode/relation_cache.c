@@ -33,6 +33,45 @@ struct relation_cache {
     struct cached_relation *retired; /* replaced, but perhaps still borrowed */
 };
 
+/* uthash's macros nest deeper than our own code may.
+ * NOLINTBEGIN(readability-function-size) */
+static unsigned hash_of(const struct relation_key *key)
+{
+    unsigned schema, table;
+
+    HASH_JEN(key->schema.data, key->schema.len, schema);
+    HASH_JEN(key->table.data, key->table.len, table);
+    return schema * 31 + table;
+}
+
+static struct cached_relation *find_cached(const struct relation_cache *cache,
+                                           const struct relation_key *key)
+{
+    struct cached_relation *cached;
+    unsigned hash = hash_of(key);
+
+    HASH_FIND_BYHASHVALUE(hh, cache->relations, key, sizeof(*key), hash, cached);
+    return cached;
+}
+
+/* False when memory is out: uthash then leaves it out. */
+static bool add_cached(struct relation_cache *cache, struct cached_relation *cached)
+{
+    unsigned hash = hash_of(&cached->key);
+
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, cache->relations, &cached->key, sizeof(cached->key), hash,
+                                cached);
+    return cached->hh.tbl != NULL;
+}
+
+static void retire(struct relation_cache *cache, struct cached_relation *cached)
+{
+    HASH_DELETE(hh, cache->relations, cached);
+    cached->next_retired = cache->retired;
+    cache->retired = cached;
+}
+/* NOLINTEND(readability-function-size) */
+
 struct relation_cache *relation_cache_new(void)
 {
     return calloc(1, sizeof(struct relation_cache));
@@ -45,13 +84,6 @@ void relation_cache_collect(struct relation_cache *cache)
         cache->retired = cached->next_retired;
         free(cached);
     }
-}
-
-static void retire(struct relation_cache *cache, struct cached_relation *cached)
-{
-    HASH_DELETE(hh, cache->relations, cached);
-    cached->next_retired = cache->retired;
-    cache->retired = cached;
 }
 
 void relation_cache_clear_relations(struct relation_cache *cache)
@@ -81,25 +113,6 @@ int relation_cache_add_type(struct relation_cache *cache, uint32_t oid, struct s
 const struct type_info *relation_cache_type(const struct relation_cache *cache, uint32_t oid)
 {
     return type_table_find(&cache->types, oid);
-}
-
-static unsigned hash_of(const struct relation_key *key)
-{
-    unsigned schema, table;
-
-    HASH_JEN(key->schema.data, key->schema.len, schema);
-    HASH_JEN(key->table.data, key->table.len, table);
-    return schema * 31 + table;
-}
-
-static struct cached_relation *find_cached(const struct relation_cache *cache,
-                                           const struct relation_key *key)
-{
-    struct cached_relation *cached;
-    unsigned hash = hash_of(key);
-
-    HASH_FIND_BYHASHVALUE(hh, cache->relations, key, sizeof(*key), hash, cached);
-    return cached;
 }
 
 const struct relation *relation_cache_find(const struct relation_cache *cache, struct str schema,
@@ -155,15 +168,7 @@ static struct cached_relation *new_cached(const struct relation_cache *cache,
     return cached;
 }
 
-static int insert_cached(struct relation_cache *cache, struct cached_relation *cached)
-{
-    unsigned hash = hash_of(&cached->key);
-
-    HASH_ADD_KEYPTR_BYHASHVALUE(hh, cache->relations, &cached->key, sizeof(cached->key), hash,
-                                cached);
-    return cached->hh.tbl == NULL ? -ENOMEM : 0; /* without memory uthash leaves it out */
-}
-
+/* NOLINTNEXTLINE(readability-function-size): seven parameters, each of them needed */
 int relation_cache_put(struct relation_cache *cache, struct str schema, struct str table,
                        const struct relation_cache_column *columns, uint16_t count,
                        const struct relation **ret_relation, uint32_t *ret_missing_type)
@@ -182,7 +187,7 @@ int relation_cache_put(struct relation_cache *cache, struct str schema, struct s
     /* The new one first: when that fails, the old one is still there. For a moment both are; a
      * find gives the newer of equals, and the old one is taken out by address. */
     struct cached_relation *old = find_cached(cache, &key);
-    if (insert_cached(cache, cached) < 0) {
+    if (!add_cached(cache, cached)) {
         free(cached);
         return -ENOMEM;
     }

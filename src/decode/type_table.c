@@ -12,6 +12,8 @@ struct type_table_entry {
     UT_hash_handle hh;
 };
 
+/* uthash's macros nest deeper than our own code may.
+ * NOLINTBEGIN(readability-function-size) */
 static struct type_table_entry *find_entry(const struct type_table *table, uint32_t oid)
 {
     struct type_table_entry *entry;
@@ -19,6 +21,14 @@ static struct type_table_entry *find_entry(const struct type_table *table, uint3
     HASH_FIND(hh, table->by_oid, &oid, sizeof(oid), entry);
     return entry;
 }
+
+/* False when memory is out: uthash then leaves the entry out. */
+static bool add_entry(struct type_table *table, struct type_table_entry *entry)
+{
+    HASH_ADD(hh, table->by_oid, type.oid, sizeof(entry->type.oid), entry);
+    return entry->hh.tbl != NULL;
+}
+/* NOLINTEND(readability-function-size) */
 
 const struct type_info *type_table_find(const struct type_table *table, uint32_t oid)
 {
@@ -74,8 +84,7 @@ int type_table_put(struct type_table *table, const struct type_row *row)
     if (entry == NULL)
         return -ENOMEM;
     entry->type = type;
-    HASH_ADD(hh, table->by_oid, type.oid, sizeof(entry->type.oid), entry);
-    if (entry->hh.tbl == NULL) { /* uthash had no memory and left the entry out */
+    if (!add_entry(table, entry)) {
         free(entry);
         return -ENOMEM;
     }
@@ -84,11 +93,12 @@ int type_table_put(struct type_table *table, const struct type_row *row)
 
 void type_table_release(struct type_table *table)
 {
-    struct type_table_entry *entry, *next;
+    struct type_table_entry *entry = table->by_oid;
 
-    HASH_ITER(hh, table->by_oid, entry, next)
-    {
-        HASH_DEL(table->by_oid, entry);
+    HASH_CLEAR(hh, table->by_oid);
+    while (entry != NULL) {
+        struct type_table_entry *next = entry->hh.next;
         free(entry);
+        entry = next;
     }
 }

@@ -189,25 +189,25 @@ static int decode_row(struct decoder *decoder, struct decoded *decoded, uint32_t
 {
     struct wal2json_message *message = &decoder->message;
     struct change *change = &decoded->change;
-    const struct relation *relation;
 
     int r = check_open(decoder, err);
-    if (r == 0)
-        r = wal2json_relation(decoder->cache, message, &decoder->draft, &relation, ret_missing_type,
-                              err);
     if (r < 0)
         return r;
-    change->relation = relation;
+    r = wal2json_relation(decoder->cache, message, &decoder->draft, &change->relation,
+                          ret_missing_type, err);
+    if (r < 0)
+        return r;
     if (change->type == EVENT_INSERT || change->type == EVENT_UPDATE)
         change->new_values = decoder->new_values;
     if (change->type != EVENT_TRUNCATE && (message->fields & WAL2JSON_IDENTITY) != 0)
         change->old_values = decoder->old_values;
+
     if (change->old_values != NULL)
-        r = fill_values(decoder, relation, &message->identity, decoder->old_values, err);
+        r = fill_values(decoder, change->relation, &message->identity, decoder->old_values, err);
     if (r == 0 && change->new_values != NULL)
-        r = fill_values(decoder, relation, &message->columns, decoder->new_values, err);
+        r = fill_values(decoder, change->relation, &message->columns, decoder->new_values, err);
     if (r == 0 && change->type == EVENT_UPDATE)
-        fill_untouched(relation, decoder->new_values, change->old_values);
+        fill_untouched(change->relation, decoder->new_values, change->old_values);
     decoded->kind = DECODED_CHANGE;
     return r;
 }

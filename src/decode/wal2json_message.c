@@ -127,12 +127,13 @@ static int read_columns(struct json_reader *reader, struct wal2json_columns *col
 
 static int read_action(struct json_reader *reader, char *ret)
 {
+    static const char actions[] = {'B', 'C', 'I', 'U', 'D', 'T', 'M'};
     struct str text;
 
     int r = json_read_string(reader, &text);
     if (r < 0)
         return r;
-    if (text.len != 1 || memchr("BCIUDTM", text.data[0], 7) == NULL)
+    if (text.len != 1 || memchr(actions, text.data[0], sizeof(actions)) == NULL)
         return json_fail(reader, "an action that walpiper does not know");
     *ret = text.data[0];
     return 0;
