@@ -50,7 +50,7 @@ struct journal {
     pthread_t thread;
 };
 
-/* --- writer.c --- */
+/* --- writer.c ---------------------------------------------------------------------------- */
 
 int writer_start(struct journal *journal); /* 0 or a negative errno */
 void writer_stop(struct journal *journal); /* writes what waits */

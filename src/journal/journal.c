@@ -13,8 +13,7 @@ static size_t map_bytes(uint64_t retention_bytes)
     return (size_t)((wanted > least ? wanted : least) / page * page);
 }
 
-/* --- open and close
- * ------------------------------------------------------------------------------------ */
+/* --- open and close ---------------------------------------------------------------------- */
 
 static int load_holds(struct journal *journal, const char *path, struct error *err)
 {
@@ -128,8 +127,7 @@ void journal_close(struct journal *journal)
     release(journal);
 }
 
-/* --- identity
- * -------------------------------------------------------------------------------------------- */
+/* --- identity ---------------------------------------------------------------------------- */
 
 void journal_identity(const struct journal *journal, struct journal_identity *ret)
 {
@@ -155,9 +153,7 @@ int journal_begin_epoch(struct journal *journal, const struct journal_identity *
     return 0;
 }
 
-/* --- append
- * ------------------------------------------------------------------------------------------------
- */
+/* --- append ------------------------------------------------------------------------------ */
 
 int journal_append(struct journal *journal, struct position position, struct str bytes,
                    const int64_t *tag)
@@ -224,9 +220,7 @@ bool journal_idle(const struct journal *journal)
     return idle;
 }
 
-/* --- progress
- * ------------------------------------------------------------------------------------------------
- */
+/* --- progress ---------------------------------------------------------------------------- */
 
 uint64_t journal_durable_lsn(const struct journal *journal)
 {
@@ -262,8 +256,7 @@ void journal_unlisten(struct journal *journal, struct journal_listener *listener
     pthread_mutex_unlock(&journal->listeners_lock);
 }
 
-/* --- what is there
- * ------------------------------------------------------------------------------------------ */
+/* --- what is there ----------------------------------------------------------------------- */
 
 bool journal_bounds(const struct journal *journal, struct position *ret_oldest,
                     struct position *ret_newest)
@@ -289,9 +282,7 @@ bool journal_find_tag(struct journal *journal, int64_t tag, struct position *ret
     return store_find_tag(journal->store, tag, ret) == 0;
 }
 
-/* --- holds
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- holds ------------------------------------------------------------------------------- */
 
 /* With the lock held. A hold that is only older on disk than in memory does no harm: it may wait
  * for a batch. One that is not there at all, or is there in vain, is put right at once. */

@@ -51,8 +51,7 @@ int journal_open(struct journal **ret_journal, const struct journal_options *opt
  * before. */
 void journal_close(struct journal *journal);
 
-/* --- identity; the appending thread only, before the first append ------------------------------
- */
+/* --- identity; the appending thread only, before the first append ------------------------ */
 
 void journal_identity(const struct journal *journal, struct journal_identity *ret);
 /* Continuity is lost: empties the log, draws a new epoch, keeps IDENTITY (its epoch is ignored),
@@ -61,8 +60,7 @@ void journal_identity(const struct journal *journal, struct journal_identity *re
 int journal_begin_epoch(struct journal *journal, const struct journal_identity *identity,
                         uint64_t start, struct error *err);
 
-/* --- append side; the appending thread only ------------------------------------------------------
- */
+/* --- append side; the appending thread only ---------------------------------------------- */
 
 /* Takes a copy of BYTES. TAG (may be NULL) is a number under which the record can be found again.
  * 0; 1 when the record is already here (nothing done); -EAGAIN when too much waits for the disk:
@@ -80,8 +78,7 @@ void journal_flush(struct journal *journal);
 /* True when all that was appended and marked is on disk. */
 bool journal_idle(const struct journal *journal);
 
-/* --- progress; any thread
- * -------------------------------------------------------------------------- */
+/* --- progress; any thread ---------------------------------------------------------------- */
 
 /* What may be confirmed to the server: the newest mark that is on disk. */
 uint64_t journal_durable_lsn(const struct journal *journal);
@@ -97,8 +94,7 @@ struct journal_listener {
 void journal_listen(struct journal *journal, struct journal_listener *listener);
 void journal_unlisten(struct journal *journal, struct journal_listener *listener);
 
-/* --- read side; any thread, one cursor a reader
- * ----------------------------------------------------- */
+/* --- read side; any thread, one cursor a reader ------------------------------------------ */
 
 /* The oldest and the newest record. False when the journal is empty: RET_NEWEST is then the newest
  * that there ever was in this epoch, zero when there was none. */

@@ -116,8 +116,7 @@ static int reserve_file(const struct store *store, uint64_t room)
     return ftruncate(file.fd, (off_t)(file.used + room + FILE_SLACK)) == 0 ? 0 : errno;
 }
 
-/* --- transactions of the writing thread --------------------------------------------------------
- */
+/* --- transactions of the writing thread -------------------------------------------------- */
 
 static int begin_write(struct store *store, MDB_txn **ret_txn, struct error *err)
 {
@@ -165,8 +164,7 @@ int store_transact(struct store *store, const struct store_task *task,
     }
 }
 
-/* --- the environment
- * ------------------------------------------------------------------------------ */
+/* --- the environment --------------------------------------------------------------------- */
 
 static int open_tables(struct store *store, MDB_txn *txn, unsigned flags)
 {

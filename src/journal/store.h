@@ -38,8 +38,7 @@ struct store_extent {
 int store_open(struct store **ret_store, const char *path, size_t map_bytes, struct error *err);
 void store_close(struct store *store);
 
-/* --- the writing thread
- * ---------------------------------------------------------------------------- */
+/* --- the writing thread ------------------------------------------------------------------ */
 
 struct store_trim {
     uint64_t max_bytes; /* remove the oldest until no more than that is left */
@@ -65,8 +64,7 @@ int store_write(struct store *store, const struct store_change *change,
 int store_begin_epoch(struct store *store, const struct journal_identity *identity, uint64_t mark,
                       struct store_extent *ret_extent, struct error *err);
 
-/* --- any thread
- * ------------------------------------------------------------------------------------ */
+/* --- any thread -------------------------------------------------------------------------- */
 
 int store_extent(struct store *store, struct store_extent *ret_extent, struct error *err);
 int store_identity(struct store *store, struct journal_identity *ret_identity, struct error *err);

@@ -84,9 +84,7 @@ int store_find_tag(struct store *store, int64_t tag, struct position *ret_positi
     return code == MDB_NOTFOUND ? -ENOENT : answer(store, code, NULL);
 }
 
-/* --- slices
- * ------------------------------------------------------------------------------------------------
- */
+/* --- slices ------------------------------------------------------------------------------ */
 
 static int copy_entry(const MDB_val *key, const MDB_val *value, struct journal_entry *ret_entry)
 {

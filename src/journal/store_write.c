@@ -11,8 +11,7 @@ struct writing {
     struct store_state state;
 };
 
-/* --- append
- * ------------------------------------------------------------------------------------------ */
+/* --- append ------------------------------------------------------------------------------ */
 
 static int put_tag(const struct writing *w, int64_t tag, MDB_val *position)
 {
@@ -51,8 +50,7 @@ static int append_all(struct writing *w, const struct store_change *change)
     return code;
 }
 
-/* --- trim
- * ---------------------------------------------------------------------------------------------- */
+/* --- trim -------------------------------------------------------------------------------- */
 
 /* The entry of the tag goes with its record, unless a newer record has it by now. */
 static int delete_tag(const struct writing *w, int64_t tag, struct position position)
@@ -124,8 +122,7 @@ static int trim(struct writing *w, const struct store_trim *rules, size_t record
     return 0;
 }
 
-/* --- the transactions
- * ------------------------------------------------------------------------------------ */
+/* --- the transactions -------------------------------------------------------------------- */
 
 static int write_change(struct store *store, MDB_txn *txn, const void *argument)
 {

@@ -6,8 +6,7 @@
 
 enum { RETRY_MIN_MS = 20, RETRY_MAX_MS = 1000, TRIM_BYTES = 4 << 20, NAP_MAX_MS = 60 * 1000 };
 
-/* --- rules of retention
- * ---------------------------------------------------------------------------------- */
+/* --- rules of retention ------------------------------------------------------------------ */
 
 static int64_t before_us(const struct journal *journal, uint64_t slack_us)
 {
@@ -49,9 +48,7 @@ static uint64_t trim_due_in(const struct journal *journal)
                                           : (uint64_t)(extent->oldest_time_us - limit) / 1000 + 1;
 }
 
-/* --- waiting
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- waiting ----------------------------------------------------------------------------- */
 
 static void wait_for_work(struct journal *journal, uint64_t ms)
 {
@@ -91,9 +88,7 @@ static enum job next_job(struct journal *journal, struct batch *ret_batch)
     }
 }
 
-/* --- telling
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- telling ----------------------------------------------------------------------------- */
 
 static void notify(struct journal *journal)
 {
@@ -136,9 +131,7 @@ static void note_failure(struct journal *journal, const struct error *err)
         notify(journal);
 }
 
-/* --- epochs
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- epochs ------------------------------------------------------------------------------ */
 
 static int draw_epoch(char epoch[9], struct error *err)
 {
@@ -185,9 +178,7 @@ static int answer_request(struct journal *journal, struct epoch_request *request
     return rc;
 }
 
-/* --- batches
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- batches ----------------------------------------------------------------------------- */
 
 /* With the lock held. The holds that limit the trimming are on disk with it. */
 static int prepare_change(struct journal *journal, const struct batch *batch, struct buffer *holds,

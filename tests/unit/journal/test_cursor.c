@@ -1,8 +1,7 @@
 #include "fixture.h"
 #include <stdatomic.h>
 
-/* --- the seam between ring and disk
- * ------------------------------------------------------------------- */
+/* --- the seam between ring and disk ------------------------------------------------------ */
 
 enum { READERS = 3 };
 
@@ -130,8 +129,7 @@ START_TEST(test_readers_of_a_journal_that_trims_see_a_run_or_stale)
 }
 END_TEST
 
-/* --- a cursor by itself
- * ----------------------------------------------------------------------------------- */
+/* --- a cursor by itself ------------------------------------------------------------------ */
 
 START_TEST(test_an_entry_stays_as_long_as_it_is_referenced)
 {

@@ -139,8 +139,7 @@ START_TEST(test_a_tag_leads_to_its_newest_record)
 }
 END_TEST
 
-/* --- retention
- * ---------------------------------------------------------------------------------------- */
+/* --- retention --------------------------------------------------------------------------- */
 
 START_TEST(test_retention_by_bytes_removes_the_oldest_and_their_tags)
 {
@@ -237,8 +236,34 @@ START_TEST(test_a_hold_is_stronger_than_retention_and_than_a_restart)
 }
 END_TEST
 
-/* --- limits
- * -------------------------------------------------------------------------------------------- */
+/* --- limits ------------------------------------------------------------------------------ */
+
+START_TEST(test_a_tag_goes_with_its_newest_record_only)
+{
+    struct fixture f;
+    fixture_init(&f);
+    f.options.retention_age_us = 1;
+    fixture_open(&f);
+    int64_t tag = 5;
+    struct position oldest;
+    struct position newest;
+    struct position found;
+    ck_assert_int_eq(journal_hold(f.journal, "reader", at(0, 0)), 0);
+    ck_assert_int_eq(append(&f, at(1, 1), &tag), 0);
+    ck_assert_int_eq(append(&f, at(2, 1), &tag), 0);
+    journal_flush(f.journal);
+    wait_until(&f, journal_idle(f.journal));
+    ck_assert_int_eq(journal_hold(f.journal, "reader", at(1, 1)), 0);
+    wait_until(&f, journal_bounds(f.journal, &oldest, &newest) && oldest.lsn == 2);
+    ck_assert(journal_find_tag(f.journal, tag, &found));
+    ck_assert_uint_eq(found.lsn, 2);
+    journal_release(f.journal, "reader");
+    wait_until(&f, !journal_bounds(f.journal, &oldest, &newest));
+    ck_assert_uint_eq(newest.lsn, 2); /* known although it is gone */
+    ck_assert(!journal_find_tag(f.journal, tag, &found));
+    fixture_release(&f);
+}
+END_TEST
 
 START_TEST(test_what_waits_for_the_disk_is_bounded)
 {
@@ -285,9 +310,7 @@ START_TEST(test_a_full_batch_is_written_without_a_flush)
 }
 END_TEST
 
-/* --- epochs
- * ------------------------------------------------------------------------------------------------
- */
+/* --- epochs ------------------------------------------------------------------------------ */
 
 START_TEST(test_a_new_epoch_starts_from_nothing)
 {
@@ -336,8 +359,7 @@ START_TEST(test_a_new_epoch_starts_from_nothing)
 }
 END_TEST
 
-/* --- what must be refused
- * -------------------------------------------------------------------------------- */
+/* --- what must be refused ---------------------------------------------------------------- */
 
 static void expect_refusal(struct fixture *f, int code, const char *cause)
 {
@@ -418,9 +440,7 @@ START_TEST(test_a_path_that_cannot_be_is_refused)
 }
 END_TEST
 
-/* --- failures
- * ------------------------------------------------------------------------------------------------
- */
+/* --- failures ---------------------------------------------------------------------------- */
 
 /* Files end at BYTES: not so small that Check cannot write its own. */
 static void limit_files(rlim_t bytes)
@@ -512,9 +532,7 @@ START_TEST(test_a_new_epoch_does_not_wait_for_a_batch_that_fails)
 }
 END_TEST
 
-/* --- crashes
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- crashes ----------------------------------------------------------------------------- */
 
 /* Appends for ever; tells through PIPE what is durable. */
 static void append_until_killed(struct fixture *f, int pipe)

@@ -2,8 +2,7 @@
 #include "journal/store_internal.h"
 #include <stdatomic.h>
 
-/* --- a store without a journal around it
- * --------------------------------------------------------------- */
+/* --- a store without a journal around it ------------------------------------------------- */
 
 static struct store *open_store(const struct fixture *f, size_t map_bytes)
 {
@@ -136,8 +135,7 @@ START_TEST(test_trimming_goes_in_bounded_steps_and_pages_are_used_again)
 }
 END_TEST
 
-/* --- what is replaced under readers
- * ----------------------------------------------------------------------- */
+/* --- what is replaced under readers ------------------------------------------------------ */
 
 struct watcher {
     struct store *store;
@@ -208,8 +206,7 @@ START_TEST(test_without_an_environment_readers_wait_and_a_write_mends_it)
 }
 END_TEST
 
-/* --- what must be refused
- * ------------------------------------------------------------------------------------ */
+/* --- what must be refused ---------------------------------------------------------------- */
 
 static void expect_refusal(const struct fixture *f, int code, const char *mend)
 {
