@@ -1,9 +1,12 @@
 -- What walpiper keeps in the database for its operators. It is compiled into the program, which runs
--- it as one transaction when the comment on the schema (last line) is not the one it knows. A role
--- without the right to create a schema is served by running this file once as the owner:
---     psql -1 -f sql/state.sql && GRANT USAGE ON SCHEMA walpiper, and SELECT, INSERT, UPDATE, DELETE
---     ON ALL TABLES IN SCHEMA walpiper
--- Safe to run again. Nothing here may be published: a checkpoint is no event.
+-- it as one transaction when the comment on the schema (last line) is not the one it knows. Safe to
+-- run again. A role that may not create a schema needs it done once by one that may:
+--
+--     psql -1 -f sql/state.sql
+--     GRANT USAGE ON SCHEMA walpiper TO walpiper;
+--     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA walpiper TO walpiper;
+--
+-- Nothing here may be published: a checkpoint is no event.
 
 -- One installer at a time: CREATE OR REPLACE fails when two sessions do it at once.
 SELECT pg_advisory_xact_lock(8603095177213112);

@@ -39,7 +39,8 @@ static void note_failures(struct engine *e)
             log_error(e->name, "skipped id %s: %s", dirty_text(id), dirty_failure_text(id));
     }
     if (batch->kind == BATCH_PARKED) {
-        log_info(e->name, "tried %zu parked ids again: %zu failed", batch->dirty.count, failed);
+        log_write(failed < batch->dirty.count ? LOG_INFO : LOG_DEBUG, e->name,
+                  "tried %zu parked ids again: %zu failed", batch->dirty.count, failed);
     } else if (failed > 0 && parks(e)) {
         log_error(e->name, "parked %zu ids, the others go on; the first is %s: %s", failed,
                   dirty_text(first), dirty_failure_text(first));

@@ -1,13 +1,17 @@
 #include "operator/session.h"
 #include "base/lsn.h"
 #include "operator/catalog_check.h"
+#include "operator/parked.h"
 #include "operator/state_sql.h"
 #include "operator/statements.h"
 #include <errno.h>
 #include <stdlib.h>
 
-/* More parked ids than this are not bad luck with single rows. */
-#define PARKED_QUERY "SELECT id FROM walpiper.parked WHERE operator = $1 ORDER BY id LIMIT 10001"
+#define TEXT_OF(number) TEXT_OF_VALUE(number)
+#define TEXT_OF_VALUE(number) #number
+/* One more than may be parked, so that the engine sees that there are too many. */
+#define PARKED_QUERY                                                                               \
+    "SELECT id FROM walpiper.parked WHERE operator = $1 ORDER BY id LIMIT 1 + " TEXT_OF(PARKED_MAX)
 
 void session_init(struct session *s, struct loop *loop, const struct pg_params *params,
                   const struct config_operator *op, const struct session_events *events)

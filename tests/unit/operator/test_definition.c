@@ -1,5 +1,5 @@
+#include "blog.h"
 #include "operator/definition.h"
-#include "operators.h"
 #include "unit.h"
 #include <errno.h>
 

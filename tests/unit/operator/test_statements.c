@@ -1,6 +1,6 @@
+#include "blog.h"
 #include "operator/state_sql.h"
 #include "operator/statements.h"
-#include "operators.h"
 #include "unit.h"
 
 static struct buffer sql;

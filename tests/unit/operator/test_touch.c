@@ -1,6 +1,6 @@
+#include "blog.h"
 #include "events.h"
 #include "operator/touch.h"
-#include "operators.h"
 #include "unit.h"
 #include <stdio.h>
 

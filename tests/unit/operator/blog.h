@@ -1,6 +1,6 @@
 /* The operator of the demo, as configuration gives it. */
-#ifndef TESTS_OPERATOR_OPERATORS_H
-#define TESTS_OPERATOR_OPERATORS_H
+#ifndef TESTS_OPERATOR_BLOG_H
+#define TESTS_OPERATOR_BLOG_H
 
 #include "config/config.h"
 

@@ -1,0 +1,281 @@
+#include "server.h"
+#include "operator/state_sql.h"
+#include "operator/statements.h"
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define STATEMENTS_MAX 512
+
+struct statement {
+    char name[64];
+    char values[6][64];
+    pg_on_result on_result;
+    bool describe, unnamed;
+};
+
+struct pg_conn {
+    struct loop_deferred deferred;
+    struct loop *loop;
+    const struct pg_conn_events *events;
+    void *owner;
+    bool ready, closed;
+    ev_timer timer;
+    struct statement statements[STATEMENTS_MAX];
+    unsigned count;
+    bool synced;
+    pg_on_done on_done;
+};
+
+struct server server;
+
+void server_reset(void)
+{
+    buffer_release(&server.history);
+    server = (struct server){.checkpoint = {"1", "", "0/0", "0", NULL, NULL}, .parameters = 1};
+    buffer_init(&server.history, 1 << 20);
+    buffer_append_char(&server.history, '\0');
+}
+
+void server_forget(void)
+{
+    buffer_reset(&server.history);
+    buffer_append_char(&server.history, '\0');
+}
+
+bool server_did(const char *what)
+{
+    return strstr(server.history.data, what) != NULL;
+}
+
+unsigned server_count(const char *what)
+{
+    unsigned count = 0;
+    for (const char *at = server.history.data; (at = strstr(at, what)); at++)
+        count++;
+    return count;
+}
+
+static void write_down(const char *text)
+{
+    server.history.len--;
+    buffer_append(&server.history, text, strlen(text) + 1);
+    ck_assert_int_eq(server.history.failed, 0);
+}
+
+/* libpq gives no way to make a result that describes parameters. */
+int PQnparams(const PGresult *result)
+{
+    return server.parameters;
+}
+
+static PGresult *row_of(int columns, const char *const *values, bool any)
+{
+    PGresult *result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
+    PGresAttDesc descriptions[6] = {0};
+    for (int i = 0; i < columns; i++)
+        descriptions[i].name = (char[]){"column"};
+    PQsetResultAttrs(result, columns, descriptions);
+    for (int i = 0; any && i < columns; i++) {
+        char value[128];
+        snprintf(value, sizeof(value), "%s", values[i] ? values[i] : "");
+        PQsetvalue(result, 0, i, values[i] ? value : NULL, values[i] ? (int)strlen(value) : -1);
+    }
+    return result;
+}
+
+static PGresult *answer(const struct statement *s)
+{
+    if (s->describe)
+        return PQmakeEmptyPGresult(NULL, PGRES_COMMAND_OK);
+    if (strstr(s->name, "obj_description"))
+        return row_of(1, (const char *[]){STATE_SQL_VERSION}, true);
+    if (strstr(s->name, "SELECT c.oid"))
+        return row_of(3, (const char *[]){"16384", "t", "t"},
+                      !server.missing || strcmp(server.missing, s->values[1]) != 0);
+    if (strstr(s->name, "SELECT generation"))
+        return row_of(6, server.checkpoint, true);
+    if (strstr(s->name, "next_try <= now()"))
+        return row_of(2, (const char *[]){server.due, "f"}, server.due != NULL);
+    if (strstr(s->name, "walpiper.writers"))
+        return row_of(1, (const char *[]){"{}"}, true);
+    return row_of(2, NULL, false);
+}
+
+/* The SQLSTATE with which S fails; NULL: it does not. */
+static const char *failure(const struct statement *s)
+{
+    if (server.refuse_state && strcmp(s->name, STATEMENT_ADVANCE) == 0)
+        return server.refuse_state;
+    if (server.failing && strcmp(s->name, STATEMENT_QUERY) == 0 &&
+        strcmp(s->values[0], server.failing) == 0)
+        return server.failing_state;
+    return NULL;
+}
+
+static const char *tell(const struct statement *s, char *text, size_t size)
+{
+    if (s->unnamed || s->describe)
+        return NULL;
+    const char *verb = s->name + strlen("walpiper_");
+    if (strcmp(s->name, STATEMENT_ADVANCE) == 0 || strcmp(s->name, STATEMENT_REBUILD_BEGIN) == 0)
+        snprintf(text, size, "%s %s/%s | ", verb, s->values[3], s->values[4]);
+    else if (strcmp(s->name, STATEMENT_FENCE) == 0)
+        snprintf(text, size, "fence | ");
+    else if (strcmp(s->name, STATEMENT_REBUILD_ADVANCE) == 0)
+        snprintf(text, size, "%s %s | ", verb, s->values[2]);
+    else if (strstr(s->name, "park"))
+        snprintf(text, size, "%s %s | ", verb, s->values[1]);
+    else
+        snprintf(text, size, "%s %s | ", verb, s->values[0]);
+    return text;
+}
+
+static void run_statements(struct pg_conn *c, struct error *err)
+{
+    char text[256];
+    bool told = false;
+    for (unsigned i = 0; i < c->count && !c->closed; i++) {
+        struct statement *s = &c->statements[i];
+        if (tell(s, text, sizeof(text)) && err->code == 0) {
+            write_down(text);
+            told = true;
+        }
+        const char *sqlstate = failure(s);
+        if (sqlstate && err->code == 0) {
+            error_set(err, -71, "failed on purpose");
+            snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", sqlstate);
+        }
+        if (err->code || !s->on_result)
+            continue;
+        PGresult *result = answer(s);
+        s->on_result(c->owner, result);
+        PQclear(result);
+    }
+    if (told)
+        write_down(err->code ? "-> failed\n" : "-> ok\n");
+}
+
+static bool has_query(const struct pg_conn *c)
+{
+    for (unsigned i = 0; i < c->count; i++)
+        if (strcmp(c->statements[i].name, STATEMENT_QUERY) == 0 && !c->statements[i].describe)
+            return true;
+    return false;
+}
+
+static void on_timer(struct ev_loop *ev, ev_timer *timer, int events)
+{
+    struct pg_conn *c = timer->data;
+    struct error err = {0};
+    if (!c->ready) {
+        c->ready = true;
+        c->events->on_ready(c->owner);
+        return;
+    }
+    if (!c->synced)
+        return;
+    if (server.silent) {
+        ev_timer_set(&c->timer, 0.001, 0.);
+        ev_timer_start(ev, &c->timer);
+        return;
+    }
+    if (server.drops && has_query(c)) {
+        server.drops = false;
+        write_down("dropped\n");
+        error_set(&err, -104, "connection lost on purpose");
+        c->events->on_closed(c->owner, &err);
+        return;
+    }
+    run_statements(c, &err);
+    pg_on_done on_done = c->on_done;
+    c->count = 0;
+    c->synced = false;
+    if (!c->closed)
+        on_done(c->owner, err.code ? &err : NULL);
+}
+
+int pg_conn_start(struct pg_conn **ret_conn, struct loop *loop, const struct pg_params *params,
+                  const struct pg_conn_events *events, void *owner, struct error *err)
+{
+    struct pg_conn *c = calloc(1, sizeof(*c));
+    ck_assert_ptr_nonnull(c);
+    c->loop = loop;
+    c->events = events;
+    c->owner = owner;
+    ev_timer_init(&c->timer, on_timer, 0., 0.);
+    c->timer.data = c;
+    ev_timer_start(loop->ev, &c->timer);
+    *ret_conn = c;
+    return 0;
+}
+
+static void conn_free(struct loop_deferred *deferred)
+{
+    free(deferred);
+}
+
+void pg_conn_close(struct pg_conn *c)
+{
+    if (!c || c->closed)
+        return;
+    c->closed = true;
+    ev_timer_stop(c->loop->ev, &c->timer);
+    c->deferred.free = conn_free;
+    loop_defer_free(c->loop, &c->deferred);
+}
+
+static struct statement *add(struct pg_conn *c, const char *name, pg_on_result on_result)
+{
+    ck_assert(!c->closed);
+    ck_assert_uint_lt(c->count, STATEMENTS_MAX);
+    ck_assert(!c->synced); /* the engine does one thing at a time */
+    struct statement *s = &c->statements[c->count++];
+    *s = (struct statement){.on_result = on_result};
+    snprintf(s->name, sizeof(s->name), "%s", name);
+    return s;
+}
+
+int pg_conn_send(struct pg_conn *c, const struct pg_statement *statement)
+{
+    struct statement *s =
+        add(c, statement->name ? statement->name : statement->sql, statement->on_result);
+    s->unnamed = !statement->name;
+    if (s->unnamed && strstr(statement->sql, "next_try <= now()"))
+        snprintf(s->name, sizeof(s->name), "next_try <= now()");
+    for (int i = 0; i < statement->parameter_count; i++)
+        snprintf(s->values[i], sizeof(s->values[i]), "%s",
+                 statement->values[i] ? statement->values[i] : "null");
+    return 0;
+}
+
+int pg_conn_prepare(struct pg_conn *c, const char *name, const char *sql)
+{
+    return 0;
+}
+
+int pg_conn_describe(struct pg_conn *c, const char *name, pg_on_result on_result)
+{
+    add(c, name, on_result)->describe = true;
+    return 0;
+}
+
+int pg_conn_sync(struct pg_conn *c, pg_on_done on_done)
+{
+    ck_assert(!c->synced);
+    c->synced = true;
+    c->on_done = on_done;
+    ev_timer_set(&c->timer, 0., 0.);
+    ev_timer_start(c->loop->ev, &c->timer);
+    return 0;
+}
+
+int pg_conn_script(struct pg_conn *c, const char *sql, pg_on_done on_done)
+{
+    return pg_conn_sync(c, on_done);
+}
+
+bool pg_conn_busy(const struct pg_conn *c)
+{
+    return c->synced;
+}

@@ -1,0 +1,32 @@
+/* A server that is not there: pg_conn_* for the tests of operators, instead of pg/conn.c. It
+ * answers from the loop, keeps no data, and writes down what each transaction did, a line each:
+ *
+ *     advance 100/1 | visible {700} | delete 3 | query 7 | -> ok
+ */
+#ifndef TESTS_OPERATOR_SERVER_H
+#define TESTS_OPERATOR_SERVER_H
+
+#include "base/buffer.h"
+#include "pg/conn.h"
+
+struct server {
+    struct buffer history; /* ends in NUL */
+    const char
+        *checkpoint[6];  /* what claim() returns: generation, epoch, lsn, ordinal, step, after */
+    const char *due;     /* the parked id that is due; NULL: none */
+    const char *failing; /* its query fails, */
+    const char *failing_state; /* with this */
+    const char *refuse_state;  /* every advance fails with this */
+    const char *missing;       /* the table that the catalog does not have */
+    int parameters;            /* of the operator's query */
+    bool silent;               /* answers no transaction until it is false again */
+    bool drops;                /* ends the connection instead of the next answer to a query */
+};
+extern struct server server;
+
+void server_reset(void);
+void server_forget(void); /* empties the history */
+bool server_did(const char *what);
+unsigned server_count(const char *what);
+
+#endif
