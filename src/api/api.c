@@ -119,10 +119,10 @@ static void on_trouble(void *owner, const struct error *why)
 
     if (why != NULL) {
         log_error("feed", "%s", why->text);
-        health_down(api->context->health, "feed", why->text);
+        health_down(api->context.health, "feed", why->text);
     } else {
         log_info("feed", "journal: readable again");
-        health_up(api->context->health, "feed");
+        health_up(api->context.health, "feed");
     }
 }
 
@@ -130,7 +130,7 @@ static const struct router_events router_events = {on_trouble};
 
 static int start_parts(struct api *api, struct error *err)
 {
-    const struct api_context *context = api->context;
+    const struct api_context *context = &api->context;
     int status = feed_tables_init(&api->tables, context->config, err);
 
     if (status < 0)
@@ -152,7 +152,7 @@ int api_start(struct api **ret_api, struct loop *loop, const struct api_context 
     if (api == NULL)
         return error_set(err, -ENOMEM, "API: out of memory");
     api->loop = loop;
-    api->context = context;
+    api->context = *context;
     heartbeat_start(&api->heartbeat, loop, context->config->http.heartbeat_ms);
     int status = start_parts(api, err);
     if (status < 0) {

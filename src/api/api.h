@@ -11,7 +11,7 @@
 
 struct api;
 
-/* 0 or a negative errno, ERR names the cause. */
+/* CONTEXT is copied; what it points to is borrowed. 0 or a negative errno, ERR names the cause. */
 int api_start(struct api **ret_api, struct loop *loop, const struct api_context *context,
               struct error *err);
 /* An http_handle: the server's APP is a struct api. */

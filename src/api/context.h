@@ -1,6 +1,6 @@
-/* api/context.h - what the resources need from the rest of the process. Made once by the daemon and
- * shared by all serving loops: everything behind it is read-only or thread-safe. All borrowed, and
- * must outlive every api. */
+/* api/context.h - what the resources need from the rest of the process. Shared by all serving
+ * loops: everything behind it is read-only or thread-safe. All borrowed, and must outlive every
+ * api. */
 #ifndef API_CONTEXT_H
 #define API_CONTEXT_H
 

@@ -74,7 +74,7 @@ static bool lost_skipped(const struct consumer_stream *self)
     struct position oldest, newest;
 
     return self->skipped_any &&
-           (!journal_bounds(self->base.api->context->journal, &oldest, &newest) ||
+           (!journal_bounds(self->base.api->context.journal, &oldest, &newest) ||
             position_compare(self->oldest_skipped, oldest) < 0);
 }
 
@@ -96,7 +96,7 @@ static void walk_journal(struct consumer_stream *self)
  * when the journal has it after all: it was not on disk yet when the client came. */
 static bool check_first_page(struct consumer_stream *self, const struct events_page *page)
 {
-    struct journal *journal = self->base.api->context->journal;
+    struct journal *journal = self->base.api->context.journal;
     struct position oldest, position;
 
     self->first_page = false;
@@ -112,7 +112,7 @@ static bool check_first_page(struct consumer_stream *self, const struct events_p
 /* Moves the frames of rows that the journal does not have to the front of the page. */
 static size_t keep_missing(struct consumer_stream *self, struct events_page *page)
 {
-    struct journal *journal = self->base.api->context->journal;
+    struct journal *journal = self->base.api->context.journal;
     struct position position;
     size_t len = 0;
 
@@ -164,7 +164,7 @@ static bool left_out(const struct consumer_stream *self, const struct journal_en
     int64_t id;
 
     return position_compare(entry->position, self->filtered_up_to) <= 0 &&
-           events_frame_id(self->base.api->context->config, event, &id) && id <= self->resume_id;
+           events_frame_id(self->base.api->context.config, event, &id) && id <= self->resume_id;
 }
 
 static void on_push(struct feed_stream *stream, const struct journal_entry *entry,
@@ -175,7 +175,7 @@ static void on_push(struct feed_stream *stream, const struct journal_entry *entr
 
     if (left_out(self, entry, event))
         return;
-    struct shared *frame = events_frame_get(&api->frames, api->context->config, entry, event);
+    struct shared *frame = events_frame_get(&api->frames, api->context.config, entry, event);
     if (frame == NULL) {
         feed_stream_end(stream);
         return;
@@ -233,7 +233,7 @@ static void start(struct consumer_stream *self, bool has_id)
 
     if (!has_id) {
         subscribe(self, NULL);
-    } else if (journal_find_tag(self->base.api->context->journal, self->resume_id, &position)) {
+    } else if (journal_find_tag(self->base.api->context.journal, self->resume_id, &position)) {
         subscribe(self, &position);
     } else {
         self->first_page = true;
@@ -247,7 +247,7 @@ void api_events(struct api *api, const struct api_request *request)
 {
     struct str consumer = http_request_header(request->http, STR("X-Consumer-Id"));
 
-    if (!api->context->config->events.enabled) {
+    if (!api->context.config->events.enabled) {
         api_respond_text(request, 404, STR("Not found"));
         return;
     }

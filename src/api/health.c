@@ -8,7 +8,7 @@
 void api_health(struct api *api, const struct api_request *request)
 {
     char reason[REASON_MAX];
-    bool up = health_read(api->context->health, reason, sizeof(reason));
+    bool up = health_read(api->context.health, reason, sizeof(reason));
     json_t *json = up ? json_pack("{s:s}", "status", "UP")
                       : json_pack("{s:s, s:s}", "status", "DOWN", "reason", reason);
     char *body = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;

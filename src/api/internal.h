@@ -14,7 +14,7 @@ struct events_table;
 
 struct api {
     struct loop *loop;
-    const struct api_context *context;
+    struct api_context context;
     struct feed_tables tables;
     struct router *router;
     struct heartbeat heartbeat;

@@ -55,8 +55,8 @@ static struct resume_range read_range(const struct api *api, char epoch[9])
 {
     struct resume_range range = {.epoch = epoch};
 
-    journal_epoch(api->context->journal, epoch);
-    range.empty = !journal_bounds(api->context->journal, &range.oldest, &range.newest);
+    journal_epoch(api->context.journal, epoch);
+    range.empty = !journal_bounds(api->context.journal, &range.oldest, &range.newest);
     return range;
 }
 
