@@ -43,8 +43,7 @@ struct daemon {
     int exit_code;
 };
 
-/* --- stopping ----------------------------------------------------------------------------------
- */
+/* --- stopping -------------------------------------------------------------------------------- */
 
 static void on_source_stopped(void *owner)
 {
@@ -108,8 +107,7 @@ static void on_hangup(struct ev_loop *ev, ev_signal *signal, int events)
     log_info("daemon", "SIGHUP: nothing to reload, a changed configuration needs a restart");
 }
 
-/* --- what the rooms tell ------------------------------------------------------------------------
- */
+/* --- what the rooms tell --------------------------------------------------------------------- */
 
 static void on_refused(void *owner, const struct error *why)
 {
@@ -155,8 +153,7 @@ static void poke(void *owner)
     loop_wake(&d->loop, &d->poke);
 }
 
-/* --- starting -----------------------------------------------------------------------------------
- */
+/* --- starting -------------------------------------------------------------------------------- */
 
 static void watch_signal(struct daemon *d, ev_signal *signal, int number,
                          void (*callback)(struct ev_loop *, ev_signal *, int))
@@ -164,6 +161,20 @@ static void watch_signal(struct daemon *d, ev_signal *signal, int number,
     ev_signal_init(signal, callback, number);
     signal->data = d;
     ev_signal_start(d->loop.ev, signal);
+}
+
+/* An operator that was taken out of the configuration must not keep records for ever. */
+static int keep_operators_holds(struct daemon *d, struct error *err)
+{
+    size_t count = d->config->operator_count;
+    const char **names = calloc(count + 1, sizeof(*names));
+    if (!names)
+        return error_set(err, -ENOMEM, "no memory for the operators");
+    for (size_t i = 0; i < count; i++)
+        names[i] = d->config->operators[i].name;
+    journal_keep_holds(d->journal, names, count);
+    free(names);
+    return 0;
 }
 
 static int open_journal(struct daemon *d, struct error *err)
@@ -176,7 +187,8 @@ static int open_journal(struct daemon *d, struct error *err)
         .batch_bytes = BATCH_BYTES,
         .ahead_bytes = AHEAD_BYTES,
     };
-    return journal_open(&d->journal, &options, err);
+    int rc = journal_open(&d->journal, &options, err);
+    return rc < 0 ? rc : keep_operators_holds(d, err);
 }
 
 static int start_serving(struct daemon *d, struct error *err)
@@ -193,7 +205,7 @@ static int start_serving(struct daemon *d, struct error *err)
     if (!d->serving)
         return error_set(err, -ENOMEM, "no memory for serving loops");
     for (unsigned i = 0; i < d->config->http.threads; i++) {
-        int rc = serving_start(&d->serving[i], &d->api_context, err);
+        int rc = serving_start(&d->serving[i], &d->api_context, i, err);
         if (rc < 0)
             return rc;
         d->serving_count++;

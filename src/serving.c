@@ -68,17 +68,27 @@ static void serving_free(struct serving *s)
     free(s);
 }
 
-static int start_server(struct serving *s, const struct api_context *context, struct error *err)
+/* Several loops share a TCP address; the file of a unix socket belongs to the first. */
+static size_t choose_listeners(const struct config *config, unsigned index, const char **listen)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < config->http.listen_count; i++)
+        if (index == 0 || strncmp(config->http.listen[i].text, "unix:", 5) != 0)
+            listen[count++] = config->http.listen[i].text;
+    return count;
+}
+
+static int start_server(struct serving *s, const struct api_context *context, unsigned index,
+                        struct error *err)
 {
     const struct config *config = context->config;
     const char **listen = calloc(config->http.listen_count, sizeof(*listen));
     if (!listen)
         return error_set(err, -ENOMEM, "no memory for a listener");
-    for (size_t i = 0; i < config->http.listen_count; i++)
-        listen[i] = config->http.listen[i].text;
     const struct http_server_options options = {
         .listen = listen,
-        .listen_count = config->http.listen_count,
+        .listen_count = choose_listeners(config, index, listen),
+        .exclusive = index == 0,
         .max_connections =
             (config->http.max_connections + config->http.threads - 1) / config->http.threads,
     };
@@ -87,7 +97,7 @@ static int start_server(struct serving *s, const struct api_context *context, st
     return rc;
 }
 
-int serving_start(struct serving **ret_serving, const struct api_context *context,
+int serving_start(struct serving **ret_serving, const struct api_context *context, unsigned index,
                   struct error *err)
 {
     struct serving *s = calloc(1, sizeof(*s));
@@ -101,7 +111,7 @@ int serving_start(struct serving **ret_serving, const struct api_context *contex
     s->look.data = s;
     int rc = api_start(&s->api, &s->loop, context, err);
     if (rc == 0)
-        rc = start_server(s, context, err);
+        rc = start_server(s, context, index, err);
     if (rc == 0)
         rc = start_thread(s, err);
     if (rc < 0) {

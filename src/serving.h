@@ -8,8 +8,9 @@
 
 struct serving;
 
-/* Binds in the caller's thread, so that a busy address is an error here; then runs in its own. */
-int serving_start(struct serving **ret_serving, const struct api_context *context,
+/* Binds in the caller's thread, so that a busy address is an error here; then runs in its own.
+ * INDEX counts the serving loops of the process from 0. */
+int serving_start(struct serving **ret_serving, const struct api_context *context, unsigned index,
                   struct error *err);
 /* Any thread: accepts no more, ends the streams, then the thread ends by itself. */
 void serving_drain(struct serving *serving);

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "http/list.h"
 #include <ev.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 
 struct listener {
@@ -17,9 +18,10 @@ struct listener {
 };
 
 /* Opens every address that ADDRESS stands for and appends the listeners to LIST; a name may have
- * several, and is fine when one of them can be had. Resolves names: may block. On failure a
- * negative errno, and LIST is as it was. */
-int listener_open(struct link *list, const char *address, struct error *err);
+ * several, and is fine when one of them can be had. Resolves names: may block. EXCLUSIVE: refused
+ * when anyone listens there already; later listeners of the same user may share the address either
+ * way. On failure a negative errno, and LIST is as it was. */
+int listener_open(struct link *list, const char *address, bool exclusive, struct error *err);
 
 /* The accept watcher must be stopped. Removes the unix socket if it is still the one we made. */
 void listener_close(struct listener *listener);

@@ -220,7 +220,7 @@ int http_server_start(struct http_server **ret_server, struct loop *loop,
     server->handle = handle;
     server->app = app;
     for (size_t i = 0; i < options->listen_count; i++) {
-        int result = listener_open(&server->listeners, options->listen[i], err);
+        int result = listener_open(&server->listeners, options->listen[i], options->exclusive, err);
         if (result < 0) {
             release(server);
             return result;

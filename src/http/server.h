@@ -21,6 +21,7 @@ struct http_stream;   /* a response without end */
 struct http_server_options {
     const char *const *listen; /* "HOST:PORT" or "unix:PATH" */
     size_t listen_count;
+    bool exclusive; /* refuse an address that is taken; false: share it with others of this user */
     unsigned max_connections; /* 0: no limit; past it new ones are answered 503 and closed */
     size_t max_head_bytes;    /* 0: 16 KiB */
     size_t stream_buffer;     /* bytes queued for one stream before fill() waits; 0: 64 KiB */

@@ -183,12 +183,13 @@ int journal_append(struct journal *journal, struct position position, struct str
 
 void journal_mark(struct journal *journal, uint64_t lsn, bool urgent)
 {
-    if (lsn <= journal->last_mark)
+    bool again = lsn == journal->last_mark && urgent && lsn > journal_durable_lsn(journal);
+    if (lsn <= journal->last_mark && !again)
         return;
     journal->last_mark = lsn;
     pthread_mutex_lock(&journal->lock);
-    queue_mark(&journal->queue, lsn, urgent, clock_monotonic_ms());
-    pthread_cond_signal(&journal->work);
+    if (queue_mark(&journal->queue, lsn, urgent, clock_monotonic_ms()))
+        pthread_cond_signal(&journal->work);
     pthread_mutex_unlock(&journal->lock);
 }
 

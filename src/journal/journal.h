@@ -68,9 +68,9 @@ int journal_begin_epoch(struct journal *journal, const struct journal_identity *
 int journal_append(struct journal *journal, struct position position, struct str bytes,
                    const int64_t *tag);
 /* All that ends at or before LSN has been appended: once that is on disk, so is this mark, and
- * journal_durable_lsn() says so. Marks only grow; one that does not is ignored. URGENT: what was
+ * journal_durable_lsn() says so. Marks only grow, a smaller one is ignored. URGENT: what was
  * appended and the mark are written as soon as the writer is free. Otherwise the mark rides with
- * the next batch, and is written alone when none came for a second. */
+ * the next batch, and is written alone when none came for a second: many such marks cost little. */
 void journal_mark(struct journal *journal, uint64_t lsn, bool urgent);
 /* Hands the records that were appended, and marks with them, to the writer as soon as that is free.
  * Call at the end of a loop turn. */

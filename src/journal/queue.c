@@ -79,13 +79,15 @@ int queue_append(struct queue *queue, const struct record *record)
     return 0;
 }
 
-void queue_mark(struct queue *queue, uint64_t lsn, bool urgent, uint64_t now_ms)
+bool queue_mark(struct queue *queue, uint64_t lsn, bool urgent, uint64_t now_ms)
 {
-    if (queue->open.mark == 0)
+    bool first = queue->open.mark == 0;
+    if (first)
         queue->open.mark_since = now_ms;
     queue->open.mark = lsn;
     if (urgent)
         queue->open.due = true;
+    return first || urgent;
 }
 
 void queue_flush(struct queue *queue)

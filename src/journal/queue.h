@@ -41,7 +41,8 @@ void queue_release(struct queue *queue);
 /* 0: the queue takes the record's reference. -EAGAIN when too much waits, which makes all of it
  * due; a single record is always taken when nothing waits, whatever its size. -ENOMEM. */
 int queue_append(struct queue *queue, const struct record *record);
-void queue_mark(struct queue *queue, uint64_t lsn, bool urgent, uint64_t now_ms);
+/* True when the writer has to be woken: the mark is due at once, or its time begins to run. */
+bool queue_mark(struct queue *queue, uint64_t lsn, bool urgent, uint64_t now_ms);
 void queue_flush(struct queue *queue);
 
 bool queue_due(const struct queue *queue, uint64_t now_ms);

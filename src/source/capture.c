@@ -28,7 +28,7 @@ void capture_restart(struct capture *c, const struct event_origin *origin)
     c->ops->reset(c->decoder);
     c->origin = *origin;
     c->in_transaction = false;
-    c->idle_lsn = 0;
+    c->marked = 0;
 }
 
 /* The row id of an insert into the events table: GET /events resumes by it. */
@@ -59,7 +59,10 @@ static int append_change(struct capture *c, const struct decoded *decoded, struc
     bool tagged = events_row_id(c, &decoded->change, &id);
     rc = journal_append(c->journal, position, buffer_str(&c->record), tagged ? &id : NULL);
     if (rc < 0)
-        return rc;
+        return rc == -EAGAIN
+                   ? rc
+                   : error_set(err, rc, "an event of %zu bytes does not go into the journal: %s",
+                               c->record.len, strerrordesc_np(-rc));
     c->ordinal = position.ordinal;
     c->has_events = true;
     c->events++;
@@ -68,6 +71,15 @@ static int append_change(struct capture *c, const struct decoded *decoded, struc
         buffer_init(&c->record, RECORD_MAX);
     }
     return 0;
+}
+
+/* Nothing else is ever confirmed: see capture.h. */
+static void mark(struct capture *c, uint64_t lsn, bool urgent)
+{
+    if (lsn < c->marked)
+        return;
+    c->marked = lsn;
+    journal_mark(c->journal, lsn, urgent);
 }
 
 int capture_message(struct capture *c, struct str message, uint64_t lsn, uint32_t *ret_missing_type,
@@ -87,10 +99,7 @@ int capture_message(struct capture *c, struct str message, uint64_t lsn, uint32_
         return append_change(c, &decoded, err);
     case DECODED_COMMIT:
         c->in_transaction = false;
-        if (c->has_events)
-            journal_mark(c->journal, decoded.transaction.end_lsn, true);
-        else
-            c->idle_lsn = decoded.transaction.end_lsn;
+        mark(c, decoded.transaction.end_lsn, c->has_events);
         return 0;
     case DECODED_NOTHING:
         return 0;
@@ -98,14 +107,13 @@ int capture_message(struct capture *c, struct str message, uint64_t lsn, uint32_
     return 0;
 }
 
-void capture_keepalive(struct capture *c, uint64_t lsn)
+void capture_keepalive(struct capture *c, uint64_t lsn, bool urgent)
 {
     if (!c->in_transaction)
-        c->idle_lsn = lsn;
+        mark(c, lsn, urgent);
 }
 
-void capture_mark_idle(struct capture *c)
+void capture_finish(struct capture *c)
 {
-    if (c->idle_lsn > journal_durable_lsn(c->journal))
-        journal_mark(c->journal, c->idle_lsn, true);
+    mark(c, c->marked, true);
 }

@@ -21,9 +21,8 @@ struct capture {
     struct event_origin origin;
     struct buffer record; /* scratch */
     bool in_transaction;
-    bool has_events; /* the open transaction has given some */
-    uint64_t
-        idle_lsn; /* the newest position that may be marked, but is not worth a write of its own */
+    bool has_events;  /* the open transaction has given some */
+    uint64_t marked;  /* the newest position that may be confirmed */
     uint32_t ordinal; /* of the last change of the open transaction */
     uint64_t events;  /* appended since the start, for the log */
 };
@@ -42,11 +41,10 @@ void capture_restart(struct capture *capture, const struct event_origin *origin)
 int capture_message(struct capture *capture, struct str message, uint64_t lsn,
                     uint32_t *ret_missing_type, struct error *err);
 
-/* The server has sent all that it has up to LSN. */
-void capture_keepalive(struct capture *capture, uint64_t lsn);
+/* The server has sent all that it has up to LSN. URGENT: somebody waits for it to be on disk. */
+void capture_keepalive(struct capture *capture, uint64_t lsn, bool urgent);
 
-/* Marks what empty transactions and keepalives have made safe. Costs the journal a write: once a
- * second is often enough for an idle database to release its WAL. */
-void capture_mark_idle(struct capture *capture);
+/* The end of the stream is near: what may be confirmed is written at once. */
+void capture_finish(struct capture *capture);
 
 #endif

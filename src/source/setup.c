@@ -18,8 +18,7 @@ struct setup_step {
 
 static void step_done(void *owner, const struct error *err);
 
-/* --- ending ------------------------------------------------------------------------------------
- */
+/* --- ending ---------------------------------------------------------------------------------- */
 
 static void setup_end(struct setup *s, const struct error *err)
 {
@@ -73,8 +72,7 @@ static void copy_cell(char *out, size_t size, const PGresult *result, int column
     snprintf(out, size, "%s", cell(result, 0, column));
 }
 
-/* --- server ------------------------------------------------------------------------------------
- */
+/* --- server ---------------------------------------------------------------------------------- */
 
 static void on_server(void *owner, const PGresult *result)
 {
@@ -104,8 +102,7 @@ static void send_server(struct setup *s)
           NULL, 0, on_server);
 }
 
-/* --- tables ------------------------------------------------------------------------------------
- */
+/* --- tables ---------------------------------------------------------------------------------- */
 
 /* Appends {"a","b"}: an array literal of the tables' schemas (or names), the events table first. */
 static void table_array(struct buffer *out, const struct config *config, bool schemas)
@@ -172,8 +169,7 @@ static void send_tables(struct setup *s)
                  false, on_missing_tables);
 }
 
-/* --- publication -------------------------------------------------------------------------------
- */
+/* --- publication ----------------------------------------------------------------------------- */
 
 static void on_publication(void *owner, const PGresult *result)
 {
@@ -261,8 +257,7 @@ static void send_filtered(struct setup *s)
           values, 1, on_filtered);
 }
 
-/* --- slot --------------------------------------------------------------------------------------
- */
+/* --- slot ------------------------------------------------------------------------------------ */
 
 static void on_slot(void *owner, const PGresult *result)
 {
@@ -290,8 +285,7 @@ static void send_slot(struct setup *s)
           values, 1, on_slot);
 }
 
-/* --- catalog -----------------------------------------------------------------------------------
- */
+/* --- catalog --------------------------------------------------------------------------------- */
 
 static void on_types(void *owner, const PGresult *result)
 {
@@ -328,8 +322,7 @@ static void send_relations(struct setup *s)
     query(s, catalog_relations_sql, values, 1, on_relations);
 }
 
-/* --- the order ---------------------------------------------------------------------------------
- */
+/* --- the order ------------------------------------------------------------------------------- */
 
 static const struct setup_step steps[] = {
     {send_server, false},      {send_tables, false},

@@ -26,7 +26,7 @@ static int open_one(const char *address, struct error *err)
 {
     struct link list;
     list_init(&list);
-    int result = listener_open(&list, address, err);
+    int result = listener_open(&list, address, false, err);
     ck_assert_int_eq(result < 0, list_empty(&list));
     while (!list_empty(&list)) {
         struct listener *listener = LIST_ITEM(list.next, struct listener, link);
@@ -222,5 +222,26 @@ START_TEST(test_unix_file_replaced)
 }
 END_TEST
 
+/* The loops of one process share an address; a second process is told that it is taken. */
+START_TEST(test_exclusive)
+{
+    struct link first, shared;
+    struct error err = {0};
+    char address[40];
+    list_init(&first);
+    list_init(&shared);
+    ck_assert_int_eq(listener_open(&first, "127.0.0.1:0", true, &err), 0);
+    struct listener *opened = LIST_ITEM(first.next, struct listener, link);
+    snprintf(address, sizeof(address), "127.0.0.1:%u", listener_port(opened));
+    ck_assert_int_eq(listener_open(&shared, address, false, &err), 0);
+    ck_assert_int_eq(listener_open(&shared, address, true, &err), -EADDRINUSE);
+    ck_assert_ptr_nonnull(strstr(err.text, address));
+    struct listener *sharing = LIST_ITEM(shared.next, struct listener, link);
+    listener_close(sharing);
+    listener_close(opened);
+}
+END_TEST
+
 UNIT_SUITE("http/listener", test_addresses, test_bad_addresses, test_port_in_use, test_ipv6,
-           test_inherited_options, test_unix, test_unix_file_in_the_way, test_unix_file_replaced)
+           test_inherited_options, test_unix, test_unix_file_in_the_way, test_unix_file_replaced,
+           test_exclusive)

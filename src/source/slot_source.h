@@ -1,0 +1,73 @@
+/* source/slot_source.h - the replication slot as a source, in three files: slot_source.c its life,
+ * setup and failures; slot_open.c the replication session up to the first message; slot_stream.c
+ * the stream and its confirmation. Private to them. */
+#ifndef SOURCE_SLOT_SOURCE_H
+#define SOURCE_SLOT_SOURCE_H
+
+#include "base/backoff.h"
+#include "pg/session.h"
+#include "source/capture.h"
+#include "source/setup.h"
+#include "source/source.h"
+
+#define SLOT_COMMAND_MAX (32 * 1024 * 1024)
+
+enum source_state {
+    SOURCE_SETUP,   /* asks and mends on an ordinary connection */
+    SOURCE_OPENING, /* the replication session comes up */
+    SOURCE_STREAMING,
+    SOURCE_WAITING, /* for the next try */
+    SOURCE_LOST,    /* the slot is gone while we read it: only a restart makes a new one (trap 6) */
+    SOURCE_STOPPING, /* for the journal */
+    SOURCE_CLOSING,  /* for the server's goodbye */
+    SOURCE_STOPPED,
+};
+
+struct source {
+    enum source_state state;
+    struct source_context context;
+    struct loop *loop;
+    struct setup setup;
+    struct setup_facts facts;
+    struct relation_cache *cache;
+    struct pg_session *session;
+    struct capture capture;
+    struct backoff backoff;
+    ev_timer timer; /* retry, tick, and the limit of a stop */
+    struct loop_hook flush_hook;
+    struct loop_wakeup progress;
+    struct journal_listener listener;
+    uint64_t system_identifier;
+    uint64_t created_at;   /* consistent point of a slot made in this session; 0: none was */
+    uint64_t confirmed_at; /* clock, of the last status update */
+    uint64_t confirmed;    /* LSN of the last status update */
+    uint32_t awaited_type; /* the stream is paused until this type is read; 0: none */
+    char epoch[9];
+    bool started; /* has streamed once in this process */
+    bool poked;
+    struct error told; /* the last failure in the log: the same one is not told twice */
+};
+
+void slot_set_state(struct source *source, enum source_state state);
+void slot_timer(struct source *source, double after, double repeat);
+/* The session cannot go on: closes it and tries again later, or gives up, as WHY says. */
+void slot_session_failed(struct source *source, const struct error *why);
+/* One step further towards the end of a stop, as often as something has happened. */
+void slot_stop_step(struct source *source);
+
+/* slot_open.c: starts the session; START_REPLICATION is sent or slot_session_failed() is called. */
+int slot_open(struct source *source, struct error *err);
+/* The server says what it does not allow, not how to allow it. */
+void slot_add_mend(struct error *err, const char *slot);
+
+/* slot_stream.c: callbacks of the session and the journal. */
+void slot_on_streaming(void *source);
+enum pg_flow slot_on_message(void *source, struct str message, uint64_t lsn);
+void slot_on_keepalive(void *source, uint64_t lsn, bool reply_requested);
+void slot_on_progress(struct loop_wakeup *wakeup);
+void slot_on_journal(struct journal_listener *listener);
+void slot_flush_journal(struct loop_hook *hook);
+void slot_tick(struct source *source);
+void slot_confirm(struct source *source, bool reply);
+
+#endif

@@ -1,0 +1,134 @@
+#include "base/clock.h"
+#include "base/log.h"
+#include "source/slot_source.h"
+#include <errno.h>
+
+#define TICK_S 1.0           /* status updates: also when all else is stuck (trap 9) */
+#define CONFIRM_EVERY_MS 100 /* at most so often on progress of the journal */
+#define QUIET_MS 5000        /* after so long the server is asked for a sign of life */
+
+/* --- confirming ------------------------------------------------------------------------------ */
+
+void slot_confirm(struct source *s, bool reply)
+{
+    uint64_t durable = journal_durable_lsn(s->context.journal);
+    s->confirmed = durable;
+    s->confirmed_at = clock_monotonic_ms();
+    pg_session_confirm(s->session, durable, reply);
+}
+
+static void tell_journal_health(struct source *s)
+{
+    struct error err = {0};
+    if (journal_failing(s->context.journal, &err))
+        health_down(s->context.health, "journal", err.text);
+    else
+        health_up(s->context.health, "journal");
+}
+
+/* The journal has written something, or has begun or ceased to fail. */
+void slot_on_progress(struct loop_wakeup *wakeup)
+{
+    struct source *s = (struct source *)((char *)wakeup - offsetof(struct source, progress));
+    tell_journal_health(s);
+    if (s->state == SOURCE_STOPPING) {
+        slot_stop_step(s);
+        return;
+    }
+    if (s->state != SOURCE_STREAMING)
+        return;
+    if (journal_durable_lsn(s->context.journal) > s->confirmed &&
+        clock_monotonic_ms() - s->confirmed_at >= CONFIRM_EVERY_MS)
+        slot_confirm(s, false);
+    if (s->awaited_type == 0)
+        pg_session_resume(s->session);
+}
+
+void slot_on_journal(struct journal_listener *listener)
+{
+    struct source *s = (struct source *)((char *)listener - offsetof(struct source, listener));
+    loop_wake(s->loop, &s->progress);
+}
+
+void slot_flush_journal(struct loop_hook *hook)
+{
+    struct source *s = (struct source *)((char *)hook - offsetof(struct source, flush_hook));
+    journal_flush(s->context.journal);
+}
+
+/* --- streaming ------------------------------------------------------------------------------- */
+
+static void on_type_read(void *owner, const struct error *err)
+{
+    struct source *s = owner;
+    if (err) {
+        slot_session_failed(s, err);
+        return;
+    }
+    /* A type that was dropped since: its values are text. */
+    if (!relation_cache_type(s->cache, s->awaited_type))
+        relation_cache_add_type(s->cache, s->awaited_type, STR("unknown"), 0, 0, ',');
+    s->awaited_type = 0;
+    pg_session_resume(s->session);
+}
+
+static enum pg_flow await_type(struct source *s, uint32_t type)
+{
+    struct error err = {0};
+    s->awaited_type = type;
+    s->setup.facts = NULL;
+    s->setup.on_done = on_type_read;
+    if (setup_start(&s->setup, &err) < 0)
+        slot_session_failed(s, &err);
+    return PG_FLOW_PAUSE;
+}
+
+enum pg_flow slot_on_message(void *owner, struct str message, uint64_t lsn)
+{
+    struct source *s = owner;
+    struct error err = {0};
+    uint32_t missing_type;
+    if (s->state != SOURCE_STREAMING)
+        return PG_FLOW_PAUSE;
+    int rc = capture_message(&s->capture, message, lsn, &missing_type, &err);
+    if (rc == 0)
+        return PG_FLOW_ON;
+    if (rc == -EAGAIN)
+        return PG_FLOW_PAUSE;
+    if (rc == -ENOENT)
+        return await_type(s, missing_type);
+    slot_session_failed(s, &err);
+    return PG_FLOW_PAUSE;
+}
+
+void slot_on_keepalive(void *owner, uint64_t lsn, bool reply_requested)
+{
+    struct source *s = owner;
+    capture_keepalive(&s->capture, lsn, s->poked);
+    s->poked = false;
+    if (reply_requested)
+        slot_confirm(s, false);
+}
+
+void slot_on_streaming(void *owner)
+{
+    struct source *s = owner;
+    slot_set_state(s, SOURCE_STREAMING);
+    backoff_reset(&s->backoff);
+    error_clear(&s->told);
+    health_up(s->context.health, "capture");
+    log_info("source", "slot %s: streaming %zu tables with %s, epoch %s",
+             s->context.config->slot.name, s->facts.table_count, s->capture.ops->plugin, s->epoch);
+    slot_timer(s, TICK_S, TICK_S);
+    if (!s->started) {
+        s->started = true;
+        s->context.on_started(s->context.owner);
+    }
+    slot_confirm(s, true);
+}
+
+/* The regular sign of life. */
+void slot_tick(struct source *s)
+{
+    slot_confirm(s, clock_monotonic_ms() - pg_session_last_heard(s->session) > QUIET_MS);
+}
