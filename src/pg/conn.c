@@ -77,8 +77,7 @@ static void on_fail_timer(struct ev_loop *ev, ev_timer *timer, int events)
     c->events->on_closed(c->owner, &c->failure);
 }
 
-/* --- replies -----------------------------------------------------------------------------------
- */
+/* --- replies --------------------------------------------------------------------------------- */
 
 static int reply_expect(struct pg_conn *c, enum reply_kind kind, pg_on_result on_result,
                         pg_on_done on_done)
@@ -169,8 +168,7 @@ static void take_results(struct pg_conn *c)
         conn_fail_libpq(c);
 }
 
-/* --- socket ------------------------------------------------------------------------------------
- */
+/* --- socket ---------------------------------------------------------------------------------- */
 
 static int conn_flush(struct pg_conn *c)
 {
@@ -218,8 +216,7 @@ static void on_connected(void *owner, PGconn *pg, const struct error *err)
     c->events->on_ready(c->owner);
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------ */
 
 int pg_conn_start(struct pg_conn **ret_conn, struct loop *loop, const struct pg_params *params,
                   const struct pg_conn_events *events, void *owner, struct error *err)
@@ -263,8 +260,7 @@ void pg_conn_close(struct pg_conn *c)
     loop_defer_free(c->loop, &c->deferred);
 }
 
-/* --- statements --------------------------------------------------------------------------------
- */
+/* --- statements ------------------------------------------------------------------------------ */
 
 /* After an answer of libpq to a request: remembers what is owed, or fails. */
 static int requested(struct pg_conn *c, int sent, pg_on_result on_result)

@@ -80,8 +80,7 @@ static int session_fail_libpq(struct pg_session *s)
     return why.code;
 }
 
-/* --- socket ------------------------------------------------------------------------------------
- */
+/* --- socket ---------------------------------------------------------------------------------- */
 
 /* While paused nothing is read: libpq would buffer what the server sends without limit. */
 static int session_flush(struct pg_session *s)
@@ -99,8 +98,7 @@ static int session_flush(struct pg_session *s)
     return 0;
 }
 
-/* --- commands ----------------------------------------------------------------------------------
- */
+/* --- commands -------------------------------------------------------------------------------- */
 
 static void command_result(struct pg_session *s, PGresult *result)
 {
@@ -149,8 +147,7 @@ static void take_opening(struct pg_session *s)
     PQclear(result);
 }
 
-/* --- stream ------------------------------------------------------------------------------------
- */
+/* --- stream ---------------------------------------------------------------------------------- */
 
 /* The stream has ended: the server shut down, or says what went wrong. */
 static void stream_end(struct pg_session *s)
@@ -269,8 +266,7 @@ static void on_again(struct ev_loop *ev, ev_timer *timer, int events)
         session_take(s);
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------ */
 
 static void on_connected(void *owner, PGconn *pg, const struct error *err)
 {

@@ -1,0 +1,209 @@
+#include "source/capture.h"
+#include "unit.h"
+#include <errno.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <unistd.h>
+
+static char directory[64];
+static struct journal *journal;
+static struct relation_cache *cache;
+static struct config config;
+static struct capture capture;
+static const struct event_origin origin = {{"7f3a91c2", 8}, {"demo", 4}, {"0.1.0", 5}};
+
+static pthread_mutex_t progress_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t progress = PTHREAD_COND_INITIALIZER;
+
+static void on_progress(struct journal_listener *listener)
+{
+    (void)listener;
+    pthread_mutex_lock(&progress_lock);
+    pthread_cond_broadcast(&progress);
+    pthread_mutex_unlock(&progress_lock);
+}
+
+static struct journal_listener listener = {.on_progress = on_progress};
+
+static void wait_durable(uint64_t lsn)
+{
+    pthread_mutex_lock(&progress_lock);
+    while (journal_durable_lsn(journal) < lsn)
+        pthread_cond_wait(&progress, &progress_lock);
+    pthread_mutex_unlock(&progress_lock);
+}
+
+static void open_journal(void)
+{
+    struct error err = {0};
+    const struct journal_options options = {
+        .path = directory, .ring_bytes = 1 << 20, .batch_bytes = 1 << 16, .ahead_bytes = 1 << 20};
+    ck_assert_msg(journal_open(&journal, &options, &err) == 0, "%s", err.text);
+    journal_listen(journal, &listener);
+}
+
+static void setup(void)
+{
+    struct error err = {0};
+    snprintf(directory, sizeof(directory), "/tmp/walpiper-capture-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    open_journal();
+    ck_assert_int_eq(
+        journal_begin_epoch(journal, &(struct journal_identity){.slot = "s"}, 0x100, &err), 0);
+    cache = relation_cache_new();
+    relation_cache_add_type(cache, 20, STR("int8"), 0, 0, ',');
+    relation_cache_add_type(cache, 25, STR("text"), 0, 0, ',');
+    config.events.enabled = true;
+    static char schema[] = "public", table[] = "events", id[] = "id";
+    config.events.schema = schema;
+    config.events.table = table;
+    config.events.id = id;
+    ck_assert_int_eq(capture_init(&capture, &wal2json_decoder, cache, journal, &config), 0);
+    capture_restart(&capture, &origin);
+}
+
+static int remove_entry(const char *path, const struct stat *stat, int type, struct FTW *ftw)
+{
+    (void)stat;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+static void teardown(void)
+{
+    capture_release(&capture);
+    relation_cache_free(cache);
+    journal_unlisten(journal, &listener);
+    journal_close(journal);
+    nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void message(const char *text)
+{
+    struct error err = {0};
+    uint32_t missing;
+    ck_assert_msg(capture_message(&capture, str_from(text), 0x200, &missing, &err) == 0, "%s",
+                  err.text);
+}
+
+#define HEAD "\"xid\":7,\"timestamp\":\"2026-11-21 08:41:26.739092+00\""
+#define BEGIN "{\"action\":\"B\"," HEAD ",\"lsn\":\"0/200\",\"nextlsn\":\"0/300\"}"
+#define COMMIT "{\"action\":\"C\"," HEAD ",\"lsn\":\"0/200\",\"nextlsn\":\"0/300\"}"
+#define INSERT                                                                                     \
+    "{\"action\":\"I\"," HEAD ",\"lsn\":\"0/180\",\"schema\":\"public\",\"table\":\"events\","     \
+    "\"columns\":[{\"name\":\"id\",\"typeoid\":20,\"value\":42}],"                                 \
+    "\"pk\":[{\"name\":\"id\",\"typeoid\":20}]}"
+
+static size_t records(void)
+{
+    struct error err = {0};
+    struct journal_cursor *cursor;
+    struct journal_entry entry;
+    size_t count = 0;
+    ck_assert_int_eq(journal_cursor_open(journal, &cursor, (struct position){0}, &err), 0);
+    while (journal_cursor_next(cursor, &entry) == 1)
+        count++;
+    journal_cursor_close(cursor);
+    return count;
+}
+
+START_TEST(the_end_of_a_transaction_is_confirmed_once_it_is_on_disk)
+{
+    setup();
+    message(BEGIN);
+    message(INSERT);
+    journal_flush(journal);
+    message(COMMIT);
+    wait_durable(0x300);
+    ck_assert_uint_eq(journal_durable_lsn(journal), 0x300);
+    ck_assert_uint_eq(records(), 1);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_keepalive_inside_a_transaction_confirms_nothing)
+{
+    setup();
+    message(BEGIN);
+    message(INSERT);
+    capture_keepalive(&capture, 0x2000, true);
+    capture_finish(&capture);
+    journal_close(journal); /* all that was appended or marked is on disk now */
+    open_journal();
+    ck_assert_uint_eq(journal_durable_lsn(journal), 0x100);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_keepalive_between_transactions_lets_an_idle_database_go_on)
+{
+    setup();
+    capture_keepalive(&capture, 0x2000, true);
+    wait_durable(0x2000);
+    message(BEGIN);
+    message(COMMIT);
+    ck_assert_uint_eq(journal_durable_lsn(journal), 0x2000);
+    teardown();
+}
+END_TEST
+
+START_TEST(what_comes_again_after_a_restart_is_not_kept_twice)
+{
+    setup();
+    message(BEGIN);
+    message(INSERT);
+    capture_restart(&capture, &origin);
+    message(BEGIN);
+    message(INSERT);
+    message(INSERT);
+    message(COMMIT);
+    wait_durable(0x300);
+    ck_assert_uint_eq(records(), 2);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_row_of_the_events_table_is_found_by_its_id)
+{
+    setup();
+    struct position position;
+    message(BEGIN);
+    message(INSERT);
+    message(COMMIT);
+    wait_durable(0x300);
+    ck_assert(journal_find_tag(journal, 42, &position));
+    ck_assert_uint_eq(position.lsn, 0x300);
+    ck_assert_uint_eq(position.ordinal, 1);
+    ck_assert(!journal_find_tag(journal, 41, &position));
+    teardown();
+}
+END_TEST
+
+START_TEST(a_type_that_is_not_known_yet_costs_nothing_but_a_second_look)
+{
+    static const char with_uuid[] =
+        "{\"action\":\"I\"," HEAD ",\"lsn\":\"0/180\",\"schema\":\"public\",\"table\":\"t\","
+        "\"columns\":[{\"name\":\"u\",\"typeoid\":2950,\"value\":\"x\"}],\"pk\":[]}";
+    setup();
+    struct error err = {0};
+    uint32_t missing = 0;
+    message(BEGIN);
+    ck_assert_int_eq(capture_message(&capture, str_from(with_uuid), 0x180, &missing, &err),
+                     -ENOENT);
+    ck_assert_uint_eq(missing, 2950);
+    relation_cache_add_type(cache, 2950, STR("uuid"), 0, 0, ',');
+    message(with_uuid);
+    message(COMMIT);
+    wait_durable(0x300);
+    ck_assert_uint_eq(records(), 1);
+    teardown();
+}
+END_TEST
+
+UNIT_SUITE("source/capture", the_end_of_a_transaction_is_confirmed_once_it_is_on_disk,
+           a_keepalive_inside_a_transaction_confirms_nothing,
+           a_keepalive_between_transactions_lets_an_idle_database_go_on,
+           what_comes_again_after_a_restart_is_not_kept_twice,
+           a_row_of_the_events_table_is_found_by_its_id,
+           a_type_that_is_not_known_yet_costs_nothing_but_a_second_look)
