@@ -22,7 +22,7 @@ async function survive(scene, db, walpiper, trouble) {
   await trouble(load);
   await load.stop();
 
-  const committed = await db.query(`SELECT id::text, payload FROM events ORDER BY id`);
+  const committed = await db.query(`SELECT id::text, payload FROM events ORDER BY events.id`);
   assert.ok(committed.length >= load.transactions, 'a commit that was acknowledged is gone');
   await toto.until('toto has all events', () => toto.events.length >= committed.length);
   const rows = await db.query('SELECT id, post_id, message, rating FROM comments ORDER BY id');
