@@ -19,8 +19,8 @@
 /* Memory of the journal: what live readers find without the disk, and what may wait for the disk.
  */
 #define RING_BYTES ((size_t)8 << 20)
-#define BATCH_BYTES ((size_t)1 << 20)
-#define AHEAD_BYTES ((size_t)4 << 20)
+#define BATCH_BYTES ((size_t)4 << 20)
+#define AHEAD_BYTES ((size_t)12 << 20)
 
 /* For the transactions that operators have under way when a stop begins. */
 #define OPERATORS_STOP_SECONDS 10.

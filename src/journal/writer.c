@@ -153,7 +153,6 @@ static int begin_epoch(struct journal *journal, struct epoch_request *request)
         rc = store_begin_epoch(journal->store, &identity, request->start, &extent, request->err);
     if (rc != 0)
         return rc;
-    atomic_fetch_add(&journal->generation, 1);
     ring_clear(&journal->ring, extent.newest);
     pthread_mutex_lock(&journal->lock);
     queue_release(&journal->queue);
@@ -162,6 +161,8 @@ static int begin_epoch(struct journal *journal, struct epoch_request *request)
     journal->holds_due = false;
     journal->identity = identity;
     set_extent(journal, &extent);
+    /* Last: who reads the old identity still gets a cursor that turns out stale. */
+    atomic_fetch_add(&journal->generation, 1);
     pthread_mutex_unlock(&journal->lock);
     notify(journal);
     return 0;
