@@ -318,10 +318,16 @@ scenario('an id that is none is answered by a reset, then live', async (scene) =
   assert.deepEqual((await other.first(2))[1], second);
 });
 
-scenario('topics that do not exist: 404', async (scene) => {
+scenario('unknown tables and scopes: 400 with the name; paths that are no topic: 404', async (scene) => {
   const { walpiper } = await streaming(scene, comments.ddl, comments.table);
-  for (const path of ['nothing', 'authors/1/comments', 'comments/1/posts', 'comments/1/2/3', '']) {
+  for (const [path, name] of [['nothing', 'nothing'], ['authors/1/comments', 'authors'], ['comments/1/posts', 'posts']]) {
+    const answer = await walpiper.request(`/streams/${path}`);
+    assert.equal(answer.status, 400, path);
+    assert.match(answer.body, new RegExp(name));
+  }
+  for (const path of ['comments/1/2/3', '']) {
     const answer = await walpiper.request(`/streams/${path}`);
     assert.equal(answer.status, 404, path);
+    assert.equal(answer.body.trim(), 'Not found');
   }
 });
