@@ -7,6 +7,8 @@
 . tools/build.sh
 
 test_stages=(unit sanitizers fuzz lint integration)
+# Those whose promise is not about size or about ./dev.
+sanitized_files=(tests/integration/{events,eventpiper,eventstreamex,downtime,slot,shutdown,kill}.test.mjs)
 
 dev_test() {
     read_install_option "$@"
@@ -53,15 +55,20 @@ test_unit() {
     run_unit_tests build/test
 }
 
-# The same programs with the sanitizers of gcc. Check's child processes would hide leaks, and threads
-# that journal and logs share are ThreadSanitizer's matter.
+# The same with the sanitizers of gcc, and walpiper itself under the load of the integration tests.
+# ThreadSanitizer sees the unit tests of what threads share.
 test_sanitizers() {
     local status=0
+    # Check's child processes would hide leaks.
+    export CK_FORK=no
+    export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+    export TSAN_OPTIONS=halt_on_error=1
     build_tree asan -Db_sanitize=address,undefined -Db_lundef=false &&
-        CK_FORK=no UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_unit_tests build/asan || status=1
+        run_unit_tests build/asan &&
+        run_integration build/asan "${sanitized_files[@]}" || status=1
     build_tree tsan -Db_sanitize=thread -Db_lundef=false &&
-        CK_FORK=no TSAN_OPTIONS=halt_on_error=1 \
-            run_unit_tests build/tsan 'test_(base|journal|loop|feed)_' || status=1
+        run_unit_tests build/tsan 'test_(base|journal|loop|feed)_' &&
+        run_integration build/tsan "${sanitized_files[@]}" || status=1
     return $status
 }
 
@@ -92,14 +99,20 @@ test_lint() {
     tests/lint/run
 }
 
-# The files run side by side. Each has its own PostgreSQL and prints its logs when it fails.
 test_integration() {
-    build_tree release -Dtests=disabled || return
     local -a files=(tests/integration/*.test.mjs)
     if ((${#integration_names[@]} > 0)); then
         files=("${integration_names[@]/#/tests/integration/}")
         files=("${files[@]/%/.test.mjs}")
     fi
-    WALPIPER_BIN=${WALPIPER_BIN:-$PWD/build/release/src/walpiper} \
-        node --test --test-concurrency="$(nproc)" --test-reporter=spec "${files[@]}" </dev/null
+    build_tree release -Dtests=disabled && run_integration build/release "${files[@]}"
+}
+
+# run_integration TREE FILE...: the files side by side. Each has its own PostgreSQL and prints its logs
+# when it fails.
+run_integration() {
+    local tree=$1
+    shift
+    WALPIPER_BIN=$PWD/$tree/src/walpiper \
+        node --test --test-concurrency="$(nproc)" --test-reporter=spec "$@" </dev/null
 }

@@ -54,7 +54,7 @@ scenario('kill -9 of walpiper at 20 random moments', { timeout: 300_000 }, async
   const walpiper = scene.unstarted(db, blog);
   const { comments } = await survive(scene, db, walpiper, async () => {
     for (let kill = 0; kill < 20; kill++) {
-      await sleep(Math.random() * 600); // the random moment
+      await sleep(Math.random() * 1000); // the random moment
       await walpiper.kill();
       await walpiper.launch();
       // Every other time it may be killed before it is even up.
