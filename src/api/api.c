@@ -126,8 +126,6 @@ static void on_trouble(void *owner, const struct error *why)
     }
 }
 
-static const struct router_events router_events = {on_trouble};
-
 static int start_parts(struct api *api, struct error *err)
 {
     const struct api_context *context = &api->context;
@@ -135,8 +133,14 @@ static int start_parts(struct api *api, struct error *err)
 
     if (status < 0)
         return status;
-    status = router_new(&api->router, api->loop, context->journal, &api->tables, &router_events,
-                        api, err);
+    const struct router_context router = {
+        .loop = api->loop,
+        .journal = context->journal,
+        .tables = &api->tables,
+        .on_trouble = on_trouble,
+        .owner = api,
+    };
+    status = router_new(&api->router, &router, err);
     if (status < 0)
         return status;
     if (context->config->events.enabled)

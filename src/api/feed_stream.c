@@ -17,8 +17,7 @@ static const struct http_header headers[] = {
     {STR("X-Accel-Buffering"), STR("no")},
 };
 
-/* --- the sink of the subscriber ----------------------------------------------------------------
- */
+/* --- the sink of the subscriber -------------------------------------------------------------- */
 
 static bool sink_has_room(void *owner)
 {
@@ -54,8 +53,7 @@ static const struct subscriber_ops sink = {
     sink_has_room, sink_want_room, sink_push, sink_reset, sink_failed,
 };
 
-/* --- the events of the response ----------------------------------------------------------------
- */
+/* --- the events of the response -------------------------------------------------------------- */
 
 static void on_fill(void *owner, struct http_stream *http)
 {

@@ -27,8 +27,7 @@ static void write_frame(struct feed_stream *stream, struct buffer *frame)
     buffer_release(frame);
 }
 
-/* --- reset ---------------------------------------------------------------------------------------
- */
+/* --- reset ----------------------------------------------------------------------------------- */
 
 static json_t *id_json(const struct resume_range *range, struct position position)
 {
@@ -75,8 +74,7 @@ static void on_reset(struct feed_stream *stream, enum reset_reason reason)
     self->id = (struct position){0, 0};
 }
 
-/* --- events and signs of life --------------------------------------------------------------------
- */
+/* --- events and signs of life ---------------------------------------------------------------- */
 
 static void on_push(struct feed_stream *stream, const struct journal_entry *entry,
                     const struct event *event)
@@ -133,8 +131,7 @@ static const struct feed_stream_kind topic_stream_kind = {
     .free = on_free,
 };
 
-/* --- the request ---------------------------------------------------------------------------------
- */
+/* --- the request ----------------------------------------------------------------------------- */
 
 /* Filters are columns, so any name may become one: none may be ignored. */
 static bool refuse_parameters(const struct api_request *request)

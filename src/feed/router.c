@@ -117,7 +117,7 @@ static void trouble(struct router *router, const struct error *why)
     ev_timer_stop(router->loop->ev, &router->retry);
     ev_timer_set(&router->retry, RETRY_SECONDS, 0.);
     ev_timer_start(router->loop->ev, &router->retry);
-    router->events->on_trouble(router->owner, why);
+    router->on_trouble(router->owner, why);
 }
 
 static bool epoch_changed(const struct router *router)
@@ -185,7 +185,7 @@ static bool read_records(struct router *router)
         }
         if (router->troubled) {
             router->troubled = false;
-            router->events->on_trouble(router->owner, NULL);
+            router->on_trouble(router->owner, NULL);
         }
         if (status == 0) {
             router->behind = false;
@@ -237,19 +237,17 @@ static void start(struct router *router)
     journal_listen(router->journal, &router->listener);
 }
 
-int router_new(struct router **ret_router, struct loop *loop, struct journal *journal,
-               const struct feed_tables *tables, const struct router_events *events, void *owner,
-               struct error *err)
+int router_new(struct router **ret_router, const struct router_context *context, struct error *err)
 {
     struct router *router = calloc(1, sizeof(*router));
 
     if (router == NULL)
         return error_set(err, -ENOMEM, "Feed: out of memory");
-    *router = (struct router){.loop = loop,
-                              .journal = journal,
-                              .tables = tables,
-                              .events = events,
-                              .owner = owner,
+    *router = (struct router){.loop = context->loop,
+                              .journal = context->journal,
+                              .tables = context->tables,
+                              .on_trouble = context->on_trouble,
+                              .owner = context->owner,
                               .behind = true};
     int status = match_scratch(&router->scratch);
     if (status < 0) {

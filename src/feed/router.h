@@ -14,15 +14,17 @@
 
 struct router;
 
-struct router_events {
+struct router_context { /* all borrowed, must outlive the router */
+    struct loop *loop;
+    struct journal *journal;
+    const struct feed_tables *tables;
     /* The router itself cannot read the journal: WHY names the cause. It tries again by and by, and
      * says NULL when it goes on. Meanwhile nothing is lost: subscribers stay where they are. */
     void (*on_trouble)(void *owner, const struct error *why);
+    void *owner;
 };
 
-int router_new(struct router **ret_router, struct loop *loop, struct journal *journal,
-               const struct feed_tables *tables, const struct router_events *events, void *owner,
-               struct error *err);
+int router_new(struct router **ret_router, const struct router_context *context, struct error *err);
 /* All subscribers must be closed before. NULL is fine. */
 void router_free(struct router *router);
 

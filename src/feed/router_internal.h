@@ -24,7 +24,7 @@ struct router {
     struct loop *loop;
     struct journal *journal;
     const struct feed_tables *tables;
-    const struct router_events *events;
+    void (*on_trouble)(void *owner, const struct error *why);
     void *owner;
     struct journal_listener listener;
     struct loop_wakeup wakeup;

@@ -37,8 +37,7 @@ static bool is_touched_only(const struct op_batch *batch, const struct parked *p
     return batch->kind != BATCH_PARKED && parked_has(parked, text_of(id));
 }
 
-/* --- the parts of a transaction -----------------------------------------------------------------
- */
+/* --- the parts of a transaction -------------------------------------------------------------- */
 
 static void send_position(const char *statement, const char *epoch, struct position position,
                           struct session *session)
@@ -111,8 +110,7 @@ static void send_touches(const struct op_batch *batch, const struct parked *park
                                          dirty_wants_delete(id) ? "t" : "f"});
 }
 
-/* --- transactions -------------------------------------------------------------------------------
- */
+/* --- transactions ---------------------------------------------------------------------------- */
 
 void op_batch_send_whole(const struct op_batch *batch, const struct parked *parked,
                          struct session *session, pg_on_done on_done)

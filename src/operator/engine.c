@@ -51,8 +51,7 @@ static void engine_close(struct engine *e)
         e->on_closed(e->owner);
 }
 
-/* --- trouble ------------------------------------------------------------------------------------
- */
+/* --- trouble --------------------------------------------------------------------------------- */
 
 unsigned engine_backoff(struct engine *e)
 {
@@ -141,8 +140,7 @@ void engine_trouble(struct engine *e, const struct error *why)
     }
 }
 
-/* --- the session --------------------------------------------------------------------------------
- */
+/* --- the session ----------------------------------------------------------------------------- */
 
 static void engine_open(struct engine *e)
 {
@@ -185,8 +183,7 @@ static const struct session_events session_events = {
     .on_parked = on_session_parked,
 };
 
-/* --- where to begin -----------------------------------------------------------------------------
- */
+/* --- where to begin -------------------------------------------------------------------------- */
 
 /* Compares the checkpoint with the journal. False while the journal has no epoch yet. */
 static bool engine_locate(struct engine *e)
@@ -242,8 +239,7 @@ static bool engine_begin(struct engine *e)
     return true;
 }
 
-/* --- parked ids ---------------------------------------------------------------------------------
- */
+/* --- parked ids ------------------------------------------------------------------------------ */
 
 static void on_due_ids(void *owner, const PGresult *result)
 {
@@ -287,8 +283,7 @@ static void look_for_parked(struct engine *e)
     session_sync(&e->session, on_due_ids_done);
 }
 
-/* --- rebuild ------------------------------------------------------------------------------------
- */
+/* --- rebuild --------------------------------------------------------------------------------- */
 
 static void on_settle_answer(void *owner, const PGresult *result)
 {
@@ -344,8 +339,7 @@ static bool rebuild_next(struct engine *e)
     return true;
 }
 
-/* --- live events --------------------------------------------------------------------------------
- */
+/* --- live events ----------------------------------------------------------------------------- */
 
 /* Whether the checkpoint should move although no id is dirty. */
 static bool store_is_due(const struct engine *e)
@@ -389,8 +383,7 @@ static bool read_next(struct engine *e)
     return true;
 }
 
-/* --- the turn -----------------------------------------------------------------------------------
- */
+/* --- the turn -------------------------------------------------------------------------------- */
 
 void engine_turn(struct engine *e)
 {
@@ -444,8 +437,7 @@ static void on_tick(struct ev_loop *ev, ev_timer *tick, int events)
     engine_wake(e);
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------ */
 
 int engine_init(struct engine *e, struct loop *loop, const struct operators_context *context,
                 const struct config_operator *op)

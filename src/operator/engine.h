@@ -65,8 +65,7 @@ void engine_stop(struct engine *engine, void (*on_closed)(void *owner), void *ow
 /* The journal has more. */
 void engine_wake(struct engine *engine);
 
-/* --- for run.c ---------------------------------------------------------------------------------
- */
+/* --- for run.c ------------------------------------------------------------------------------- */
 
 struct engine *engine_of(void *owner); /* from the owner of a session's callbacks */
 void engine_set_state(struct engine *engine, enum engine_state state);

@@ -60,8 +60,7 @@ enum rebuild_need rebuild_need(const struct rebuild *r, uint64_t now_ms)
     return r->page ? REBUILD_BATCH : REBUILD_PAGE;
 }
 
-/* --- waiting for writers -----------------------------------------------------------------------
- */
+/* --- waiting for writers --------------------------------------------------------------------- */
 
 void rebuild_send_settle(struct rebuild *r, uint64_t now_ms, struct session *session,
                          pg_on_result on_result, pg_on_done on_done)
@@ -91,8 +90,7 @@ void rebuild_take_settle(struct rebuild *r, const PGresult *result)
         r->writers = strdup(answer); /* without memory it asks for all anew */
 }
 
-/* --- pages and batches -------------------------------------------------------------------------
- */
+/* --- pages and batches ----------------------------------------------------------------------- */
 
 int rebuild_send_page(struct rebuild *r, struct session *session, pg_on_result on_result,
                       pg_on_done on_done)

@@ -10,8 +10,7 @@
 static void run_outcome(struct engine *e);
 static void run_single(struct engine *e);
 
-/* --- stored -------------------------------------------------------------------------------------
- */
+/* --- stored ---------------------------------------------------------------------------------- */
 
 static bool parks(const struct engine *e)
 {
@@ -90,8 +89,7 @@ static void run_stored(struct engine *e)
     engine_turn(e);
 }
 
-/* --- failures -----------------------------------------------------------------------------------
- */
+/* --- failures -------------------------------------------------------------------------------- */
 
 /* A commit reaches us before other sessions see it: usually for less than a millisecond, but with
  * synchronous replication until a standby has confirmed it. */
@@ -141,8 +139,7 @@ static void single_failed(struct engine *e, const struct error *err)
     run_single(e);
 }
 
-/* --- the three phases ---------------------------------------------------------------------------
- */
+/* --- the three phases ------------------------------------------------------------------------ */
 
 static void on_whole_done(void *owner, const struct error *err)
 {

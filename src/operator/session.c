@@ -65,8 +65,7 @@ static bool has_row(const PGresult *result)
     return PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0;
 }
 
-/* --- 6. the checkpoint and the parked ids ------------------------------------------------------
- */
+/* --- 6. the checkpoint and the parked ids ---------------------------------------------------- */
 
 static int read_checkpoint(struct session_checkpoint *ret, const PGresult *row)
 {
@@ -143,8 +142,7 @@ static void claim(struct session *s)
     session_sync(s, on_claim_done);
 }
 
-/* --- 5. our own statements ---------------------------------------------------------------------
- */
+/* --- 5. our own statements ------------------------------------------------------------------- */
 
 static void on_prepared(void *owner, const struct error *err)
 {
@@ -170,8 +168,7 @@ static void prepare(struct session *s)
     session_sync(s, on_prepared);
 }
 
-/* --- 4. the operator's query -------------------------------------------------------------------
- */
+/* --- 4. the operator's query ----------------------------------------------------------------- */
 
 static void on_query_described(void *owner, const PGresult *result)
 {
@@ -200,8 +197,7 @@ static void prepare_query(struct session *s)
     session_sync(s, on_query_prepared);
 }
 
-/* --- 3. the catalog ----------------------------------------------------------------------------
- */
+/* --- 3. the catalog -------------------------------------------------------------------------- */
 
 static void on_relation(void *owner, const PGresult *result)
 {
@@ -257,8 +253,7 @@ static void check_catalog(struct session *s)
     session_sync(s, on_catalog_done);
 }
 
-/* --- 2. the state tables -----------------------------------------------------------------------
- */
+/* --- 2. the state tables --------------------------------------------------------------------- */
 
 static void on_installed(void *owner, const struct error *err)
 {
@@ -272,8 +267,7 @@ static void on_installed(void *owner, const struct error *err)
         check_catalog(s);
 }
 
-/* --- 1. settings, and which version of the state tables is there --------------------------------
- */
+/* --- 1. settings, and which version of the state tables is there ----------------------------- */
 
 /* Ids read from tables must print alike in every session, and each statement behind the fence must
  * see what was committed before it. */

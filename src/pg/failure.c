@@ -14,11 +14,20 @@ int pg_failure_of_connection(struct error *err, const PGconn *pg)
     return error_set(err, -ECONNRESET, "%.*s", first_line_length(text), text);
 }
 
+/* Of data errors the detail quotes the row ("Failing row contains ..."), which has no place in a
+ * log. */
+static const char *safe_detail(const PGresult *result, const char *sqlstate)
+{
+    if (sqlstate && pg_failure_classify(sqlstate) == PG_FAILURE_DATA)
+        return NULL;
+    return PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+}
+
 int pg_failure_of_result(struct error *err, const PGresult *result)
 {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+    const char *detail = safe_detail(result, sqlstate);
     if (!message)
         message = PQresultErrorMessage(result);
     int code = error_set(err, sqlstate ? -EPROTO : -ECONNRESET, "%.*s%s%.*s",

@@ -10,7 +10,8 @@
 
 /* The first line of what libpq says of the connection; code -ECONNRESET. */
 int pg_failure_of_connection(struct error *err, const PGconn *pg);
-/* Message, detail and SQLSTATE of a failed result; code -EPROTO, or -ECONNRESET without SQLSTATE.
+/* Message, detail (unless it may quote a row) and SQLSTATE of a failed result; code -EPROTO, or
+ * -ECONNRESET without SQLSTATE.
  */
 int pg_failure_of_result(struct error *err, const PGresult *result);
 

@@ -54,8 +54,7 @@ static void teardown(void)
     fixture_stop(&fixture);
 }
 
-/* --- a client ------------------------------------------------------------------------------------
- */
+/* --- a client -------------------------------------------------------------------------------- */
 
 struct client {
     int fd;
@@ -179,8 +178,7 @@ static struct position insert(const struct comment *comment)
     return position;
 }
 
-/* --- answers -------------------------------------------------------------------------------------
- */
+/* --- answers --------------------------------------------------------------------------------- */
 
 START_TEST(test_health)
 {
@@ -278,8 +276,7 @@ START_TEST(test_bad_stream)
 }
 END_TEST
 
-/* --- /streams ------------------------------------------------------------------------------------
- */
+/* --- /streams -------------------------------------------------------------------------------- */
 
 /* The head is exact, something comes at once, and then the events of the topic as they are. */
 START_TEST(test_stream_live)
@@ -449,8 +446,7 @@ START_TEST(test_id_after_reset)
 }
 END_TEST
 
-/* --- /events -------------------------------------------------------------------------------------
- */
+/* --- /events --------------------------------------------------------------------------------- */
 
 /* A consumer gets its rows and nobody else's, in every session it has. */
 START_TEST(test_events_live)
@@ -517,8 +513,7 @@ START_TEST(test_events_no_server)
 }
 END_TEST
 
-/* --- the end -------------------------------------------------------------------------------------
- */
+/* --- the end --------------------------------------------------------------------------------- */
 
 /* A drain ends every stream with a wait of 1 to 5 s, waiting for a page or not. */
 START_TEST(test_drain)

@@ -6,13 +6,14 @@
 #include "feed/records.h"
 #include "journal/journal.h"
 #include "loop/loop.h"
+#include "temp_dir.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 struct fixture {
-    char path[64];
+    char path[TEMP_DIR_MAX];
     struct journal *journal;
     struct loop loop;
     struct buffer record;
@@ -47,8 +48,7 @@ static inline void fixture_open(struct fixture *f, uint64_t retention_bytes)
 static inline void fixture_start(struct fixture *f, uint64_t retention_bytes)
 {
     *f = (struct fixture){.lsn = 0x1000};
-    snprintf(f->path, sizeof(f->path), "/tmp/walpiper-feed-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(f->path));
+    temp_dir_make(f->path, "feed");
     fixture_open(f, retention_bytes);
     fixture_begin_epoch(f);
     ck_assert_int_eq(loop_init(&f->loop), 0);
@@ -60,14 +60,11 @@ static inline void fixture_start(struct fixture *f, uint64_t retention_bytes)
 
 static inline void fixture_stop(struct fixture *f)
 {
-    char command[128];
-
     ev_timer_stop(f->loop.ev, &f->tick);
     loop_release(&f->loop);
     journal_close(f->journal);
     buffer_release(&f->record);
-    snprintf(command, sizeof(command), "rm -rf '%s'", f->path);
-    ck_assert_int_eq(system(command), 0);
+    temp_dir_remove(f->path);
 }
 
 static inline void fixture_turn(struct fixture *f)

@@ -70,7 +70,15 @@ static void on_trouble(void *owner, const struct error *why)
         ck_abort_msg("%s", why->text);
 }
 
-static const struct router_events router_events = {on_trouble};
+static void start_router(void)
+{
+    struct error err = {0};
+    const struct router_context context = {.loop = &fixture.loop,
+                                           .journal = fixture.journal,
+                                           .tables = &tables,
+                                           .on_trouble = on_trouble};
+    ck_assert_int_eq(router_new(&router, &context, &err), 0);
+}
 
 static void setup(uint64_t retention_bytes)
 {
@@ -79,9 +87,7 @@ static void setup(uint64_t retention_bytes)
     fixture_start(&fixture, retention_bytes);
     config = record_config();
     ck_assert_int_eq(feed_tables_init(&tables, &config, &err), 0);
-    ck_assert_int_eq(
-        router_new(&router, &fixture.loop, fixture.journal, &tables, &router_events, NULL, &err),
-        0);
+    start_router();
 }
 
 static void teardown(void)
@@ -515,16 +521,13 @@ START_TEST(test_emptied_journal)
 {
     struct sink live, replay;
     struct position oldest, newest;
-    struct error err = {0};
 
     setup(1);
     insert(&in_seven);
     fixture_sync(&fixture);
     FIXTURE_UNTIL(&fixture, !journal_bounds(fixture.journal, &oldest, &newest));
     router_free(router);
-    ck_assert_int_eq(
-        router_new(&router, &fixture.loop, fixture.journal, &tables, &router_events, NULL, &err),
-        0);
+    start_router();
     struct position earliest = router_earliest(router);
     subscribe(&live, "comments", 100, NULL);
     subscribe(&replay, "comments", 100, &earliest);

@@ -141,8 +141,7 @@ static const struct sample samples[] = {
     {"half an end", HEAD("GET / HTTP/1.1\r\nHost: a\r\n\r"), 0, NULL},
 };
 
-/* --- the second opinion -------------------------------------------------------------------------
- */
+/* --- the second opinion ---------------------------------------------------------------------- */
 
 struct opinion {
     struct http_request request; /* as far as http-parser collects it */

@@ -4,16 +4,16 @@
 
 #include "base/cleanup.h"
 #include "journal/journal.h"
+#include "temp_dir.h"
 #include "unit.h"
 #include <errno.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 struct fixture {
-    char path[64];
+    char path[TEMP_DIR_MAX];
     struct journal_options options;
     struct journal *journal;
     struct journal_listener listener;
@@ -58,23 +58,17 @@ static inline void fixture_reopen(struct fixture *f)
 static inline void fixture_init(struct fixture *f)
 {
     *f = (struct fixture){
-        .path = "/tmp/walpiper-journal-XXXXXX",
         .options = {.ring_bytes = 1 << 20, .batch_bytes = 256 << 10, .ahead_bytes = 4 << 20},
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .progress = PTHREAD_COND_INITIALIZER};
-    ck_assert_ptr_nonnull(mkdtemp(f->path));
-}
-
-static inline int fixture_unlink(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    return remove(path);
+    temp_dir_make(f->path, "journal");
 }
 
 static inline void fixture_release(struct fixture *f)
 {
     if (f->journal)
         fixture_close(f);
-    nftw(f->path, fixture_unlink, 8, FTW_DEPTH | FTW_PHYS);
+    temp_dir_remove(f->path);
 }
 
 static inline unsigned long fixture_rounds(struct fixture *f)

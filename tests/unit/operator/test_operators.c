@@ -5,14 +5,14 @@
 #include "events.h"
 #include "operator/operators.h"
 #include "server.h"
+#include "temp_dir.h"
 #include "unit.h"
-#include <dirent.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #define ROW(...) ((const char *const[]){__VA_ARGS__})
 
-static char directory[64];
+static char directory[TEMP_DIR_MAX];
 static struct loop loop;
 static struct journal *journal;
 static struct health *health;
@@ -27,8 +27,7 @@ static bool stopped;
 static void setup(void)
 {
     struct error err = {0};
-    snprintf(directory, sizeof(directory), "/tmp/walpiper-operators-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(directory));
+    temp_dir_make(directory, "operators");
     struct journal_options options = {
         .path = directory, .ring_bytes = 1 << 20, .batch_bytes = 1 << 16, .ahead_bytes = 1 << 20};
     ck_assert_msg(journal_open(&journal, &options, &err) == 0, "%s", err.text);
@@ -48,18 +47,6 @@ static void setup(void)
     log_configure(LOG_ERROR + 1, LOG_LOGFMT);
 }
 
-static void remove_directory(void)
-{
-    char path[512];
-    DIR *dir = opendir(directory);
-    for (struct dirent *entry; (entry = readdir(dir));) {
-        snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
-        unlink(path);
-    }
-    closedir(dir);
-    rmdir(directory);
-}
-
 static void teardown(void)
 {
     operators_free(ops);
@@ -67,7 +54,7 @@ static void teardown(void)
     loop_release(&loop);
     journal_close(journal);
     health_free(health);
-    remove_directory();
+    temp_dir_remove(directory);
 }
 
 static void start(void)
@@ -78,8 +65,7 @@ static void start(void)
     ck_assert_msg(operators_start(&ops, &loop, &context, &err) == 0, "%s", err.text);
 }
 
-/* --- running the loop until something is true ---------------------------------------------------
- */
+/* --- running the loop until something is true ------------------------------------------------ */
 
 struct until {
     bool (*is_true)(const void *what);
@@ -138,8 +124,7 @@ static void on_stopped(void *owner)
     stopped = true;
 }
 
-/* --- filling the journal ------------------------------------------------------------------------
- */
+/* --- filling the journal --------------------------------------------------------------------- */
 
 static uint32_t ordinal;
 
@@ -169,8 +154,7 @@ static void start_at_beginning(void)
     start();
 }
 
-/* --- tests --------------------------------------------------------------------------------------
- */
+/* --- tests ----------------------------------------------------------------------------------- */
 
 START_TEST(test_a_batch_is_one_transaction_fence_guard_deletes_queries)
 {

@@ -1,11 +1,11 @@
 #include "source/capture.h"
+#include "temp_dir.h"
 #include "unit.h"
 #include <errno.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <unistd.h>
 
-static char directory[64];
+static char directory[TEMP_DIR_MAX];
 static struct journal *journal;
 static struct relation_cache *cache;
 static struct config config;
@@ -45,8 +45,7 @@ static void open_journal(void)
 static void setup(void)
 {
     struct error err = {0};
-    snprintf(directory, sizeof(directory), "/tmp/walpiper-capture-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(directory));
+    temp_dir_make(directory, "capture");
     open_journal();
     ck_assert_int_eq(
         journal_begin_epoch(journal, &(struct journal_identity){.slot = "s"}, 0x100, &err), 0);
@@ -62,21 +61,13 @@ static void setup(void)
     capture_restart(&capture, &origin);
 }
 
-static int remove_entry(const char *path, const struct stat *stat, int type, struct FTW *ftw)
-{
-    (void)stat;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
 static void teardown(void)
 {
     capture_release(&capture);
     relation_cache_free(cache);
     journal_unlisten(journal, &listener);
     journal_close(journal);
-    nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    temp_dir_remove(directory);
 }
 
 static void message(const char *text)
