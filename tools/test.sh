@@ -63,12 +63,18 @@ test_sanitizers() {
     export CK_FORK=no
     export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
     export TSAN_OPTIONS=halt_on_error=1
-    build_tree asan -Db_sanitize=address,undefined -Db_lundef=false &&
-        run_unit_tests build/asan &&
+    if build_tree asan -Db_sanitize=address,undefined -Db_lundef=false; then
+        run_unit_tests build/asan || status=1
         run_integration build/asan "${sanitized_files[@]}" || status=1
-    build_tree tsan -Db_sanitize=thread -Db_lundef=false &&
-        run_unit_tests build/tsan 'test_(base|journal|loop|feed)_' &&
+    else
+        status=1
+    fi
+    if build_tree tsan -Db_sanitize=thread -Db_lundef=false; then
+        run_unit_tests build/tsan 'test_(base|journal|loop|feed)_' || status=1
         run_integration build/tsan "${sanitized_files[@]}" || status=1
+    else
+        status=1
+    fi
     return $status
 }
 
