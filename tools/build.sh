@@ -8,8 +8,11 @@ build_tree() {
     log=$tree.log
     mkdir -p build
     say "Building $tree"
+    # meson's files hold absolute paths: a checkout that was moved or copied is built afresh.
+    [[ $(cat "$tree/checkout" 2>/dev/null) == "$PWD" ]] || rm -rf "$tree"
     if [[ ! -f $tree/build.ninja ]]; then
-        meson setup "$tree" "$@" >"$log" 2>&1 || build_failed "$log" "meson setup $tree $*"
+        meson setup "$tree" "$@" >"$log" 2>&1 || build_failed "$log" "meson setup $tree $*" || return
+        printf '%s\n' "$PWD" >"$tree/checkout"
     fi
     ninja -C "$tree" >"$log" 2>&1 || build_failed "$log" "ninja -C $tree"
 }
