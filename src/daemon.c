@@ -245,10 +245,12 @@ static int daemon_start(struct daemon *d, struct error *err)
     watch_signal(d, &d->on_int, SIGINT, on_stop_signal);
     watch_signal(d, &d->on_hup, SIGHUP, on_hangup);
     int rc = open_journal(d, err);
-    if (rc == 0)
-        rc = start_serving(d, err);
+    /* The source first, though it does nothing before the loop runs: until it streams, health says
+     * so, and whoever waits for UP before writing must not hear it too early. */
     if (rc == 0)
         rc = start_source(d, err);
+    if (rc == 0)
+        rc = start_serving(d, err);
     return rc;
 }
 

@@ -121,6 +121,43 @@ scenario('a slot that is dropped and made anew: a new epoch, and a reset for who
   assert.notEqual(next.id.slice(0, 8), frame.id.slice(0, 8));
 });
 
+// What is written after the first UP must be captured. A slot waits for the transactions that are open
+// when it is made, so that here it cannot be there yet.
+scenario('health is not UP before the slot streams', async (scene) => {
+  const db = await scene.database();
+  const open = await db.connect();
+  for (let start = 0; start < 10; start++) {
+    await open.query('BEGIN; SELECT pg_current_xact_id()');
+    const walpiper = scene.unstarted(db);
+    await walpiper.launch();
+    for (let answers = 0; answers < 10; ) {
+      const health = await walpiper.request('/manage/health').catch(() => null); // not listening yet
+      if (!health) continue;
+      assert.equal(health.status, 503, health.body);
+      answers++;
+    }
+    await open.query('COMMIT');
+    await walpiper.healthy();
+    assert.equal((await slotOf(db, walpiper)).active, true);
+    await walpiper.stop();
+  }
+  open.release();
+});
+
+scenario('started while the server is away: DOWN, and UP once it is there', async (scene) => {
+  const server = await scene.postgres();
+  const db = await scene.database({ server });
+  await server.stop();
+  const walpiper = scene.unstarted(db);
+  await walpiper.launch();
+  await until('health is DOWN', async () => {
+    const health = await walpiper.request('/manage/health').catch(() => null);
+    return health?.status === 503 && JSON.parse(health.body).status === 'DOWN';
+  });
+  await server.start();
+  await walpiper.healthy();
+});
+
 scenario('wal2json not permitted: one clear error with the mend', { skip: !knowsPluginList() }, async (scene) => {
   const server = await scene.postgres({ output_plugin_libraries: 'pgoutput, test_decoding' });
   const db = await scene.database({ server, files: blogFiles });
