@@ -6,17 +6,6 @@
 
 #define HALF_DIGITS_MAX 8
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static int parse_half(struct str digits, uint32_t *ret_half)
 {
     uint32_t half = 0;
@@ -24,7 +13,7 @@ static int parse_half(struct str digits, uint32_t *ret_half)
     if (digits.len == 0 || digits.len > HALF_DIGITS_MAX)
         return -EINVAL;
     for (size_t i = 0; i < digits.len; i++) {
-        int digit = hex_digit(digits.data[i]);
+        int digit = str_hex_digit(digits.data[i]);
         if (digit < 0)
             return -EINVAL;
         half = half << 4 | (uint32_t)digit;

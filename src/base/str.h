@@ -36,6 +36,15 @@ struct str str_whole(struct str s);
 /* Length of the well-formed UTF-8 character that S begins with; 0 when there is none. */
 size_t str_utf8_length(struct str s);
 
+/* The value of a hex digit of either case; -1 for all else. */
+static inline int str_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    char lower = (char)(c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
 /* A decimal integer, optional '-', the whole text, no overflow. 0 or -EINVAL. */
 int str_to_int64(struct str s, int64_t *ret_value);
 

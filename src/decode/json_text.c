@@ -77,14 +77,10 @@ static int read_code_unit(struct json_reader *reader, uint32_t *ret_unit)
     if (reader->end - reader->at < 4)
         return json_fail(reader, "the text ends too early");
     for (int i = 0; i < 4; i++) {
-        char c = reader->at[i];
-        char lower = (char)(c | 0x20);
-        if (c >= '0' && c <= '9')
-            unit = unit << 4 | (uint32_t)(c - '0');
-        else if (lower >= 'a' && lower <= 'f')
-            unit = unit << 4 | (uint32_t)(lower - 'a' + 10);
-        else
+        int digit = str_hex_digit(reader->at[i]);
+        if (digit < 0)
             return json_fail(reader, "four hex digits are expected after \\u");
+        unit = unit << 4 | (uint32_t)digit;
     }
     reader->at += 4;
     *ret_unit = unit;

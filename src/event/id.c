@@ -8,24 +8,12 @@
 #define LSN_DIGITS_MAX 16
 #define ORDINAL_DIGITS_MAX 10
 
-/* The value of a hex digit; -1 for all else. */
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return -1;
-}
-
 static int parse_epoch(char epoch[EPOCH_DIGITS + 1], struct str text)
 {
     if (text.len != EPOCH_DIGITS)
         return -EINVAL;
     for (size_t i = 0; i < EPOCH_DIGITS; i++) {
-        if (hex_digit(text.data[i]) < 0 || (text.data[i] >= 'A' && text.data[i] <= 'F'))
+        if (str_hex_digit(text.data[i]) < 0 || (text.data[i] >= 'A' && text.data[i] <= 'F'))
             return -EINVAL;
     }
     memcpy(epoch, text.data, EPOCH_DIGITS);
@@ -40,7 +28,7 @@ static int parse_lsn(uint64_t *ret_lsn, struct str text)
     if (text.len == 0 || text.len > LSN_DIGITS_MAX)
         return -EINVAL;
     for (size_t i = 0; i < text.len; i++) {
-        int digit = hex_digit(text.data[i]);
+        int digit = str_hex_digit(text.data[i]);
         if (digit < 0)
             return -EINVAL;
         lsn = lsn << 4 | (uint64_t)digit;

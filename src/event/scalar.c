@@ -11,17 +11,6 @@ struct pieces {
     char decoded[4]; /* an escape's UTF-8 */
 };
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* Takes "\uXXXX" off P; the code unit or -EINVAL. */
 static int take_unit(struct pieces *p)
 {
@@ -30,7 +19,7 @@ static int take_unit(struct pieces *p)
     if (p->left.len < 6 || p->left.data[0] != '\\' || p->left.data[1] != 'u')
         return -EINVAL;
     for (size_t i = 2; i < 6; i++) {
-        int digit = hex_value(p->left.data[i]);
+        int digit = str_hex_digit(p->left.data[i]);
         if (digit < 0)
             return -EINVAL;
         unit = unit << 4 | digit;

@@ -243,14 +243,6 @@ struct str http_request_header(const struct http_request *request, struct str na
     return (struct str){NULL, 0};
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The byte at *AT, decoded; *AT moves behind it. -EINVAL for what no text may hold. */
 static int next_decoded(struct str text, size_t *at, bool form)
 {
@@ -258,7 +250,7 @@ static int next_decoded(struct str text, size_t *at, bool form)
     if (byte == '%') {
         if (text.len - *at < 2)
             return -EINVAL;
-        int high = hex_digit(text.data[*at]), low = hex_digit(text.data[*at + 1]);
+        int high = str_hex_digit(text.data[*at]), low = str_hex_digit(text.data[*at + 1]);
         if (high < 0 || low < 0)
             return -EINVAL;
         *at += 2;

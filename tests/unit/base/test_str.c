@@ -154,8 +154,20 @@ START_TEST(dup_ends_in_nul)
 }
 END_TEST
 
+START_TEST(hex_digits_are_those_and_no_other_byte)
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+    for (int c = -128; c < 128; c++) {
+        const char *at = c == 0 ? NULL : strchr(digits, (char)c);
+        int place = at ? (int)(at - digits) : -1;
+        ck_assert_int_eq(str_hex_digit((char)c), place < 16 ? place : place - 6);
+    }
+}
+END_TEST
+
 UNIT_SUITE("base/str", empty_texts_are_equal_whatever_they_point_to,
            nocase_folds_ascii_letters_only, prefix_longer_than_text_does_not_match,
            cut_walks_over_all_pieces, trim_takes_blanks_at_both_ends,
            truncate_keeps_characters_whole, whole_drops_only_what_was_cut,
-           utf8_length_follows_the_unicode_table, integers_are_whole_and_exact, dup_ends_in_nul)
+           utf8_length_follows_the_unicode_table, integers_are_whole_and_exact, dup_ends_in_nul,
+           hex_digits_are_those_and_no_other_byte)
