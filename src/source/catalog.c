@@ -27,6 +27,15 @@ const char catalog_relations_sql[] =
     " LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary"
     " WHERE p.pubname = $1 ORDER BY 1, 2, a.attnum";
 
+/* In the order of catalog_relations_sql; a table that was published and has no column gives no
+ * event. */
+const char catalog_tables_sql[] =
+    "SELECT p.schemaname, p.tablename FROM pg_publication_tables p"
+    " JOIN pg_namespace n ON n.nspname = p.schemaname"
+    " JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename"
+    " WHERE p.pubname = $1 AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid"
+    "  AND a.attnum > 0 AND NOT a.attisdropped) ORDER BY 1, 2";
+
 static struct str cell(const PGresult *result, int row, int column)
 {
     return (struct str){PQgetvalue(result, row, column), (size_t)PQgetlength(result, row, column)};
@@ -100,6 +109,14 @@ static void append_table(struct buffer *tables, const PGresult *result, int row)
     catalog_wal2json_name(tables, cell(result, row, 0));
     buffer_append_char(tables, '.');
     catalog_wal2json_name(tables, cell(result, row, 1));
+}
+
+int catalog_read_tables(const PGresult *result, struct buffer *tables)
+{
+    buffer_reset(tables);
+    for (int row = 0; row < PQntuples(result); row++)
+        append_table(tables, result, row);
+    return buffer_append_char(tables, '\0');
 }
 
 static bool same_table(const PGresult *result, int a, int b)

@@ -19,6 +19,10 @@ int catalog_read_types(struct relation_cache *cache, const PGresult *result);
 int catalog_read_relations(struct relation_cache *cache, const PGresult *result,
                            struct buffer *tables, size_t *ret_count, struct error *err);
 
+extern const char catalog_tables_sql[]; /* $1: the publication; rows for catalog_read_tables() */
+/* Fills TABLES, from empty, with the same list as catalog_read_relations() does, NUL included. */
+int catalog_read_tables(const PGresult *result, struct buffer *tables);
+
 /* Appends one element of an array literal, with its comma when it is not the first. */
 int catalog_array_element(struct buffer *out, struct str text);
 

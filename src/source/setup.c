@@ -213,7 +213,7 @@ static void send_unpublished(struct setup *s)
  */
 static void send_publish(struct setup *s)
 {
-    if (s->publication_exists && s->missing.len == 0) {
+    if (s->publication_exists && (s->keep_publication || s->missing.len == 0)) {
         pg_conn_sync(s->conn, step_done);
         return;
     }

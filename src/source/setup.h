@@ -28,6 +28,7 @@ struct setup {
     const struct pg_params *params;
     struct relation_cache *cache;
     struct setup_facts *facts; /* filled; NULL: only the types are read */
+    bool keep_publication;     /* tables that somebody took out of it are not put back */
     void *owner;
     /* ERR is NULL when all is well. -EPERM, -EINVAL, -ENOENT: a human must mend it; else try again.
      */
@@ -41,7 +42,7 @@ struct setup {
     struct buffer missing; /* tables that the publication lacks, as SQL */
 };
 
-/* The first six fields and on_done are set by the caller. */
+/* All fields above are set by the caller. */
 int setup_start(struct setup *setup, struct error *err);
 void setup_cancel(struct setup *setup); /* safe on a zeroed and on a finished one */
 

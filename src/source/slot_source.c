@@ -93,6 +93,7 @@ static void begin_setup(struct source *s)
     struct error err = {0};
     slot_set_state(s, SOURCE_SETUP);
     s->setup.facts = &s->facts;
+    s->setup.keep_publication = s->started;
     s->setup.on_done = on_setup_done;
     if (setup_start(&s->setup, &err) < 0)
         try_later(s, &err);
@@ -113,6 +114,22 @@ static void tell(struct source *s, const struct error *why)
         log_write(s->started || needs_a_human(why) ? LOG_ERROR : LOG_WARN, "source", "%s",
                   why->text);
     s->told = *why;
+}
+
+static void close_session(struct source *s)
+{
+    watch_stop(&s->watch);
+    pg_session_close(s->session);
+    s->session = NULL;
+    setup_cancel(&s->setup);
+    s->awaited_type = 0;
+    s->restart_wanted = false;
+}
+
+void slot_begin_again(struct source *s)
+{
+    close_session(s);
+    begin_setup(s);
 }
 
 static void try_later(struct source *s, const struct error *why)
@@ -137,10 +154,7 @@ static void try_later(struct source *s, const struct error *why)
 
 void slot_session_failed(struct source *s, const struct error *why)
 {
-    pg_session_close(s->session);
-    s->session = NULL;
-    setup_cancel(&s->setup);
-    s->awaited_type = 0;
+    close_session(s);
     try_later(s, why);
 }
 
@@ -175,8 +189,8 @@ static void slot_source_free(struct source *s)
     if (!s)
         return;
     ev_timer_stop(s->loop->ev, &s->timer);
-    setup_cancel(&s->setup);
-    pg_session_close(s->session);
+    close_session(s);
+    watch_release(&s->watch);
     journal_unlisten(s->context.journal, &s->listener);
     loop_wakeup_stop(s->loop, &s->progress);
     loop_hook_remove(s->loop, &s->flush_hook);
@@ -206,6 +220,12 @@ static int slot_source_start(struct source **ret_source, const struct source_con
                               .params = context->params,
                               .cache = s->cache,
                               .owner = s};
+    s->watch = (struct watch){.loop = s->loop,
+                              .params = context->params,
+                              .publication = context->config->publication,
+                              .owner = s,
+                              .on_changed = slot_on_publication};
+    watch_init(&s->watch);
     buffer_init(&s->facts.add_tables, SLOT_COMMAND_MAX / 2);
     s->backoff = (struct backoff){RETRY_MIN_MS, RETRY_MAX_MS, 2., 0};
     ev_timer_init(&s->timer, on_timer, 0., 0.);
@@ -257,6 +277,7 @@ static void slot_source_stop(struct source *s)
     if (s->state >= SOURCE_STOPPING)
         return;
     setup_cancel(&s->setup);
+    watch_stop(&s->watch);
     if (s->state == SOURCE_STREAMING)
         capture_finish(&s->capture);
     slot_set_state(s, SOURCE_STOPPING);

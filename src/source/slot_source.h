@@ -9,6 +9,7 @@
 #include "source/capture.h"
 #include "source/setup.h"
 #include "source/source.h"
+#include "source/watch.h"
 
 #define SLOT_COMMAND_MAX (32 * 1024 * 1024)
 
@@ -29,6 +30,7 @@ struct source {
     struct loop *loop;
     struct setup setup;
     struct setup_facts facts;
+    struct watch watch;
     struct relation_cache *cache;
     struct pg_session *session;
     struct capture capture;
@@ -45,7 +47,8 @@ struct source {
     char epoch[9];
     bool started; /* has streamed once in this process */
     bool poked;
-    struct error told; /* the last failure in the log: the same one is not told twice */
+    bool restart_wanted; /* the publication has changed: a new stream, between two transactions */
+    struct error told;   /* the last failure in the log: the same one is not told twice */
 };
 
 void slot_set_state(struct source *source, enum source_state state);
@@ -54,6 +57,9 @@ void slot_timer(struct source *source, double after, double repeat);
 void slot_session_failed(struct source *source, const struct error *why);
 /* One step further towards the end of a stop, as often as something has happened. */
 void slot_stop_step(struct source *source);
+
+/* Closes the session and sets up anew, without a wait and without telling of trouble. */
+void slot_begin_again(struct source *source);
 
 /* slot_open.c: starts the session; START_REPLICATION is sent or slot_session_failed() is called. */
 int slot_open(struct source *source, struct error *err);
@@ -67,6 +73,7 @@ void slot_on_keepalive(void *source, uint64_t lsn, bool reply_requested);
 void slot_on_progress(struct loop_wakeup *wakeup);
 void slot_on_journal(struct journal_listener *listener);
 void slot_flush_journal(struct loop_hook *hook);
+void slot_on_publication(void *source);
 void slot_tick(struct source *source);
 void slot_confirm(struct source *source, bool reply);
 

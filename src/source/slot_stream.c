@@ -26,6 +26,19 @@ static void tell_journal_health(struct source *s)
         health_up(s->context.health, "journal");
 }
 
+/* With another list of tables the same transaction would count its changes otherwise: the new
+ * stream begins between two transactions, when all of the old one is on disk. */
+static bool restart_is_due(struct source *s)
+{
+    if (!s->restart_wanted || s->capture.in_transaction)
+        return false;
+    if (journal_idle(s->context.journal))
+        slot_begin_again(s);
+    else
+        capture_finish(&s->capture);
+    return true;
+}
+
 /* The journal has written something, or has begun or ceased to fail. */
 void slot_on_progress(struct loop_wakeup *wakeup)
 {
@@ -40,7 +53,7 @@ void slot_on_progress(struct loop_wakeup *wakeup)
     if (journal_durable_lsn(s->context.journal) > s->confirmed &&
         clock_monotonic_ms() - s->confirmed_at >= CONFIRM_EVERY_MS)
         slot_confirm(s, false);
-    if (s->awaited_type == 0)
+    if (!restart_is_due(s) && s->awaited_type == 0)
         pg_session_resume(s->session);
 }
 
@@ -83,12 +96,21 @@ static enum pg_flow await_type(struct source *s, uint32_t type)
     return PG_FLOW_PAUSE;
 }
 
+void slot_on_publication(void *owner)
+{
+    struct source *s = owner;
+    log_info("source", "publication %s: its tables have changed, the stream starts anew",
+             s->context.config->publication);
+    s->restart_wanted = true;
+    restart_is_due(s);
+}
+
 enum pg_flow slot_on_message(void *owner, struct str message, uint64_t lsn)
 {
     struct source *s = owner;
     struct error err = {0};
     uint32_t missing_type;
-    if (s->state != SOURCE_STREAMING)
+    if (s->state != SOURCE_STREAMING || restart_is_due(s))
         return PG_FLOW_PAUSE;
     int rc = capture_message(&s->capture, message, lsn, &missing_type, &err);
     if (rc == 0)
@@ -120,6 +142,7 @@ void slot_on_streaming(void *owner)
     log_info("source", "slot %s: streaming %zu tables with %s, epoch %s",
              s->context.config->slot.name, s->facts.table_count, s->capture.ops->plugin, s->epoch);
     slot_timer(s, TICK_S, TICK_S);
+    watch_start(&s->watch, buffer_str(&s->facts.add_tables));
     if (!s->started) {
         s->started = true;
         s->context.on_started(s->context.owner);

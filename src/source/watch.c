@@ -1,0 +1,91 @@
+#include "source/watch.h"
+#include "source/catalog.h"
+
+#define LOOK_EVERY_S 2.
+#define TABLES_MAX (16 * 1024 * 1024)
+
+static void on_tables(void *owner, const PGresult *result)
+{
+    struct watch *w = owner;
+    if (PQresultStatus(result) == PGRES_TUPLES_OK)
+        catalog_read_tables(result, &w->seen);
+    else
+        buffer_reset(&w->seen);
+}
+
+/* What could not be read is no change: the next look will tell. */
+static void on_answered(void *owner, const struct error *err)
+{
+    struct watch *w = owner;
+    w->asking = false;
+    if (err || w->seen.failed || w->seen.len == 0 || str_equal(buffer_str(&w->seen), w->tables))
+        return;
+    watch_stop(w);
+    w->on_changed(w->owner);
+}
+
+static void ask(struct watch *w)
+{
+    const char *values[] = {w->publication};
+    if (w->asking)
+        return;
+    w->asking = true;
+    pg_conn_send(w->conn, &(struct pg_statement){.sql = catalog_tables_sql,
+                                                 .values = values,
+                                                 .parameter_count = 1,
+                                                 .on_result = on_tables});
+    pg_conn_sync(w->conn, on_answered);
+}
+
+static void on_ready(void *owner)
+{
+    ask(owner);
+}
+
+static void on_closed(void *owner, const struct error *why)
+{
+    struct watch *w = owner;
+    (void)why; /* the stream has its own connection, and tells of its own loss */
+    pg_conn_close(w->conn);
+    w->conn = NULL;
+    w->asking = false;
+}
+
+static void on_timer(struct ev_loop *ev, ev_timer *timer, int events)
+{
+    static const struct pg_conn_events conn_events = {.on_ready = on_ready, .on_closed = on_closed};
+    struct watch *w = timer->data;
+    (void)ev;
+    (void)events;
+    if (w->conn)
+        ask(w);
+    else if (pg_conn_start(&w->conn, w->loop, w->params, &conn_events, w, NULL) < 0)
+        w->conn = NULL;
+}
+
+void watch_init(struct watch *w)
+{
+    buffer_init(&w->seen, TABLES_MAX);
+    ev_timer_init(&w->timer, on_timer, LOOK_EVERY_S, LOOK_EVERY_S);
+    w->timer.data = w;
+}
+
+void watch_start(struct watch *w, struct str tables)
+{
+    w->tables = tables;
+    ev_timer_again(w->loop->ev, &w->timer);
+}
+
+void watch_stop(struct watch *w)
+{
+    ev_timer_stop(w->loop->ev, &w->timer);
+    pg_conn_close(w->conn);
+    w->conn = NULL;
+    w->asking = false;
+}
+
+void watch_release(struct watch *w)
+{
+    watch_stop(w);
+    buffer_release(&w->seen);
+}

@@ -1,0 +1,33 @@
+/* source/watch.h - notices that the publication's list of tables has changed, whoever changed it:
+ * wal2json is given the list once, at the start of a stream (trap 12). One ordinary connection, one
+ * small query every few seconds; a lost connection is made again at the next look. Runs on the
+ * capture loop. */
+#ifndef SOURCE_WATCH_H
+#define SOURCE_WATCH_H
+
+#include "base/buffer.h"
+#include "pg/conn.h"
+
+struct watch {
+    struct loop *loop;
+    const struct pg_params *params;
+    const char *publication;
+    void *owner;
+    void (*on_changed)(void *owner); /* the watch has stopped */
+
+    /* private */
+    struct str tables; /* the list that the stream was started with, borrowed */
+    struct buffer seen;
+    struct pg_conn *conn;
+    ev_timer timer;
+    bool asking;
+};
+
+/* The first five fields are set by the caller. */
+void watch_init(struct watch *watch);
+/* TABLES as catalog_read_relations() gives them; borrowed until watch_stop(). */
+void watch_start(struct watch *watch, struct str tables);
+void watch_stop(struct watch *watch); /* safe on a stopped one */
+void watch_release(struct watch *watch);
+
+#endif
