@@ -50,7 +50,7 @@ class Scene {
 
   /** WORK is done when the scenario ends, the last one first. */
   defer(work) {
-    this.cleanups.push(work);
+    this.cleanups.push(async () => work());
   }
 
   directory(prefix = 'walpiper-test-') {
@@ -109,7 +109,7 @@ class Scene {
     const failures = [];
     for (const cleanup of this.cleanups.reverse()) {
       try {
-        await cleanup();
+        await within('clearing away', 60_000, cleanup());
       } catch (error) {
         failures.push(error);
       }

@@ -135,6 +135,7 @@ export class Database {
     this.url = server.url(name);
     this.pool = new pg.Pool({ connectionString: this.url, max: 8, idleTimeoutMillis: 0 });
     this.pool.on('error', () => {}); // an idle connection lost to a server restart
+    this.lent = new Set();
   }
 
   /** Rows of the last statement. Without PARAMETERS several statements may come in one text. */
@@ -153,7 +154,12 @@ export class Database {
   async connect() {
     const client = await this.pool.connect();
     client.on('error', () => {});
-    return client;
+    this.lent.add(client);
+    const release = () => {
+      this.lent.delete(client);
+      client.release();
+    };
+    return { query: (...args) => client.query(...args), release };
   }
 
   /** Loads files of the checkout with psql, as ./dev run does. */
@@ -166,6 +172,7 @@ export class Database {
   }
 
   async close() {
+    for (const client of this.lent) client.release(true); // a test that failed gave none back
     await this.pool.end();
   }
 
