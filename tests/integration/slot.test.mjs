@@ -140,6 +140,8 @@ scenario('health is not UP before the slot streams', async (scene) => {
     await walpiper.healthy();
     assert.equal((await slotOf(db, walpiper)).active, true);
     await walpiper.stop();
+    await until('the slot is idle', async () => !(await slotOf(db, walpiper)).active);
+    await db.dropSlots();
   }
   open.release();
 });
