@@ -26,6 +26,12 @@ export { knowsPluginList, Postgres } from './postgres.mjs';
 export { SseParser, Subscription, request } from './sse.mjs';
 export { binary, Walpiper } from './walpiper.mjs';
 
+// When the runner is killed, its files must not live on. What they started ends with them.
+const runner = process.ppid;
+setInterval(() => {
+  if (process.ppid !== runner) process.exit(1);
+}, 500).unref();
+
 let shared;
 
 /** The PostgreSQL of this test file. */
