@@ -72,9 +72,10 @@ int PQnparams(const PGresult *result)
 static PGresult *row_of(int columns, const char *const *values, bool any)
 {
     PGresult *result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
+    static char name[] = "column";
     PGresAttDesc descriptions[6] = {0};
     for (int i = 0; i < columns; i++)
-        descriptions[i].name = (char[]){"column"};
+        descriptions[i].name = name;
     PQsetResultAttrs(result, columns, descriptions);
     for (int i = 0; any && i < columns; i++) {
         char value[128];
