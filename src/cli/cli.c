@@ -9,7 +9,20 @@
 #define DEFAULT_CONFIG_FILE "config/walpiper.yaml"
 
 /* Options without a letter, or with one besides: no character has these values. */
-enum { LOG_LEVEL = 256, HELP, VERSION };
+enum { LOG_LEVEL = 256, JSON, FULL, HELP, VERSION };
+
+static const struct {
+    struct option option;
+    unsigned taken_with; /* of struct cli_command, 0: every command takes it */
+} known_options[] = {
+    {{"config", required_argument, NULL, 'c'}, 0},
+    {{"log-level", required_argument, NULL, LOG_LEVEL}, CLI_LOG_LEVEL},
+    {{"json", no_argument, NULL, JSON}, CLI_JSON},
+    {{"full", no_argument, NULL, FULL}, CLI_FULL},
+    {{"help", no_argument, NULL, HELP}, 0},
+    {{"version", no_argument, NULL, VERSION}, 0},
+};
+enum { OPTIONS = sizeof(known_options) / sizeof(known_options[0]) };
 
 enum cli_exit cli_fail(enum cli_exit code, const char *format, ...)
 {
@@ -41,11 +54,12 @@ static enum cli_exit print_commands(const struct cli_command *commands)
 
 static enum cli_exit print_help(const struct cli_command *command)
 {
-    printf("%s: %s\n\nusage: walpiper %s [options]\n\n%s"
+    printf("%s: %s\n\nusage: walpiper %s%s%s [options]\n\n%s"
            "  -c, --config FILE        the configuration (default: " DEFAULT_CONFIG_FILE ")\n"
            "  -h, --help               this text\n"
            "      --version            the version\n",
-           command->name, command->summary, command->name, command->help);
+           command->name, command->summary, command->name, command->arguments ? " " : "",
+           command->arguments ? command->arguments : "", command->help);
     return CLI_DONE;
 }
 
@@ -77,19 +91,49 @@ static enum cli_exit unknown_option(const struct cli_command *command, char **ar
                     command->name, is_letter ? letter : argv[optind - 1], command->name);
 }
 
+static void options_of(const struct cli_command *command, struct option ret_options[OPTIONS + 1])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < OPTIONS; i++)
+        if (known_options[i].taken_with == 0 ||
+            (known_options[i].taken_with & command->options) != 0)
+            ret_options[count++] = known_options[i].option;
+    ret_options[count] = (struct option){NULL, 0, NULL, 0};
+}
+
+/* The words behind the options, against those that the command wants. */
+static enum cli_exit read_arguments(const struct cli_command *command, int argc, char **argv,
+                                    struct cli_options *options)
+{
+    struct str wanted = str_from(command->arguments);
+    int at = optind;
+
+    while (wanted.len > 0) {
+        struct str word = str_cut(&wanted, ' ');
+        bool any = word.data[0] >= 'A' && word.data[0] <= 'Z';
+        if (at >= argc)
+            return cli_fail(CLI_MISUSED, "%s: %.*s is missing; 'walpiper %s --help'", command->name,
+                            STR_ARG(word), command->name);
+        if (any ? argv[at][0] == '\0' : !str_equal(word, str_from(argv[at])))
+            return cli_fail(CLI_MISUSED, "%s: \"%s\" where %.*s is wanted; 'walpiper %s --help'",
+                            command->name, argv[at], STR_ARG(word), command->name);
+        at++;
+    }
+    if (at < argc)
+        return cli_fail(CLI_MISUSED, "%s: what is %s? 'walpiper %s --help' lists the options",
+                        command->name, argv[at], command->name);
+    options->arguments = argv + optind;
+    return CLI_DONE;
+}
+
 /* ARGV[0] is the command's name. */
 static enum cli_exit run_command(const struct cli_command *command, int argc, char **argv)
 {
-    static const struct option known[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"log-level", required_argument, NULL, LOG_LEVEL},
-        {"help", no_argument, NULL, HELP},
-        {"version", no_argument, NULL, VERSION},
-        {NULL, 0, NULL, 0},
-    };
+    struct option known[OPTIONS + 1];
     struct cli_options options = {.config_file = DEFAULT_CONFIG_FILE};
     int option = 0;
 
+    options_of(command, known);
     optind = 0; /* glibc: from the start, whatever was parsed before */
     opterr = 0; /* the one line on standard error is ours */
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): there are no threads yet */
@@ -105,6 +149,12 @@ static enum cli_exit run_command(const struct cli_command *command, int argc, ch
                                 "error",
                                 command->name, optarg);
             break;
+        case JSON:
+            options.json = true;
+            break;
+        case FULL:
+            options.full = true;
+            break;
         case 'h':
         case HELP:
             return print_help(command);
@@ -117,10 +167,8 @@ static enum cli_exit run_command(const struct cli_command *command, int argc, ch
             return unknown_option(command, argv);
         }
     }
-    if (optind < argc)
-        return cli_fail(CLI_MISUSED, "%s: what is %s? 'walpiper %s --help' lists the options",
-                        command->name, argv[optind], command->name);
-    return command->run(&options);
+    enum cli_exit code = read_arguments(command, argc, argv, &options);
+    return code == CLI_DONE ? command->run(&options) : code;
 }
 
 enum cli_exit cli_main(const struct cli_command *commands, int argc, char **argv)

@@ -14,13 +14,22 @@ struct cli_options {
     const char *config_file;
     bool has_log_level; /* --log-level was said: it wins over the file */
     enum log_level log_level;
+    bool json;
+    bool full;
+    char *const *arguments; /* as many as the command takes */
 };
+
+/* Options that not every command takes. */
+enum { CLI_LOG_LEVEL = 1, CLI_JSON = 2, CLI_FULL = 4 };
 
 struct cli_command {
     const char *name;
     const char *summary; /* for the list of commands */
     const char *help;    /* the lines below "usage: walpiper NAME [options]" */
     enum cli_exit (*run)(const struct cli_options *options);
+    unsigned options;
+    const char *arguments; /* the words that must follow: "TABLE" is any, "drop" is itself; NULL:
+                              none */
 };
 
 /* Runs the command that ARGV names, one of COMMANDS (ends with a name that is NULL). */

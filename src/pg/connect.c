@@ -5,6 +5,7 @@
 
 /* How long a server may take to accept and authenticate. */
 #define CONNECT_TIMEOUT_S 30.0
+#define CONNECT_TIMEOUT_TEXT "30" /* the same, for libpq when it blocks */
 
 #define KEYWORDS_MAX 16
 
@@ -31,6 +32,7 @@ static void keywords_fill(struct keywords *k, const struct pg_params *params, bo
     keyword_add(k, "keepalives_interval", "5");
     keyword_add(k, "keepalives_count", "3");
     keyword_add(k, "tcp_user_timeout", "30000");
+    keyword_add(k, "connect_timeout", CONNECT_TIMEOUT_TEXT);
     keyword_add(k, "fallback_application_name", params->application_name);
     if (params->url && *params->url) {
         keyword_add(k, "dbname", params->url);
@@ -164,4 +166,23 @@ void pg_connect_cancel(struct pg_connect *c)
     ev_timer_stop(c->loop->ev, &c->deadline);
     PQfinish(c->pg);
     c->pg = NULL;
+}
+
+int pg_connect_wait(PGconn **ret_pg, const struct pg_params *params, bool replication,
+                    struct error *err)
+{
+    int rc = check_url(params->url, err);
+    if (rc < 0)
+        return rc;
+    struct keywords k = {.count = 0};
+    keywords_fill(&k, params, replication);
+    PGconn *pg = PQconnectdbParams(k.names, k.values, 1);
+    if (PQstatus(pg) != CONNECTION_OK) {
+        rc = pg_failure_of_connection(err, pg);
+        PQfinish(pg);
+        return rc;
+    }
+    PQsetNoticeReceiver(pg, ignore_notice, NULL);
+    *ret_pg = pg;
+    return 0;
 }

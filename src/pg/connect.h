@@ -25,4 +25,9 @@ int pg_connect_start(struct pg_connect *connect, const struct pg_params *params,
 /* Gives up, silently. Safe on a zeroed and on a finished one. */
 void pg_connect_cancel(struct pg_connect *connect);
 
+/* The same for commands, that have nothing else to do: blocks until it is connected. *RET_PG is
+ * blocking, the caller finishes it. */
+int pg_connect_wait(PGconn **ret_pg, const struct pg_params *params, bool replication,
+                    struct error *err);
+
 #endif

@@ -4,11 +4,16 @@
 
 static unsigned runs;
 static struct cli_options seen;
+static char seen_argument[64], seen_config[64];
 
 static enum cli_exit remember(const struct cli_options *options)
 {
     runs++;
     seen = *options;
+    snprintf(seen_config, sizeof(seen_config), "%s", options->config_file);
+    /* The words live as long as the call. */
+    snprintf(seen_argument, sizeof(seen_argument), "%s",
+             options->arguments && options->arguments[0] ? options->arguments[0] : "");
     return CLI_DONE;
 }
 
@@ -18,9 +23,12 @@ static enum cli_exit fail_always(const struct cli_options *options)
 }
 
 static const struct cli_command commands[] = {
-    {"run", "runs", "      --special   more\n", remember},
-    {"fail", "fails", "", fail_always},
-    {NULL, NULL, NULL, NULL},
+    {"run", "runs", "      --special   more\n", remember, CLI_LOG_LEVEL, NULL},
+    {"fail", "fails", "", fail_always, 0, NULL},
+    {"look", "looks", "", remember, CLI_JSON, NULL},
+    {"mark", "marks", "", remember, CLI_FULL, "TABLE"},
+    {"slot", "slots", "", remember, 0, "drop NAME"},
+    {NULL, NULL, NULL, NULL, 0, NULL},
 };
 
 /* WORDS are the arguments, parted by single spaces. */
@@ -80,6 +88,16 @@ START_TEST(test_wrong_usage_is_2_and_one_line)
         "run --log-level",
         "run -- extra",
         "Run",
+        "run --json",
+        "look --full",
+        "look --log-level info",
+        "look --json=yes",
+        "mark",
+        "mark a b",
+        "slot",
+        "slot drop",
+        "slot keep a",
+        "slot drop a b",
     };
     struct captured c;
 
@@ -105,6 +123,44 @@ START_TEST(test_wrong_options_are_named)
     ck_assert_ptr_nonnull(strstr(c.err, "unknown option --help=1;"));
     call(&c, "run --config");
     ck_assert_ptr_nonnull(strstr(c.err, "--config needs a value;"));
+}
+END_TEST
+
+START_TEST(test_arguments_reach_the_command)
+{
+    struct captured c;
+
+    ck_assert_int_eq(call(&c, "look --json"), CLI_DONE);
+    ck_assert(seen.json && !seen.full);
+    ck_assert_int_eq(call(&c, "mark a.b"), CLI_DONE);
+    ck_assert(!seen.json && !seen.full);
+    ck_assert_str_eq(seen_argument, "a.b");
+    ck_assert_int_eq(call(&c, "mark --full -- -b"), CLI_DONE);
+    ck_assert(seen.full);
+    ck_assert_str_eq(seen_argument, "-b");
+    ck_assert_int_eq(call(&c, "mark a --full -c x"), CLI_DONE);
+    ck_assert(seen.full);
+    ck_assert_str_eq(seen_argument, "a");
+    ck_assert_str_eq(seen_config, "x");
+    ck_assert_int_eq(call(&c, "slot drop it"), CLI_DONE);
+    ck_assert_str_eq(seen_argument, "drop");
+    call(&c, "mark --help");
+    ck_assert_ptr_nonnull(strstr(c.out, "usage: walpiper mark TABLE [options]"));
+}
+END_TEST
+
+START_TEST(test_missing_and_wrong_words_are_named)
+{
+    struct captured c;
+
+    call(&c, "mark");
+    ck_assert_ptr_nonnull(strstr(c.err, "mark: TABLE is missing;"));
+    call(&c, "slot keep it");
+    ck_assert_ptr_nonnull(strstr(c.err, "slot: \"keep\" where drop is wanted;"));
+    call(&c, "mark a b");
+    ck_assert_ptr_nonnull(strstr(c.err, "mark: what is b?"));
+    call(&c, "run --full");
+    ck_assert_ptr_nonnull(strstr(c.err, "unknown option --full;"));
 }
 END_TEST
 
@@ -139,5 +195,6 @@ START_TEST(test_failure_is_1_and_one_line)
 END_TEST
 
 UNIT_SUITE("cli/cli", test_options_reach_the_command, test_wrong_usage_is_2_and_one_line,
-           test_wrong_options_are_named, test_help_and_version_go_to_standard_output,
+           test_wrong_options_are_named, test_arguments_reach_the_command,
+           test_missing_and_wrong_words_are_named, test_help_and_version_go_to_standard_output,
            test_failure_is_1_and_one_line)
