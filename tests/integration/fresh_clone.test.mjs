@@ -32,8 +32,13 @@ function isListening(port) {
 
 /** ./dev run in CHECKOUT, in a process group of its own as in a terminal. */
 function start(scene, checkout, ...options) {
+  return startWith({}, scene, checkout, ...options);
+}
+
+function startWith(variables, scene, checkout, ...options) {
   const env = { ...process.env };
   for (const name of ['DATABASE_URL', 'WALPIPER_LISTEN', 'WALPIPER_JOURNAL']) delete env[name];
+  Object.assign(env, variables);
   const child = spawn('./dev', ['run', '--no-install', ...options], {
     cwd: checkout,
     env,
@@ -119,9 +124,31 @@ scenario('clone, run, paste the three commands; Ctrl-C leaves nothing; the data 
   await second.exited;
   await assertNothingLeft(checkout, secondPort);
 
+  await onAnotherServer(scene, checkout);
   await killed(scene, checkout);
   if (process.getuid() === 0) await closedToOthers(scene, checkout);
 });
+
+/** DATABASE_URL=... ./dev run takes that server instead of a private one. */
+async function onAnotherServer(scene, checkout) {
+  const db = await scene.database();
+  const demo = startWith({ DATABASE_URL: db.url }, scene, checkout);
+  const { commands, port } = await demo.up();
+  const feed = spawn('bash', ['-c', `exec ${commands[0]}`], { stdio: ['ignore', 'pipe', 'ignore'] });
+  scene.defer(() => feed.kill('SIGKILL'));
+  let received = '';
+  feed.stdout.setEncoding('utf8').on('data', (text) => (received += text));
+  await until('curl is subscribed', () => received.length > 0);
+  // The command names the variable, as the URL may hold a password.
+  const env = { DATABASE_URL: db.url };
+  const inserted = await run('bash', ['-c', commands[1]], { cwd: '/', env });
+  assert.equal(inserted.code, 0, inserted.stderr);
+  assert.equal(await db.value('SELECT count(*)::int FROM events'), 1);
+  await until('curl receives a row of the other server', () => received.includes('data: {"foo":"bar"}'));
+  feed.kill('SIGKILL');
+  assert.deepEqual(await demo.interrupt('SIGINT'), { code: 0, signal: null });
+  await assertNothingLeft(checkout, port);
+}
 
 /** Even kill -9 of ./dev leaves no process behind, and the next start works. */
 async function killed(scene, checkout) {
