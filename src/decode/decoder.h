@@ -1,9 +1,8 @@
 /* decode/decoder.h - bytes of an output plugin in, transactions and changes out.
  *
  * One ops table a plugin. A decoder is pure: it keeps the open transaction and scratch memory,
- * reads types and relations from a relation cache that it borrows, and does no I/O. Whoever clears
- * the relations of the cache calls reset() too, before the next decode(). A message that breaks the
- * format is one clear error with LSN and relation, never a guess. */
+ * reads types and relations from a relation cache that it borrows, and does no I/O. A message that
+ * breaks the format is one clear error with LSN and relation, never a guess. */
 #ifndef DECODE_DECODER_H
 #define DECODE_DECODER_H
 

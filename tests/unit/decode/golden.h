@@ -43,10 +43,11 @@ static inline struct str golden_file(const char *name)
     return (struct str){bytes, len};
 }
 
-static inline void golden_load(struct golden *golden)
+/* The types and the messages of the file MESSAGES. */
+static inline void golden_load_messages(struct golden *golden, const char *messages)
 {
     golden->types = golden_file("types.tsv");
-    golden->lines = golden_file("wal2json.messages");
+    golden->lines = golden_file(messages);
     golden->count = 0;
     struct str rest = golden->lines;
     while (rest.len > 0) {
@@ -57,6 +58,26 @@ static inline void golden_load(struct golden *golden)
         message->text = line;
     }
     ck_assert_int_gt(golden->count, 0);
+}
+
+static inline void golden_load(struct golden *golden)
+{
+    golden_load_messages(golden, "wal2json.messages");
+}
+
+/* The messages are bytes as hex digits: they are made bytes in place. */
+static inline void golden_load_binary(struct golden *golden, const char *messages)
+{
+    golden_load_messages(golden, messages);
+    for (int i = 0; i < golden->count; i++) {
+        struct str *text = &golden->messages[i].text;
+        char *bytes = (char *)text->data;
+        ck_assert_uint_eq(text->len % 2, 0);
+        text->len /= 2;
+        for (size_t at = 0; at < text->len; at++)
+            bytes[at] =
+                (char)(str_hex_digit(bytes[2 * at]) << 4 | str_hex_digit(bytes[2 * at + 1]));
+    }
 }
 
 static inline void golden_release(struct golden *golden)
@@ -89,6 +110,35 @@ static inline void golden_add_types(const struct golden *golden, struct relation
             ck_assert_int_eq(relation_cache_add_type(cache, oid, name, base, element, line.data[0]),
                              0);
     }
+}
+
+/* Adds the relations of the catalog to CACHE, which has all types. */
+static inline void golden_add_relations(struct relation_cache *cache)
+{
+    static struct relation_cache_column columns[1600];
+    struct str file = golden_file("relations.tsv");
+    struct str rest = file;
+    struct str schema = {0}, table = {0};
+    const struct relation *relation;
+    uint32_t missing;
+    uint16_t count = 0;
+
+    while (rest.len > 0) {
+        struct str line = str_cut(&rest, '\n');
+        struct str next_schema = str_cut(&line, '\t');
+        struct str next_table = str_cut(&line, '\t');
+        if (!str_equal(schema, next_schema) || !str_equal(table, next_table))
+            count = 0;
+        schema = next_schema;
+        table = next_table;
+        columns[count].name = str_cut(&line, '\t');
+        columns[count].type_oid = golden_oid(&line);
+        columns[count++].primary_key = line.data[0] == 't';
+        ck_assert_int_eq(
+            relation_cache_put(cache, schema, table, columns, count, &relation, &missing), 0);
+    }
+    relation_cache_collect(cache);
+    free((char *)file.data);
 }
 
 #endif

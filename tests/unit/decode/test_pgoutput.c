@@ -1,0 +1,744 @@
+#include "decode/decoder.h"
+
+#include "base/buffer.h"
+#include "event/record.h"
+#include "failing_malloc.h"
+#include "golden.h"
+#include "unit.h"
+#include "wire.h"
+
+#include <errno.h>
+
+#define RECORD_MAX (1UL << 20)
+#define COMMIT_LSN UINT64_C(0x1543C90)
+#define END_LSN UINT64_C(0x1543F30)
+#define TIME_2000 UINT64_C(848565686739092) /* 2026-11-21 08:41:26.739092 UTC */
+
+static const struct event_origin origin = {STR("7f3a91c2"), STR("demo"), STR("0.1.0")};
+
+static struct golden golden;
+static struct relation_cache *cache;
+static struct decoder *decoder;
+static struct decoded decoded;
+static struct error error;
+static uint32_t missing_type;
+
+static void open_decoder(void)
+{
+    cache = relation_cache_new();
+    ck_assert_ptr_nonnull(cache);
+    decoder = pgoutput_decoder.create(cache);
+    ck_assert_ptr_nonnull(decoder);
+}
+
+static void set_up(void)
+{
+    golden_load_binary(&golden, "pgoutput.messages");
+    open_decoder();
+    golden_add_types(&golden, cache, 0);
+    golden_add_relations(cache);
+}
+
+static void close_decoder(void)
+{
+    pgoutput_decoder.destroy(decoder);
+    relation_cache_free(cache);
+}
+
+static void tear_down(void)
+{
+    close_decoder();
+    golden_release(&golden);
+}
+
+static int decode_at(uint64_t lsn, struct str message)
+{
+    error_clear(&error);
+    return pgoutput_decoder.decode(decoder, message, lsn, &decoded, &missing_type, &error);
+}
+
+static int decode(struct str message)
+{
+    return decode_at(COMMIT_LSN, message);
+}
+
+static void must_decode(struct str message, enum decoded_kind kind)
+{
+    int r = decode(message);
+
+    ck_assert_msg(r == 0, "%s", error.text);
+    ck_assert_int_eq(decoded.kind, kind);
+}
+
+static void must_fail(struct str message, const char *story)
+{
+    struct decoded before = decoded;
+
+    ck_assert_int_eq(decode(message), -EBADMSG);
+    ck_assert_int_eq(error.code, -EBADMSG);
+    ck_assert_msg(strstr(error.text, story) != NULL, "\"%s\" is not in: %s", story, error.text);
+    ck_assert_msg(strstr(error.text, "pgoutput message") == error.text, "%s", error.text);
+    ck_assert_ptr_nonnull(strstr(error.text, " at 0/1543C90"));
+    ck_assert_mem_eq(&before, &decoded, sizeof(decoded));
+}
+
+static struct str begin(void)
+{
+    return wire("cqqw", 'B', COMMIT_LSN, TIME_2000, 727);
+}
+
+static struct str commit(void)
+{
+    return wire("cbqqq", 'C', 0, COMMIT_LSN, END_LSN, TIME_2000);
+}
+
+/* Relation 7, public.t: id int4, the key; s text; by bytea. */
+static struct str relation_t(char identity)
+{
+    int others = identity == 'f';
+
+    return wire("cwsschbswwbswwbsww", 'R', 7, "public", "t", identity, 3, 1, "id", 23, -1, others,
+                "s", 25, -1, others, "by", 17, -1);
+}
+
+static struct str insert(void)
+{
+    return wire("cwchttt", 'I', 7, 'N', 3, "1", "a", "\\x00");
+}
+
+static void start_transaction(char identity)
+{
+    pgoutput_decoder.set_end(decoder, END_LSN);
+    must_decode(begin(), DECODED_BEGIN);
+    must_decode(relation_t(identity), DECODED_NOTHING);
+}
+
+static void assert_value(const struct value *value, const char *text)
+{
+    ck_assert_int_eq(value->kind, VALUE_TEXT);
+    ck_assert_msg(str_equal(value->text, str_from(text)), "%.*s", STR_ARG(value->text));
+}
+
+/* --- what a server sent ---------------------------------------------------------------------- */
+
+/* What whoever reads the stream does at message I: before a B, it has found the C. */
+static void announce_end(int i)
+{
+    struct transaction seen;
+    enum decoded_kind kind = DECODED_NOTHING;
+
+    for (; i < golden.count && kind != DECODED_COMMIT; i++)
+        ck_assert_int_eq(pgoutput_decoder.peek(golden.messages[i].text, golden.messages[i].lsn,
+                                               &kind, &seen, &error),
+                         0);
+    ck_assert_int_eq(kind, DECODED_COMMIT);
+    pgoutput_decoder.set_end(decoder, seen.end_lsn);
+}
+
+static bool is_begin(int i)
+{
+    return golden.messages[i].text.data[0] == 'B';
+}
+
+struct events {
+    int count;
+    struct str records[GOLDEN_MESSAGES_MAX];
+};
+
+static void add_event(struct events *events, const struct decoded *of, uint32_t ordinal)
+{
+    struct buffer record;
+
+    buffer_init(&record, RECORD_MAX);
+    int r = event_encode(&record, &origin, &of->transaction, ordinal, &of->change, &error);
+    ck_assert_msg(r == 0, "%s", error.text);
+    ck_assert_int_lt(events->count, GOLDEN_MESSAGES_MAX);
+    events->records[events->count++] = buffer_str(&record);
+}
+
+/* The events of all golden messages as OPS makes them: the loop of the capture, in small. */
+static void make_events(const struct decoder_ops *ops, struct events *events)
+{
+    struct decoder *of = ops->create(cache);
+    struct decoder *mine = decoder;
+    uint32_t ordinal = 0;
+
+    decoder = of;
+    events->count = 0;
+    for (int i = 0; i < golden.count; i++) {
+        const struct golden_message *message = &golden.messages[i];
+        if (ops->set_end != NULL && is_begin(i))
+            announce_end(i);
+        do {
+            int r = ops->decode(of, message->text, message->lsn, &decoded, &missing_type, &error);
+            ck_assert_msg(r == 0, "%s", error.text);
+            if (decoded.kind == DECODED_BEGIN)
+                ordinal = 0;
+            if (decoded.kind != DECODED_CHANGE)
+                break;
+            add_event(events, &decoded, ++ordinal);
+            if (ops->take != NULL)
+                ops->take(of);
+        } while (decoded.more);
+    }
+    ops->destroy(of);
+    decoder = mine;
+}
+
+static void events_release(struct events *events)
+{
+    for (int i = 0; i < events->count; i++)
+        free((char *)events->records[i].data);
+}
+
+static struct event event_of(struct str record)
+{
+    struct event event;
+
+    ck_assert_int_eq(event_read(&event, record), 0);
+    return event;
+}
+
+static bool contains(struct str text, const char *part)
+{
+    return memmem(text.data, text.len, part, strlen(part)) != NULL;
+}
+
+/* What wal2json cannot tell: NaN and the infinities; and that a column of variable length was
+ * renamed or dropped, before the next insert. What pgoutput does not tell: generated columns. */
+static bool may_differ(const struct event *binary, const struct event *json)
+{
+    return contains(binary->json, "\"NaN\"") || contains(binary->json, "\"Infinity\"") ||
+           (str_equal(binary->table, STR("altered")) && contains(json->json, "\"s\":\"text\",") &&
+            contains(json->json, "\"s2\":\"text\"")) ||
+           str_equal(binary->table, STR("generated"));
+}
+
+/* Both plugins, of one workload: the same events to the byte, ids included. */
+START_TEST(test_equal_events)
+{
+    static struct events binary, json;
+    int different = 0;
+
+    set_up();
+    make_events(&pgoutput_decoder, &binary);
+    golden_release(&golden);
+    golden_load(&golden);
+    relation_cache_clear_relations(cache);
+    golden_add_relations(cache);
+    make_events(&wal2json_decoder, &json);
+
+    for (int i = 0; i < binary.count && i < json.count; i++) {
+        struct event b = event_of(binary.records[i]), j = event_of(json.records[i]);
+        ck_assert_msg(str_equal(b.id, j.id), "%.*s\n%.*s", STR_ARG(b.json), STR_ARG(j.json));
+        if (may_differ(&b, &j)) {
+            ck_assert(!str_equal(b.json, j.json));
+            different++;
+            continue;
+        }
+        ck_assert_msg(str_equal(b.json, j.json), "pgoutput:\n%.*s\nwal2json:\n%.*s",
+                      STR_ARG(b.json), STR_ARG(j.json));
+        ck_assert_msg(str_equal(binary.records[i], json.records[i]), "records of %.*s differ",
+                      STR_ARG(b.json));
+    }
+    ck_assert_int_eq(binary.count, json.count);
+    ck_assert_int_gt(binary.count, 60);
+    ck_assert_int_lt(different, 8);
+    events_release(&binary);
+    events_release(&json);
+    tear_down();
+}
+END_TEST
+
+/* The text that COPY wrote of one field, without its escapes; false for NULL. */
+static bool copy_field(struct str *line, struct buffer *ret)
+{
+    static const char plain[256] = {
+        ['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t', ['v'] = '\v'};
+    struct str field = str_cut(line, '\t');
+
+    buffer_reset(ret);
+    if (str_equal(field, STR("\\N")))
+        return false;
+    for (size_t i = 0; i < field.len; i++) {
+        char c = field.data[i];
+        if (c == '\\') {
+            unsigned char escaped = (unsigned char)field.data[++i];
+            c = plain[escaped] != '\0' ? plain[escaped] : (char)escaped;
+        }
+        buffer_append_char(ret, c);
+    }
+    return true;
+}
+
+static void assert_row_is(const struct change *change, struct str line)
+{
+    struct buffer field;
+
+    buffer_init(&field, RECORD_MAX);
+    for (uint16_t i = 0; i < change->relation->column_count; i++) {
+        const struct value *value = &change->new_values[i];
+        bool not_null = copy_field(&line, &field);
+        ck_assert_int_eq(value->kind, not_null ? VALUE_TEXT : VALUE_NULL);
+        ck_assert_msg(!not_null || str_equal(value->text, buffer_str(&field)),
+                      "%.*s is '%.*s', the server says '%.*s'",
+                      STR_ARG(change->relation->columns[i].name), STR_ARG(value->text),
+                      STR_ARG(buffer_str(&field)));
+    }
+    ck_assert_ptr_null(line.data);
+    buffer_release(&field);
+}
+
+/* Values are the server's own text output, as COPY gives it, NaN and the infinities too. */
+START_TEST(test_values_are_text_output)
+{
+    int rows = 0;
+
+    set_up();
+    struct str file = golden_file("types.copy");
+    struct str lines = file;
+    for (int i = 0; i < golden.count; i++) {
+        if (is_begin(i))
+            announce_end(i);
+        ck_assert_int_eq(decode_at(golden.messages[i].lsn, golden.messages[i].text), 0);
+        if (decoded.kind != DECODED_CHANGE || decoded.change.type != EVENT_INSERT ||
+            !str_equal(decoded.change.relation->table, STR("types")))
+            continue;
+        assert_row_is(&decoded.change, str_cut(&lines, '\n'));
+        rows++;
+    }
+    ck_assert_uint_eq(lines.len, 0);
+    ck_assert_int_eq(rows, 4);
+    free((char *)file.data);
+    tear_down();
+}
+END_TEST
+
+/* --- hostile input --------------------------------------------------------------------------- */
+
+/* Memory of exactly this size, so that ASan sees a read past it. */
+static struct str exact(struct str text, size_t len)
+{
+    char *copy = malloc(len);
+
+    ck_assert(copy != NULL || len == 0);
+    memcpy(copy, text.data, len < text.len ? len : text.len);
+    if (len > text.len)
+        copy[text.len] = 'x';
+    return (struct str){copy, len};
+}
+
+/* A message that is cut off anywhere, or goes on, is an error, and the whole one can still follow.
+ */
+START_TEST(test_truncated)
+{
+    set_up();
+    for (int i = 0; i < golden.count; i++) {
+        struct str text = golden.messages[i].text;
+        if (is_begin(i))
+            announce_end(i);
+        for (size_t len = 0; len <= text.len + 1; len++) {
+            struct str cut = exact(text, len);
+            int r = len == text.len ? -EBADMSG : decode_at(golden.messages[i].lsn, cut);
+            free((char *)cut.data);
+            ck_assert_msg(r == -EBADMSG, "message %d, %zu bytes of %zu: %d", i, len, text.len, r);
+        }
+        ck_assert_int_eq(decode_at(golden.messages[i].lsn, text), 0);
+    }
+    tear_down();
+}
+END_TEST
+
+static void touch(const struct change *change, const struct value *values)
+{
+    volatile char seen = 0;
+
+    for (uint16_t i = 0; values != NULL && i < change->relation->column_count; i++)
+        for (size_t at = 0; values[i].kind == VALUE_TEXT && at < values[i].text.len; at++)
+            seen = values[i].text.data[at];
+    (void)seen;
+}
+
+/* Any bit may be wrong: the message is decoded or refused, and nothing outside of it is read. */
+START_TEST(test_bit_flips)
+{
+    set_up();
+    for (int i = 0; i < golden.count; i++) {
+        struct str text = golden.messages[i].text;
+        if (text.len > 600)
+            continue;
+        for (size_t bit = 0; bit < 8 * text.len; bit++) {
+            struct str copy = exact(text, text.len);
+            ((char *)copy.data)[bit / 8] ^= (char)(1 << bit % 8);
+            pgoutput_decoder.reset(decoder);
+            start_transaction('d');
+            int r = decode_at(golden.messages[i].lsn, copy);
+            ck_assert_msg(r == 0 || r == -EBADMSG || r == -ENOENT, "%d: %s", r, error.text);
+            if (r == 0 && decoded.kind == DECODED_CHANGE) {
+                touch(&decoded.change, decoded.change.new_values);
+                touch(&decoded.change, decoded.change.old_values);
+            }
+            free((char *)copy.data);
+        }
+    }
+    tear_down();
+}
+END_TEST
+
+/* Types may come as late as the relation that needs them: -ENOENT names one, nothing is consumed,
+ * and the same message decodes once the type is there. */
+START_TEST(test_missing_types)
+{
+    int loads = 0;
+
+    golden_load_binary(&golden, "pgoutput.messages");
+    open_decoder();
+    for (int i = 0; i < golden.count; i++) {
+        int r;
+        if (is_begin(i))
+            announce_end(i);
+        while ((r = decode_at(golden.messages[i].lsn, golden.messages[i].text)) == -ENOENT) {
+            ck_assert_ptr_nonnull(strstr(error.text, "relation "));
+            golden_add_types(&golden, cache, missing_type);
+            ck_assert_ptr_nonnull(relation_cache_type(cache, missing_type));
+            loads++;
+        }
+        ck_assert_msg(r == 0, "%s", error.text);
+    }
+    ck_assert_int_gt(loads, 50);
+    tear_down();
+}
+END_TEST
+
+/* Memory that runs out at any allocation is -ENOMEM; the same message decodes once there is some.
+ */
+START_TEST(test_no_memory)
+{
+    long failing = 1;
+
+    golden_load_binary(&golden, "pgoutput.messages");
+    for (bool failed = true; failed; failing++) {
+        open_decoder();
+        golden_add_types(&golden, cache, 0);
+        allocations_start(failing);
+        for (int i = 0; i < golden.count; i++) {
+            int r, again = 0;
+            if (is_begin(i))
+                announce_end(i);
+            WATCHED(r = decode_at(golden.messages[i].lsn, golden.messages[i].text));
+            if (r == -ENOMEM)
+                WATCHED(again = decode_at(golden.messages[i].lsn, golden.messages[i].text));
+            ck_assert_msg(r == 0 || (r == -ENOMEM && again == 0), "%d: %s", r, error.text);
+        }
+        failed = allocations_failed();
+        WATCHED(pgoutput_decoder.destroy(decoder));
+        ck_assert_int_eq(live_allocations, -1); /* the decoder itself */
+        relation_cache_free(cache);
+    }
+    ck_assert_int_gt(failing, 10);
+    golden_release(&golden);
+
+    cache = relation_cache_new();
+    allocations_start(1);
+    WATCHED(decoder = pgoutput_decoder.create(cache));
+    ck_assert_ptr_null(decoder);
+    relation_cache_free(cache);
+}
+END_TEST
+
+/* Once the relations are known, rows are decoded without one allocation. */
+START_TEST(test_steady_state)
+{
+    set_up();
+    start_transaction('d');
+    struct str message = insert();
+    allocations_start(0);
+    for (int i = 0; i < 1000; i++) {
+        int r;
+        WATCHED(r = decode(message));
+        ck_assert_int_eq(r, 0);
+    }
+    ck_assert_int_eq(allocations, 0);
+    tear_down();
+}
+END_TEST
+
+/* --- the order of messages ------------------------------------------------------------------- */
+
+/* B, changes, C, with the end that was told before; whatever else is refused and consumes nothing.
+ */
+START_TEST(test_order)
+{
+    set_up();
+    must_fail(insert(), "it comes outside of a transaction");
+    must_fail(relation_t('d'), "it comes outside of a transaction");
+    must_fail(wire("cwss", 'Y', 1, "s", "t"), "it comes outside of a transaction");
+    must_fail(wire("cqs", 'O', COMMIT_LSN, "origin"), "it comes outside of a transaction");
+    must_fail(wire("cwb", 'T', 0, 0), "it comes outside of a transaction");
+    must_fail(commit(), "it comes outside of a transaction");
+    must_fail(begin(), "transaction 727 begins before its end is known");
+    start_transaction('d');
+    must_fail(begin(), "transaction 727 begins, but 727 is still open");
+    must_fail(wire("cbqqq", 'C', 0, COMMIT_LSN + 1, END_LSN, TIME_2000), "at another LSN");
+    must_fail(wire("cbqqq", 'C', 0, COMMIT_LSN, END_LSN + 1, TIME_2000), "at another LSN");
+    must_fail(wire("cbqqq", 'C', 0, COMMIT_LSN, COMMIT_LSN, TIME_2000), "ends before it commits");
+    must_fail(wire("cbqqq", 'C', 1, COMMIT_LSN, END_LSN, TIME_2000), "unknown flags 1");
+    must_fail(wire("cbqqq", 'C', 0, COMMIT_LSN, END_LSN, (uint64_t)INT64_MAX), "its time");
+    must_decode(insert(), DECODED_CHANGE);
+    must_decode(commit(), DECODED_COMMIT);
+    must_fail(commit(), "it comes outside of a transaction");
+    must_fail(begin(), "before its end is known");
+    tear_down();
+}
+END_TEST
+
+/* The transaction is told with every message of it, from B on. */
+START_TEST(test_transaction)
+{
+    set_up();
+    start_transaction('d');
+    pgoutput_decoder.reset(decoder);
+    pgoutput_decoder.set_end(decoder, END_LSN);
+    for (int i = 0; i < 3; i++) {
+        must_decode(i == 0   ? begin()
+                    : i == 1 ? wire("cbqsw", 'M', 1, COMMIT_LSN, "p", 0)
+                             : commit(),
+                    i == 0   ? DECODED_BEGIN
+                    : i == 1 ? DECODED_CHANGE
+                             : DECODED_COMMIT);
+        ck_assert_uint_eq(decoded.transaction.xid, 727);
+        ck_assert_uint_eq(decoded.transaction.commit_lsn, COMMIT_LSN);
+        ck_assert_uint_eq(decoded.transaction.end_lsn, END_LSN);
+        ck_assert_int_eq(decoded.transaction.commit_time, 1795250486739092);
+    }
+    tear_down();
+}
+END_TEST
+
+/* Whoever keeps a transaction until its end finds begin and end without a decoder. */
+START_TEST(test_peek)
+{
+    struct transaction seen = {0};
+    enum decoded_kind kind;
+
+    ck_assert_int_eq(pgoutput_decoder.peek(begin(), 1, &kind, &seen, &error), 0);
+    ck_assert_int_eq(kind, DECODED_BEGIN);
+    ck_assert_uint_eq(seen.xid, 727);
+    ck_assert_uint_eq(seen.commit_lsn, COMMIT_LSN);
+    ck_assert_int_eq(seen.commit_time, 1795250486739092);
+    ck_assert_int_eq(pgoutput_decoder.peek(commit(), 1, &kind, &seen, &error), 0);
+    ck_assert_int_eq(kind, DECODED_COMMIT);
+    ck_assert_uint_eq(seen.commit_lsn, COMMIT_LSN);
+    ck_assert_uint_eq(seen.end_lsn, END_LSN);
+    ck_assert_int_eq(pgoutput_decoder.peek(STR("I"), 1, &kind, &seen, &error), 0);
+    ck_assert_int_eq(kind, DECODED_NOTHING);
+    ck_assert_int_eq(pgoutput_decoder.peek(STR(""), 1, &kind, &seen, &error), 0);
+    ck_assert_int_eq(kind, DECODED_NOTHING);
+    ck_assert_int_eq(pgoutput_decoder.peek(STR("B1234"), 0x10, &kind, &seen, &error), -EBADMSG);
+    ck_assert_str_eq(error.text, "pgoutput message B at 0/10: it ends in the middle");
+    ck_assert_int_eq(pgoutput_decoder.peek(STR("C"), 0x10, &kind, &seen, NULL), -EBADMSG);
+}
+END_TEST
+
+/* After a reset the stream starts with B again, whatever was open, and shows its relations again.
+ */
+START_TEST(test_reset)
+{
+    set_up();
+    start_transaction('d');
+    pgoutput_decoder.reset(decoder);
+    must_fail(begin(), "before its end is known");
+    pgoutput_decoder.set_end(decoder, END_LSN);
+    must_decode(begin(), DECODED_BEGIN);
+    must_fail(insert(), "relation 7 was not described before");
+    must_decode(relation_t('d'), DECODED_NOTHING);
+    must_decode(insert(), DECODED_CHANGE);
+    tear_down();
+}
+END_TEST
+
+/* Types and origins are passed over; other protocol versions are refused. */
+START_TEST(test_other_messages)
+{
+    set_up();
+    start_transaction('d');
+    must_decode(wire("cwss", 'Y', 16400, "public", "int4"), DECODED_NOTHING);
+    must_decode(wire("cqs", 'O', COMMIT_LSN, "origin"), DECODED_NOTHING);
+    must_fail(wire("cw", 'S', 727), "pgoutput message S at 0/1543C90: such a message is not part");
+    must_fail(wire("b", 7), "pgoutput message 0x07 at");
+    must_fail(STR(""), "it is empty");
+    tear_down();
+}
+END_TEST
+
+/* A message outside of transactions has no commit LSN and so no event; inside it is a change. */
+START_TEST(test_messages)
+{
+    set_up();
+    must_decode(wire("cbqswc", 'M', 0, COMMIT_LSN, "nt", 1, 'x'), DECODED_NOTHING);
+    must_fail(wire("cbqswc", 'M', 1, COMMIT_LSN, "p", 1, 'x'), "outside of a transaction");
+    start_transaction('d');
+    must_decode(wire("cbqswc", 'M', 0, COMMIT_LSN, "nt", 1, 'x'), DECODED_NOTHING);
+    must_decode(wire("cbqswcbc", 'M', 1, COMMIT_LSN, "p", 3, 'x', 0, 'y'), DECODED_CHANGE);
+    ck_assert_int_eq(decoded.change.type, EVENT_MESSAGE);
+    ck_assert_ptr_null(decoded.change.relation);
+    ck_assert(str_equal(decoded.change.prefix, STR("p")));
+    /* wal2json would cut it off at the NUL. */
+    ck_assert(str_equal(decoded.change.content, STR("x\0y")));
+    must_fail(wire("cbqsw", 'M', 2, COMMIT_LSN, "p", 0), "unknown flags 2");
+    must_fail(wire("cbqsw", 'M', 1, COMMIT_LSN, "p", -1), "it ends in the middle");
+    tear_down();
+}
+END_TEST
+
+/* --- rows ------------------------------------------------------------------------------------ */
+
+/* Each kind of row has the tuples that are its own. */
+START_TEST(test_tuples)
+{
+    set_up();
+    start_transaction('d');
+    must_fail(wire("cwchccc", 'I', 7, 'K', 3, 'n', 'n', 'n'), "unexpected row of kind 0x4b");
+    must_fail(wire("cwchccc", 'D', 7, 'N', 3, 'n', 'n', 'n'), "unexpected row of kind 0x4e");
+    must_fail(wire("cwchtccchtcc", 'U', 7, 'K', 3, "1", 'n', 'n', 'O', 3, "1", 'n', 'n'),
+              "unexpected row of kind 0x4f");
+    must_fail(wire("cwch", 'I', 7, 'N', 2), "relation public.t: a row of 2 columns, but");
+    must_fail(wire("cwchcc", 'I', 7, 'N', 3, 'n', 'b'),
+              "relation public.t: column s: its value is of the unknown kind 0x62");
+    must_fail(wire("cwchcccw", 'I', 7, 'N', 3, 'n', 'n', 't', -1), "column by: it ends in");
+    must_fail(wire("cwchtcc", 'I', 7, 'N', 3, "1", 'u', 'n'),
+              "column s: an inserted row lacks its value");
+    must_fail(wire("cwchtct", 'I', 7, 'N', 3, "1", 'n', "a\\000"), "bytea_output=hex");
+    must_fail(wire("cw", 'I', 8), "relation 8 was not described before");
+    tear_down();
+}
+END_TEST
+
+/* An old key knows its own columns and no other; without one, the update left the key as it was. */
+START_TEST(test_old_key)
+{
+    set_up();
+    start_transaction('d');
+    must_decode(wire("cwchtccchtct", 'U', 7, 'K', 3, "1", 'n', 'n', 'N', 3, "2", 'u', "\\x01"),
+                DECODED_CHANGE);
+    ck_assert_int_eq(decoded.change.type, EVENT_UPDATE);
+    assert_value(&decoded.change.old_values[0], "1");
+    ck_assert_int_eq(decoded.change.old_values[1].kind, VALUE_ABSENT);
+    ck_assert_int_eq(decoded.change.old_values[2].kind, VALUE_ABSENT);
+    assert_value(&decoded.change.new_values[0], "2");
+    ck_assert_int_eq(decoded.change.new_values[1].kind, VALUE_UNCHANGED);
+    assert_value(&decoded.change.new_values[2], "\\x01");
+
+    must_decode(wire("cwchtcc", 'U', 7, 'N', 3, "2", 'n', 'n'), DECODED_CHANGE);
+    assert_value(&decoded.change.old_values[0], "2");
+    ck_assert_int_eq(decoded.change.old_values[1].kind, VALUE_ABSENT);
+    ck_assert_int_eq(decoded.change.new_values[1].kind, VALUE_NULL);
+
+    must_decode(wire("cwchtcc", 'D', 7, 'K', 3, "2", 'n', 'n'), DECODED_CHANGE);
+    ck_assert_int_eq(decoded.change.type, EVENT_DELETE);
+    ck_assert_ptr_null(decoded.change.new_values);
+    assert_value(&decoded.change.old_values[0], "2");
+    ck_assert_int_eq(decoded.change.old_values[1].kind, VALUE_ABSENT);
+    tear_down();
+}
+END_TEST
+
+/* With REPLICA IDENTITY FULL all old values are known: nulls are values, and what was not sent
+ * again is what it was. */
+START_TEST(test_old_row)
+{
+    set_up();
+    start_transaction('f');
+    must_decode(wire("cwchttcchtct", 'U', 7, 'O', 3, "1", "large", 'n', 'N', 3, "2", 'u', "\\x01"),
+                DECODED_CHANGE);
+    assert_value(&decoded.change.old_values[1], "large");
+    assert_value(&decoded.change.new_values[1], "large");
+    ck_assert_int_eq(decoded.change.old_values[2].kind, VALUE_NULL);
+    must_decode(wire("cwchttc", 'D', 7, 'O', 3, "1", "large", 'n'), DECODED_CHANGE);
+    assert_value(&decoded.change.old_values[1], "large");
+    ck_assert_int_eq(decoded.change.old_values[2].kind, VALUE_NULL);
+    /* Such an update has its old row; one without says nothing of it. */
+    must_decode(wire("cwchtcc", 'U', 7, 'N', 3, "2", 'n', 'n'), DECODED_CHANGE);
+    ck_assert_int_eq(decoded.change.old_values[0].kind, VALUE_ABSENT);
+    tear_down();
+}
+END_TEST
+
+static void assert_truncated(const char *table, bool more)
+{
+    ck_assert_int_eq(decoded.kind, DECODED_CHANGE);
+    ck_assert_int_eq(decoded.change.type, EVENT_TRUNCATE);
+    ck_assert(str_equal(decoded.change.relation->table, str_from(table)));
+    ck_assert_ptr_null(decoded.change.new_values);
+    ck_assert_ptr_null(decoded.change.old_values);
+    ck_assert(decoded.more == more);
+}
+
+/* A truncate of several tables is a change of each; one that was not taken is given again. */
+START_TEST(test_truncate)
+{
+    set_up();
+    start_transaction('d');
+    must_decode(wire("cwssch", 'R', 8, "public", "u", 'n', 0), DECODED_NOTHING);
+    for (int i = 0; i < 2; i++) {
+        struct str message = wire("cwbww", 'T', 2, 3, 7, 8);
+        must_decode(message, DECODED_CHANGE);
+        assert_truncated("t", true);
+        must_decode(message, DECODED_CHANGE);
+        assert_truncated("t", true);
+        pgoutput_decoder.take(decoder);
+        must_decode(message, DECODED_CHANGE);
+        assert_truncated("u", false);
+        must_decode(message, DECODED_CHANGE);
+        assert_truncated("u", false);
+        pgoutput_decoder.take(decoder);
+    }
+    must_decode(wire("cwbww", 'T', 2, 0, 7, 8), DECODED_CHANGE);
+    pgoutput_decoder.take(decoder);
+    pgoutput_decoder.reset(decoder);
+    start_transaction('d');
+    must_decode(wire("cwbw", 'T', 1, 0, 7), DECODED_CHANGE);
+    assert_truncated("t", false);
+    pgoutput_decoder.take(decoder);
+    must_decode(insert(), DECODED_CHANGE);
+    pgoutput_decoder.take(decoder);
+    must_fail(wire("cwbw", 'T', 2, 0, 7), "4 bytes are no list of 2 relations");
+    must_fail(wire("cwbwb", 'T', 1, 0, 7, 0), "5 bytes are no list of 1 relations");
+    must_fail(wire("cwb", 'T', 0, 0), "it has only 0 relations");
+    must_fail(wire("cwbw", 'T', 1, 0, 9), "relation 9 was not described before");
+    tear_down();
+}
+END_TEST
+
+/* What the catalog and the relation cache do in between does not matter to a stream. */
+START_TEST(test_independent_of_cache)
+{
+    set_up();
+    start_transaction('d');
+    relation_cache_clear_relations(cache);
+    relation_cache_collect(cache);
+    must_decode(insert(), DECODED_CHANGE);
+    ck_assert(str_equal(decoded.change.relation->columns[1].name, STR("s")));
+    tear_down();
+}
+END_TEST
+
+/* Names in errors are cut and kept on one line. */
+START_TEST(test_hostile_names)
+{
+    char name[3000];
+
+    set_up();
+    start_transaction('d');
+    memset(name, 'n', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    must_fail(wire("cwssch", 'R', 7, "a\nb", name, 'x', 0), "relation a b.nnnn");
+    ck_assert_ptr_nonnull(strstr(error.text, "unknown replica identity"));
+    tear_down();
+}
+END_TEST
+
+UNIT_SUITE("decode/pgoutput", test_equal_events, test_values_are_text_output, test_truncated,
+           test_bit_flips, test_missing_types, test_no_memory, test_steady_state, test_order,
+           test_transaction, test_peek, test_reset, test_other_messages, test_messages, test_tuples,
+           test_old_key, test_old_row, test_truncate, test_independent_of_cache, test_hostile_names)
