@@ -87,7 +87,6 @@ struct later {
 };
 
 static const struct later later_features[] = {
-    {"slot.plugin", NOT, "pgoutput"},
     {"tables", NOT, "all"},
     {"tables[].scopes[]", PAIRS, NULL},
     {"tables[].exclude", NONE, NULL},

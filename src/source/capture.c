@@ -7,28 +7,51 @@
 /* Scratch memory above this is given back after the large row that needed it. */
 #define RECORD_KEEP ((size_t)1 << 20)
 
-int capture_init(struct capture *c, const struct decoder_ops *ops, struct relation_cache *cache,
-                 struct journal *journal, const struct config *config)
+/* Messages of a kept transaction that are decoded in one turn of the loop. */
+#define DRAIN_MESSAGES 1000
+
+void capture_init(struct capture *c, struct relation_cache *cache, struct journal *journal,
+                  const struct config *config)
 {
-    *c = (struct capture){.ops = ops, .journal = journal, .config = config};
+    *c = (struct capture){.cache = cache, .journal = journal, .config = config};
     buffer_init(&c->record, RECORD_MAX);
-    c->decoder = ops->create(cache);
-    return c->decoder ? 0 : -ENOMEM;
+    spool_init(&c->spool, config->journal.path);
 }
 
 void capture_release(struct capture *c)
 {
     if (c->decoder)
         c->ops->destroy(c->decoder);
+    spool_release(&c->spool);
     buffer_release(&c->record);
 }
 
-void capture_restart(struct capture *c, const struct event_origin *origin)
+static int use_decoder(struct capture *c, const struct decoder_ops *ops)
 {
-    c->ops->reset(c->decoder);
+    if (c->ops == ops) {
+        ops->reset(c->decoder);
+        return 0;
+    }
+    struct decoder *decoder = ops->create(c->cache);
+    if (!decoder)
+        return -ENOMEM;
+    if (c->decoder)
+        c->ops->destroy(c->decoder);
+    c->decoder = decoder;
+    c->ops = ops;
+    return 0;
+}
+
+int capture_restart(struct capture *c, const struct decoder_ops *ops,
+                    const struct event_origin *origin)
+{
+    spool_clear(&c->spool);
     c->origin = *origin;
     c->in_transaction = false;
+    c->draining = false;
+    c->kept.data = NULL;
     c->marked = 0;
+    return use_decoder(c, ops);
 }
 
 /* The row id of an insert into the events table: GET /events resumes by it. */
@@ -65,7 +88,6 @@ static int append_change(struct capture *c, const struct decoded *decoded, struc
                                c->record.len, strerrordesc_np(-rc));
     c->ordinal = position.ordinal;
     c->has_events = true;
-    c->events++;
     if (c->record.capacity > RECORD_KEEP) {
         buffer_release(&c->record);
         buffer_init(&c->record, RECORD_MAX);
@@ -82,29 +104,100 @@ static void mark(struct capture *c, uint64_t lsn, bool urgent)
     journal_mark(c->journal, lsn, urgent);
 }
 
+static void begin(struct capture *c)
+{
+    c->in_transaction = true;
+    c->has_events = false;
+    c->ordinal = 0;
+}
+
+static int decode_one(struct capture *c, struct str message, uint64_t lsn, struct decoded *decoded,
+                      uint32_t *ret_missing_type, struct error *err)
+{
+    int rc = c->ops->decode(c->decoder, message, lsn, decoded, ret_missing_type, err);
+    if (rc < 0)
+        return rc;
+    if (decoded->kind == DECODED_BEGIN)
+        begin(c);
+    if (decoded->kind == DECODED_CHANGE)
+        rc = append_change(c, decoded, err);
+    if (rc < 0)
+        return rc;
+    if (decoded->kind == DECODED_CHANGE && c->ops->take)
+        c->ops->take(c->decoder);
+    if (decoded->kind == DECODED_COMMIT) {
+        c->in_transaction = false;
+        mark(c, decoded->transaction.end_lsn, c->has_events);
+    }
+    return 0;
+}
+
+static int decode(struct capture *c, struct str message, uint64_t lsn, uint32_t *ret_missing_type,
+                  struct error *err)
+{
+    struct decoded decoded;
+    int rc;
+    do {
+        decoded.more = false;
+        rc = decode_one(c, message, lsn, &decoded, ret_missing_type, err);
+    } while (rc == 0 && decoded.more);
+    return rc;
+}
+
+/* --- plugins that say the end of a transaction with its commit ------------------------------- */
+
+/* What was kept, a turn's share at a time. */
+static int drain(struct capture *c, uint32_t *ret_missing_type, struct error *err)
+{
+    for (int n = 0; n < DRAIN_MESSAGES; n++) {
+        int rc = c->kept.data ? 1 : spool_next(&c->spool, &c->kept, &c->kept_lsn, err);
+        if (rc == 0) {
+            c->draining = false;
+            spool_clear(&c->spool);
+        }
+        if (rc <= 0)
+            return rc;
+        rc = decode(c, c->kept, c->kept_lsn, ret_missing_type, err);
+        if (rc < 0)
+            return rc;
+        c->kept.data = NULL;
+    }
+    return -EINPROGRESS;
+}
+
+static int keep_or_decode(struct capture *c, struct str message, uint64_t lsn,
+                          uint32_t *ret_missing_type, struct error *err)
+{
+    enum decoded_kind kind;
+    struct transaction transaction;
+    int rc = c->ops->peek(message, lsn, &kind, &transaction, err);
+    if (rc < 0)
+        return rc;
+    if (kind == DECODED_BEGIN) {
+        spool_clear(&c->spool);
+        c->in_transaction = true;
+    }
+    if (!c->in_transaction)
+        return decode(c, message, lsn, ret_missing_type, err);
+    rc = spool_add(&c->spool, message, lsn, err);
+    if (rc < 0 || kind != DECODED_COMMIT)
+        return rc;
+    rc = spool_rewind(&c->spool, err);
+    if (rc < 0)
+        return rc;
+    c->ops->set_end(c->decoder, transaction.end_lsn);
+    c->draining = true;
+    return drain(c, ret_missing_type, err);
+}
+
 int capture_message(struct capture *c, struct str message, uint64_t lsn, uint32_t *ret_missing_type,
                     struct error *err)
 {
-    struct decoded decoded;
-    int rc = c->ops->decode(c->decoder, message, lsn, &decoded, ret_missing_type, err);
-    if (rc < 0)
-        return rc;
-    switch (decoded.kind) {
-    case DECODED_BEGIN:
-        c->in_transaction = true;
-        c->has_events = false;
-        c->ordinal = 0;
-        return 0;
-    case DECODED_CHANGE:
-        return append_change(c, &decoded, err);
-    case DECODED_COMMIT:
-        c->in_transaction = false;
-        mark(c, decoded.transaction.end_lsn, c->has_events);
-        return 0;
-    case DECODED_NOTHING:
-        return 0;
-    }
-    return 0;
+    if (!c->ops->peek)
+        return decode(c, message, lsn, ret_missing_type, err);
+    if (c->draining)
+        return drain(c, ret_missing_type, err);
+    return keep_or_decode(c, message, lsn, ret_missing_type, err);
 }
 
 void capture_keepalive(struct capture *c, uint64_t lsn, bool urgent)

@@ -12,32 +12,39 @@
 #include "decode/decoder.h"
 #include "event/record.h"
 #include "journal/journal.h"
+#include "source/spool.h"
 
 struct capture {
-    const struct decoder_ops *ops;
+    const struct decoder_ops *ops; /* NULL before the first stream */
     struct decoder *decoder;
+    struct relation_cache *cache;
     struct journal *journal;
     const struct config *config;
     struct event_origin origin;
     struct buffer record; /* scratch */
     bool in_transaction;
-    bool has_events;  /* the open transaction has given some */
-    uint64_t marked;  /* the newest position that may be confirmed */
-    uint32_t ordinal; /* of the last change of the open transaction */
-    uint64_t events;  /* appended since the start, for the log */
+    bool has_events;    /* the open transaction has given some */
+    uint64_t marked;    /* the newest position that may be confirmed */
+    uint32_t ordinal;   /* of the last change of the open transaction */
+    struct spool spool; /* for plugins with peek(): the messages from B to C */
+    bool draining;      /* C is here: what was kept is being decoded */
+    struct str kept;    /* the message of the spool that is being decoded; data == NULL: none */
+    uint64_t kept_lsn;
 };
 
-/* CACHE, JOURNAL and CONFIG are borrowed. 0 or -ENOMEM. */
-int capture_init(struct capture *capture, const struct decoder_ops *ops,
-                 struct relation_cache *cache, struct journal *journal,
-                 const struct config *config);
+/* CACHE, JOURNAL and CONFIG are borrowed. */
+void capture_init(struct capture *capture, struct relation_cache *cache, struct journal *journal,
+                  const struct config *config);
 void capture_release(struct capture *capture);
 
-/* The stream starts (again): forgets an open transaction. ORIGIN is borrowed. */
-void capture_restart(struct capture *capture, const struct event_origin *origin);
+/* The stream starts (again) with the plugin of OPS: forgets an open transaction. ORIGIN is
+ * borrowed. 0 or -ENOMEM. */
+int capture_restart(struct capture *capture, const struct decoder_ops *ops,
+                    const struct event_origin *origin);
 
-/* One message. 0: done with. -EAGAIN: the journal has no room, -ENOENT: *ret_missing_type must be
- * loaded; both: the same message again later. Others: ERR says why, the stream must start again. */
+/* One message. 0: done with. Else the same message again, after: -EAGAIN, the journal has room;
+ * -EINPROGRESS, other work of the loop; -ENOENT, the type *ret_missing_type was loaded. Others: ERR
+ * says why, the stream must start again. */
 int capture_message(struct capture *capture, struct str message, uint64_t lsn,
                     uint32_t *ret_missing_type, struct error *err);
 

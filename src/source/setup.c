@@ -239,11 +239,10 @@ static void send_publish(struct setup *s)
 static void on_filtered(void *owner, const PGresult *result)
 {
     struct setup *s = owner;
+    s->facts->filtered[0] = '\0';
     if (has_rows(result))
-        REFUSE(s, -EINVAL,
-               "publication %s has a row filter or a column list on %s.%s, which wal2json does not "
-               "know: run ALTER PUBLICATION with the whole table",
-               s->config->publication, cell(result, 0, 0), cell(result, 0, 1));
+        snprintf(s->facts->filtered, sizeof(s->facts->filtered), "%s.%s", cell(result, 0, 0),
+                 cell(result, 0, 1));
 }
 
 static void send_filtered(struct setup *s)

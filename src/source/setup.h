@@ -18,6 +18,8 @@ struct setup_facts {
     char slot_database[64];
     char slot_status[16]; /* pg_replication_slots.wal_status, or empty */
     uint64_t slot_confirmed;
+    char filtered[160]; /* a table with a row filter or a column list, which wal2json does not know
+                         */
     struct buffer add_tables; /* wal2json's list of the publication's tables, escaped (trap 12) */
     size_t table_count;
 };

@@ -10,16 +10,36 @@
 
 /* --- opening --------------------------------------------------------------------------------- */
 
-/* What wal2json needs to give whole, unambiguous values (traps 13, 20). */
+/* What makes the text of values whole and unambiguous (trap 20); a low timeout frees the slot soon
+ * after we are gone. */
 static const char session_settings[] =
     "SET datestyle = ISO; SET intervalstyle = postgres; SET timezone = 'UTC';"
     " SET bytea_output = hex; SET extra_float_digits = 3; SET wal_sender_timeout = '30s'";
 
-static const char stream_options[] =
-    " (\"format-version\" '2', \"include-transaction\" 'true', \"include-xids\" 'true',"
-    " \"include-timestamp\" 'true', \"include-lsn\" 'true', \"include-type-oids\" 'true',"
-    " \"include-pk\" 'true', \"include-types\" 'false', \"include-default\" 'false',"
-    " \"add-tables\" ";
+/* Types and defaults stay off: with them quoted names give invalid JSON (trap 13). */
+static void wal2json_options(struct buffer *out, const struct source *s)
+{
+    buffer_append_str(
+        out,
+        STR(" (\"format-version\" '2', \"include-transaction\" 'true', \"include-xids\" 'true',"
+            " \"include-timestamp\" 'true', \"include-lsn\" 'true', \"include-type-oids\" 'true',"
+            " \"include-pk\" 'true', \"include-types\" 'false', \"include-default\" 'false',"
+            " \"add-tables\" "));
+    pg_literal(out, str_from(s->facts.add_tables.data));
+    buffer_append_char(out, ')');
+}
+
+/* publication_names is a list of identifiers inside a literal. */
+static void pgoutput_options(struct buffer *out, const struct source *s)
+{
+    struct buffer name;
+    buffer_init(&name, 256);
+    pg_identifier(&name, str_from(s->context.config->publication));
+    buffer_append_str(out, STR(" (proto_version '1', messages 'true', publication_names "));
+    pg_literal(out, buffer_str(&name));
+    buffer_append_char(out, ')');
+    buffer_release(&name);
+}
 
 static int begin_epoch(struct source *s, enum continuity continuity, uint64_t start)
 {
@@ -54,17 +74,21 @@ static void start_stream(struct source *s)
     if (continuity != CONTINUITY_KEPT && begin_epoch(s, continuity, slot.confirmed) < 0)
         return;
     journal_epoch(journal, s->epoch);
-    capture_restart(&s->capture,
-                    &(struct event_origin){str_from(s->epoch), str_from(s->facts.database),
-                                           STR(WALPIPER_VERSION)});
+    const struct event_origin origin = {str_from(s->epoch), str_from(s->facts.database),
+                                        STR(WALPIPER_VERSION)};
+    if (capture_restart(&s->capture, s->plugin, &origin) < 0) {
+        slot_session_failed(s, &(struct error){.code = -ENOMEM, .text = "no memory for a decoder"});
+        return;
+    }
     char lsn[LSN_TEXT_MAX];
     struct buffer command;
     buffer_init(&command, SLOT_COMMAND_MAX);
     buffer_printf(&command, "START_REPLICATION SLOT \"%s\" LOGICAL %s", slot.name,
                   lsn_format(journal_durable_lsn(journal), lsn));
-    buffer_append_str(&command, STR(stream_options));
-    pg_literal(&command, str_from(s->facts.add_tables.data));
-    buffer_append_str(&command, STR(")"));
+    if (s->plugin == &pgoutput_decoder)
+        pgoutput_options(&command, s);
+    else
+        wal2json_options(&command, s);
     buffer_append_char(&command, '\0');
     if (command.failed)
         slot_session_failed(s, &(struct error){.code = -ENOMEM, .text = "no memory for a command"});
@@ -81,16 +105,25 @@ static void on_slot_created(void *owner, const PGresult *result)
     lsn_parse(str_from(PQgetvalue(result, 0, 1)), &s->created_at);
 }
 
+/* Not installed, or since 15.19 not listed in output_plugin_libraries (trap 1). */
+static bool plugin_is_missing(const struct error *err)
+{
+    return strcmp(err->sqlstate, "58P01") == 0;
+}
+
+static bool plugin_is_forbidden(const struct error *err)
+{
+    return strcmp(err->sqlstate, "42501") == 0 && strstr(err->text, "plugin");
+}
+
 void slot_add_mend(struct error *err, const char *slot)
 {
     struct error cause = *err;
-    bool forbidden =
-        strstr(cause.text, "output_plugin_libraries") || strcmp(cause.sqlstate, "42501") == 0;
-    if (strcmp(cause.sqlstate, "58P01") == 0)
+    if (plugin_is_missing(&cause))
         error_set(err, -EINVAL,
                   "slot %s: %s; install the server's wal2json (Debian: postgresql-15-wal2json)",
                   slot, cause.text);
-    else if (forbidden && strstr(cause.text, "plugin"))
+    else if (plugin_is_forbidden(&cause))
         error_set(err, -EINVAL,
                   "slot %s: %s; run ALTER SYSTEM SET output_plugin_libraries = pgoutput, "
                   "test_decoding, wal2json (three names, not one string) and SELECT "
@@ -101,14 +134,41 @@ void slot_add_mend(struct error *err, const char *slot)
     memcpy(err->sqlstate, cause.sqlstate, sizeof(err->sqlstate));
 }
 
+static void on_create_done(void *owner, const struct error *err);
+
+static void create_slot(struct source *s)
+{
+    const struct config *config = s->context.config;
+    char command[256];
+    snprintf(command, sizeof(command),
+             "CREATE_REPLICATION_SLOT \"%s\"%s LOGICAL %s NOEXPORT_SNAPSHOT", config->slot.name,
+             config->slot.durable ? "" : " TEMPORARY", s->plugin->plugin);
+    pg_session_command(s->session, command, on_slot_created, on_create_done);
+}
+
+/* With slot.plugin auto, pgoutput is always there where wal2json is not. */
+static bool fall_back(struct source *s, const struct error *err)
+{
+    if (s->context.config->slot.plugin != CONFIG_PLUGIN_AUTO || s->plugin != &wal2json_decoder ||
+        !err || (!plugin_is_missing(err) && !plugin_is_forbidden(err)))
+        return false;
+    log_info("source", "slot %s: %s; takes pgoutput", s->context.config->slot.name, err->text);
+    s->plugin = &pgoutput_decoder;
+    create_slot(s);
+    return true;
+}
+
 static void on_create_done(void *owner, const struct error *err)
 {
     struct source *s = owner;
     if (!err && s->created_at) {
-        log_info("source", "slot %s: created with wal2json", s->context.config->slot.name);
+        log_info("source", "slot %s: created with %s", s->context.config->slot.name,
+                 s->plugin->plugin);
         start_stream(s);
         return;
     }
+    if (fall_back(s, err))
+        return;
     struct error why = err ? *err : (struct error){.code = -EPROTO, .text = "no answer"};
     slot_add_mend(&why, s->context.config->slot.name);
     slot_session_failed(s, &why);
@@ -124,20 +184,12 @@ static void on_identified(void *owner, const PGresult *result)
 static void on_identify_done(void *owner, const struct error *err)
 {
     struct source *s = owner;
-    const struct config *config = s->context.config;
-    if (err) {
+    if (err)
         slot_session_failed(s, err);
-        return;
-    }
-    if (s->facts.slot_exists) {
+    else if (s->facts.slot_exists)
         start_stream(s);
-        return;
-    }
-    char command[256];
-    snprintf(command, sizeof(command),
-             "CREATE_REPLICATION_SLOT \"%s\"%s LOGICAL wal2json NOEXPORT_SNAPSHOT",
-             config->slot.name, config->slot.durable ? "" : " TEMPORARY");
-    pg_session_command(s->session, command, on_slot_created, on_create_done);
+    else
+        create_slot(s);
 }
 
 static void on_settings_done(void *owner, const struct error *err)

@@ -32,6 +32,50 @@ void slot_timer(struct source *s, double after, double repeat)
 
 /* --- setup ----------------------------------------------------------------------------------- */
 
+static const struct decoder_ops *const plugins[] = {&wal2json_decoder, &pgoutput_decoder};
+
+static const struct decoder_ops *find_plugin(const char *name)
+{
+    for (size_t i = 0; i < sizeof(plugins) / sizeof(plugins[0]); i++)
+        if (strcmp(plugins[i]->plugin, name) == 0)
+            return plugins[i];
+    return NULL;
+}
+
+/* An existing slot has its plugin; for a new one the configuration says it, and with "auto"
+ * wal2json is the first choice where it can do what the publication wants. */
+static int choose_plugin(struct source *s, struct error *err)
+{
+    static const char *const names[] = {
+        [CONFIG_PLUGIN_WAL2JSON] = "wal2json", [CONFIG_PLUGIN_PGOUTPUT] = "pgoutput"};
+    const struct setup_facts *f = &s->facts;
+    const struct config *config = s->context.config;
+    const char *wanted = names[config->slot.plugin];
+    if (f->slot_exists && wanted && strcmp(wanted, f->slot_plugin) != 0)
+        return error_set(
+            err, -EINVAL,
+            "slot %s uses the plugin %s, slot.plugin says %s: say auto, or choose another "
+            "slot.name",
+            config->slot.name, f->slot_plugin, wanted);
+    if (!wanted)
+        wanted = f->filtered[0] ? "pgoutput" : "wal2json";
+    s->plugin = find_plugin(f->slot_exists ? f->slot_plugin : wanted);
+    if (!s->plugin)
+        return error_set(
+            err, -EINVAL,
+            "slot %s uses the plugin \"%s\", walpiper reads wal2json and pgoutput: choose "
+            "another slot.name, or drop it with SELECT pg_drop_replication_slot('%s')",
+            config->slot.name, f->slot_plugin, config->slot.name);
+    if (s->plugin == &wal2json_decoder && f->filtered[0])
+        return error_set(
+            err, -EINVAL,
+            "publication %s has a row filter or a column list on %s, which wal2json does "
+            "not know: publish the whole table, or set slot.plugin: pgoutput with a new "
+            "slot.name",
+            config->publication, f->filtered);
+    return 0;
+}
+
 /* What the catalog says of the slot, if it keeps us from reading it. */
 static int check_slot(const struct source *s, struct error *err)
 {
@@ -49,12 +93,6 @@ static int check_slot(const struct source *s, struct error *err)
         return error_set(err, -EINVAL,
                          "slot %s exists, but slot.durable is false: choose another slot.name",
                          name);
-    if (strcmp(f->slot_plugin, s->capture.ops->plugin) != 0)
-        return error_set(
-            err, -EINVAL,
-            "slot %s uses the plugin \"%s\", which is not available yet: choose another "
-            "slot.name, or drop it with SELECT pg_drop_replication_slot('%s')",
-            name, f->slot_plugin, name);
     if (strcmp(f->slot_database, f->database) != 0)
         return error_set(err, -EINVAL,
                          "slot %s belongs to database %s, not %s: choose another "
@@ -77,8 +115,8 @@ static void on_setup_done(void *owner, const struct error *err)
 {
     struct source *s = owner;
     struct error why = err ? *err : (struct error){0};
-    if (!why.code)
-        check_slot(s, &why);
+    if (!why.code && check_slot(s, &why) == 0)
+        choose_plugin(s, &why);
     if (why.code) {
         try_later(s, &why);
         return;
@@ -122,6 +160,7 @@ static void close_session(struct source *s)
     pg_session_close(s->session);
     s->session = NULL;
     setup_cancel(&s->setup);
+    ev_timer_stop(s->loop->ev, &s->again);
     s->awaited_type = 0;
     s->restart_wanted = false;
 }
@@ -209,12 +248,11 @@ static int slot_source_start(struct source **ret_source, const struct source_con
     s->context = *context;
     s->loop = context->loop;
     s->cache = relation_cache_new();
-    if (!s->cache || capture_init(&s->capture, &wal2json_decoder, s->cache, context->journal,
-                                  context->config) < 0) {
-        relation_cache_free(s->cache);
+    if (!s->cache) {
         free(s);
-        return error_set(err, -ENOMEM, "no memory for the decoder");
+        return error_set(err, -ENOMEM, "no memory for the source");
     }
+    capture_init(&s->capture, s->cache, context->journal, context->config);
     s->setup = (struct setup){.loop = s->loop,
                               .config = context->config,
                               .params = context->params,
@@ -228,6 +266,8 @@ static int slot_source_start(struct source **ret_source, const struct source_con
     watch_init(&s->watch);
     buffer_init(&s->facts.add_tables, SLOT_COMMAND_MAX / 2);
     s->backoff = (struct backoff){RETRY_MIN_MS, RETRY_MAX_MS, 2., 0};
+    ev_timer_init(&s->again, slot_on_again, 0., 0.);
+    s->again.data = s;
     ev_timer_init(&s->timer, on_timer, 0., 0.);
     s->timer.data = s;
     s->flush_hook = (struct loop_hook){.order = LOOP_ORDER_JOURNAL, .run = slot_flush_journal};

@@ -35,6 +35,7 @@ struct source {
     struct pg_session *session;
     struct capture capture;
     struct backoff backoff;
+    ev_timer again; /* goes on with a message that takes more than a turn */
     ev_timer timer; /* retry, tick, and the limit of a stop */
     struct loop_hook flush_hook;
     struct loop_wakeup progress;
@@ -43,7 +44,8 @@ struct source {
     uint64_t created_at;   /* consistent point of a slot made in this session; 0: none was */
     uint64_t confirmed_at; /* clock, of the last status update */
     uint64_t confirmed;    /* LSN of the last status update */
-    uint32_t awaited_type; /* the stream is paused until this type is read; 0: none */
+    const struct decoder_ops *plugin; /* of the next stream */
+    uint32_t awaited_type;            /* the stream is paused until this type is read; 0: none */
     char epoch[9];
     bool started; /* has streamed once in this process */
     bool poked;
@@ -74,6 +76,7 @@ void slot_on_progress(struct loop_wakeup *wakeup);
 void slot_on_journal(struct journal_listener *listener);
 void slot_flush_journal(struct loop_hook *hook);
 void slot_on_publication(void *source);
+void slot_on_again(struct ev_loop *ev, ev_timer *timer, int events);
 void slot_tick(struct source *source);
 void slot_confirm(struct source *source, bool reply);
 

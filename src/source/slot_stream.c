@@ -117,10 +117,23 @@ enum pg_flow slot_on_message(void *owner, struct str message, uint64_t lsn)
         return PG_FLOW_ON;
     if (rc == -EAGAIN)
         return PG_FLOW_PAUSE;
+    if (rc == -EINPROGRESS)
+        ev_timer_start(s->loop->ev, &s->again);
+    if (rc == -EINPROGRESS)
+        return PG_FLOW_PAUSE;
     if (rc == -ENOENT)
         return await_type(s, missing_type);
     slot_session_failed(s, &err);
     return PG_FLOW_PAUSE;
+}
+
+void slot_on_again(struct ev_loop *ev, ev_timer *timer, int events)
+{
+    struct source *s = timer->data;
+    (void)ev;
+    (void)events;
+    if (s->state == SOURCE_STREAMING)
+        pg_session_resume(s->session);
 }
 
 void slot_on_keepalive(void *owner, uint64_t lsn, bool reply_requested)

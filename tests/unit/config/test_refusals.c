@@ -203,7 +203,6 @@ END_TEST
 START_TEST(test_features_that_come_later)
 {
     static const struct refusal list[] = {
-        {"slot:\n  plugin: pgoutput\n", "FILE:2: slot.plugin: not available yet"},
         {"\ntables: all\n", "FILE:2: tables: not available yet"},
         {"tables: [{name: a, exclude: [b]}]\n", "FILE:1: tables[0].exclude: not available yet"},
         {"tables: [{name: a, ignore_updates_of: [b]}]\n",

@@ -57,8 +57,9 @@ static void setup(void)
     config.events.schema = schema;
     config.events.table = table;
     config.events.id = id;
-    ck_assert_int_eq(capture_init(&capture, &wal2json_decoder, cache, journal, &config), 0);
-    capture_restart(&capture, &origin);
+    config.journal.path = directory;
+    capture_init(&capture, cache, journal, &config);
+    ck_assert_int_eq(capture_restart(&capture, &wal2json_decoder, &origin), 0);
 }
 
 static void teardown(void)
@@ -144,7 +145,7 @@ START_TEST(what_comes_again_after_a_restart_is_not_kept_twice)
     setup();
     message(BEGIN);
     message(INSERT);
-    capture_restart(&capture, &origin);
+    ck_assert_int_eq(capture_restart(&capture, &wal2json_decoder, &origin), 0);
     message(BEGIN);
     message(INSERT);
     message(INSERT);
