@@ -103,22 +103,16 @@ static int wrong_tuple(uint8_t kind, struct error *err)
     return error_set(err, -EBADMSG, "unexpected row of kind 0x%02x", kind);
 }
 
-static int read_kind(struct byte_reader *reader, uint8_t *ret_kind, struct error *err)
-{
-    return read_u8(reader, ret_kind) ? 0 : byte_reader_ends(err);
-}
-
 static int read_insert(struct pgoutput_row *row, const struct pgoutput_relation *relation,
                        struct byte_reader *reader, struct error *err)
 {
     uint8_t kind;
 
-    int r = read_kind(reader, &kind, err);
-    if (r < 0)
-        return r;
+    if (!read_u8(reader, &kind))
+        return byte_reader_ends(err);
     if (kind != 'N')
         return wrong_tuple(kind, err);
-    r = read_tuple(reader, &relation->relation, row->new_values, err);
+    int r = read_tuple(reader, &relation->relation, row->new_values, err);
     return r < 0 ? r : check_all_sent(&relation->relation, row->new_values, err);
 }
 
@@ -127,20 +121,19 @@ static int read_update(struct pgoutput_row *row, const struct pgoutput_relation 
 {
     uint8_t kind;
 
-    int r = read_kind(reader, &kind, err);
-    if (r < 0)
-        return r;
+    if (!read_u8(reader, &kind))
+        return byte_reader_ends(err);
     bool has_old = kind == 'K' || kind == 'O';
     if (has_old) {
-        r = read_old(reader, kind, relation, row->old_values, err);
-        if (r == 0)
-            r = read_kind(reader, &kind, err);
+        int r = read_old(reader, kind, relation, row->old_values, err);
         if (r < 0)
             return r;
+        if (!read_u8(reader, &kind))
+            return byte_reader_ends(err);
     }
     if (kind != 'N')
         return wrong_tuple(kind, err);
-    r = read_tuple(reader, &relation->relation, row->new_values, err);
+    int r = read_tuple(reader, &relation->relation, row->new_values, err);
     if (r < 0)
         return r;
     if (has_old)
@@ -155,9 +148,8 @@ static int read_delete(struct pgoutput_row *row, const struct pgoutput_relation 
 {
     uint8_t kind;
 
-    int r = read_kind(reader, &kind, err);
-    if (r < 0)
-        return r;
+    if (!read_u8(reader, &kind))
+        return byte_reader_ends(err);
     if (kind != 'K' && kind != 'O')
         return wrong_tuple(kind, err);
     return read_old(reader, kind, relation, row->old_values, err);

@@ -26,7 +26,7 @@ static void seed(const char *directory, struct str lines, unsigned *number)
     struct buffer record;
     struct error error = {0};
 
-    stream_open(&stream);
+    stream_open(&stream, &wal2json_decoder);
     buffer_init(&record, FILE_MAX);
     while (lines.len > 0) {
         promise(stream_decode(&stream, str_cut(&lines, '\n')) == 0);

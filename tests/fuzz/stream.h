@@ -1,5 +1,7 @@
-/* stream.h - wal2json messages, one a line, through the decoder, with the common built-in types.
- * For fuzz_wal2json.c and for seed_event_record.c, which makes records of them. */
+/* stream.h - messages of a plugin through its decoder, with the common built-in types. For the fuzz
+ * targets of the decoders, and for seed_event_record.c, which makes records of messages of
+ * wal2json.
+ */
 #ifndef STREAM_H
 #define STREAM_H
 
@@ -9,12 +11,13 @@
 #include <errno.h>
 
 struct stream {
+    const struct decoder_ops *ops;
     struct relation_cache *cache;
     struct decoder *decoder;
     struct decoded decoded;
 };
 
-static inline void stream_open(struct stream *stream)
+static inline void stream_open(struct stream *stream, const struct decoder_ops *ops)
 {
     static const struct {
         uint32_t oid;
@@ -34,13 +37,14 @@ static inline void stream_open(struct stream *stream)
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
         promise(relation_cache_add_type(stream->cache, types[i].oid, str_from(types[i].name), 0,
                                         types[i].element, ',') == 0);
-    stream->decoder = wal2json_decoder.create(stream->cache);
+    stream->ops = ops;
+    stream->decoder = ops->create(stream->cache);
     promise(stream->decoder != NULL);
 }
 
 static inline void stream_close(struct stream *stream)
 {
-    wal2json_decoder.destroy(stream->decoder);
+    stream->ops->destroy(stream->decoder);
     relation_cache_free(stream->cache);
 }
 
@@ -51,8 +55,8 @@ static inline int stream_decode(struct stream *stream, struct str message)
     uint32_t missing = 0;
     int r;
 
-    while ((r = wal2json_decoder.decode(stream->decoder, message, 1, &stream->decoded, &missing,
-                                        &error)) == -ENOENT) {
+    while ((r = stream->ops->decode(stream->decoder, message, 1, &stream->decoded, &missing,
+                                    &error)) == -ENOENT) {
         promise(error.code == -ENOENT && relation_cache_type(stream->cache, missing) == NULL);
         error_clear(&error);
         promise(relation_cache_add_type(stream->cache, missing, STR("added"), 0, 0, ',') == 0);
