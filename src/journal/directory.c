@@ -101,3 +101,22 @@ int directory_lock(const char *path, struct error *err)
     close(fd);
     return rc;
 }
+
+int directory_examine_lock(const char *path, struct error *err)
+{
+    char *name cleanup_free = NULL;
+    if (asprintf(&name, "%s/walpiper.lock", path) < 0) {
+        name = NULL;
+        return error_set(err, -ENOMEM, "journal directory %s: out of memory", path);
+    }
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? error_set(err, -ENOENT, "journal directory %s: no journal", path)
+                               : fail(err, errno, path, "cannot open walpiper.lock");
+    int rc = 0;
+    if (flock(fd, LOCK_SH | LOCK_NB) != 0)
+        rc = errno == EWOULDBLOCK ? refuse_busy(fd, path, err)
+                                  : fail(err, errno, path, "cannot lock");
+    close(fd);
+    return rc;
+}

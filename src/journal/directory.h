@@ -12,5 +12,8 @@ int directory_sync(const char *path, struct error *err);
 /* Locks PATH/walpiper.lock and writes our process id into it. The lock ends with the descriptor,
  * however the process ends. Returns it, or -EBUSY with the other's process id in ERR. */
 int directory_lock(const char *path, struct error *err);
+/* 0 when no process has the lock, -EBUSY with its id in ERR; makes nothing. -ENOENT: no journal was
+ * ever opened here. */
+int directory_examine_lock(const char *path, struct error *err);
 
 #endif

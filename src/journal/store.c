@@ -230,13 +230,10 @@ static int enter(struct store *store, struct error *err)
 static int open_log(struct store *store, struct error *err)
 {
     MDB_txn *txn;
-    int rc = enter(store, err);
-    if (rc != 0)
-        return rc;
     int code = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
     if (code != 0)
         return store_error(store, code, "open", err);
-    rc = check_format(store, txn, err);
+    int rc = check_format(store, txn, err);
     if (rc == 0)
         code = mdb_txn_commit(txn);
     else
@@ -244,7 +241,8 @@ static int open_log(struct store *store, struct error *err)
     return code == 0 ? rc : store_error(store, code, "open", err);
 }
 
-int store_env_open(struct store *store, struct error *err)
+/* MDB_RDONLY in FLAGS: neither the file nor its tables are made. */
+static int open_env(struct store *store, unsigned flags, struct error *err)
 {
     int code = mdb_env_create(&store->env);
     if (code != 0)
@@ -254,18 +252,25 @@ int store_env_open(struct store *store, struct error *err)
     mdb_env_set_mapsize(store->env, store->map_bytes);
     struct data_file file;
     int rc = 0;
-    code = mdb_env_open(store->env, store->path, MDB_NOTLS, 0600);
+    code = mdb_env_open(store->env, store->path, MDB_NOTLS | flags, 0600);
     if (code == MDB_INVALID)
         rc = refuse_damaged(store, "data.mdb is not an LMDB file", err);
     else if (code != 0 || (code = examine_file(store, &file)) != 0)
         rc = store_error(store, code, "open", err);
     else if (file.size < file.used)
         rc = refuse_damaged(store, "data.mdb is shorter than it was", err);
+    if (rc == 0 && !(flags & MDB_RDONLY))
+        rc = enter(store, err);
     if (rc == 0)
         rc = open_log(store, err);
     if (rc != 0)
         store_env_close(store);
     return rc;
+}
+
+int store_env_open(struct store *store, struct error *err)
+{
+    return open_env(store, 0, err);
 }
 
 void store_env_close(struct store *store)
@@ -324,18 +329,41 @@ static int init_lock(struct store *store)
     return code;
 }
 
-int store_open(struct store **ret_store, const char *path, size_t map_bytes, struct error *err)
+static struct store *new_store(const char *path, size_t map_bytes, struct error *err)
 {
     struct store *store = calloc(1, sizeof(*store));
     if (!store || !(store->path = str_dup(str_from(path))) || init_lock(store) != 0) {
         free(store ? store->path : NULL);
         free(store);
-        return error_set(err, -ENOMEM, "journal %s: out of memory", path);
+        error_set(err, -ENOMEM, "journal %s: out of memory", path);
+        return NULL;
     }
     store->map_bytes = map_bytes;
+    return store;
+}
+
+int store_open(struct store **ret_store, const char *path, size_t map_bytes, struct error *err)
+{
+    struct store *store = new_store(path, map_bytes, err);
+    if (!store)
+        return -ENOMEM;
     int rc = store_env_open(store, err);
     if (rc == 0)
         rc = directory_sync(path, err);
+    if (rc != 0) {
+        store_close(store);
+        return rc;
+    }
+    *ret_store = store;
+    return 0;
+}
+
+int store_open_to_read(struct store **ret_store, const char *path, struct error *err)
+{
+    struct store *store = new_store(path, 0, err); /* the mapping is as large as it was */
+    if (!store)
+        return -ENOMEM;
+    int rc = open_env(store, MDB_RDONLY, err);
     if (rc != 0) {
         store_close(store);
         return rc;

@@ -36,6 +36,9 @@ struct store_extent {
 /* Opens or makes the log in the directory PATH. MAP_BYTES is address space, not memory; it grows by
  * itself should the log. -EPROTO: another format; -EIO: damaged. */
 int store_open(struct store **ret_store, const char *path, size_t map_bytes, struct error *err);
+/* A log that is there, for the functions of "any thread" alone; makes and changes nothing. Another
+ * process may write to it meanwhile. */
+int store_open_to_read(struct store **ret_store, const char *path, struct error *err);
 void store_close(struct store *store);
 
 /* --- the writing thread ------------------------------------------------------------------ */

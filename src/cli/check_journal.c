@@ -1,0 +1,46 @@
+/* The journal: does the slot go on where it ends? */
+#include "cli/check_parts.h"
+#include "journal/peek.h"
+#include "source/continuity.h"
+#include <errno.h>
+
+static void compare(struct check *c, const char *object, const struct journal_peek *peek)
+{
+    const struct continuity_slot slot = {
+        .system_identifier =
+            c->system_identifier ? c->system_identifier : peek->identity.system_identifier,
+        .database = c->database,
+        .name = c->config->slot.name,
+        .made_now = !c->slot_exists,
+        .confirmed = c->slot_confirmed,
+    };
+    enum continuity continuity = continuity_of(&peek->identity, peek->durable, &slot);
+    if (continuity == CONTINUITY_KEPT || continuity == CONTINUITY_NEW_JOURNAL)
+        finding(c->findings, FINDING_OK, object, NULL, "%s", continuity_story(continuity));
+    else
+        finding(c->findings, FINDING_WARNING, object,
+                continuity == CONTINUITY_OTHER_SOURCE
+                    ? "set journal.path to a directory of its own, or let the new epoch begin"
+                    : "nothing, when that is what you want; subscribers get a reset",
+                "%s: the next start empties it and begins a new epoch",
+                continuity_story(continuity));
+}
+
+bool check_journal(struct check *c)
+{
+    char object[CHECK_OBJECT_MAX];
+    struct journal_peek peek;
+    struct error err = {0};
+
+    snprintf(object, sizeof(object), "journal %s", c->config->journal.path);
+    int rc = journal_peek(c->config->journal.path, &peek, &err);
+    if (rc == -ENOENT)
+        finding(c->findings, FINDING_OK, object, NULL, "does not exist, the service makes it");
+    else if (rc == -EBUSY)
+        finding(c->findings, FINDING_OK, object, NULL, "is in use by a running service, not read");
+    else if (rc < 0)
+        finding_of_error(c->findings, FINDING_ERROR, "journal", NULL, &err);
+    else if (!c->slot_exists || c->slot_usable)
+        compare(c, object, &peek);
+    return true;
+}

@@ -1,0 +1,175 @@
+/* The operators: what they would be refused for, and what would fail later. */
+#include "cli/check_parts.h"
+#include "operator/catalog_check.h"
+#include "operator/definition.h"
+#include "operator/state_sql.h"
+#include "pg/failure.h"
+
+#define STATEMENT "walpiper_check"
+
+/* --- state tables ---------------------------------------------------------------------------- */
+
+static bool check_state(struct check *c)
+{
+    static const char sql[] =
+        "SELECT n.oid IS NOT NULL, obj_description(n.oid, 'pg_namespace') = $1,"
+        " pg_has_role(n.nspowner, 'USAGE'), has_schema_privilege(n.oid, 'USAGE')"
+        " FROM (SELECT) one LEFT JOIN pg_namespace n ON n.nspname = 'walpiper'";
+    const char *values[] = {STATE_SQL_VERSION};
+    char mend[CHECK_MEND_MAX];
+
+    if (!check_ask(c, "schema walpiper", sql, 1, values))
+        return false;
+    bool exists = server_true(&c->server, 0, 0), current = server_true(&c->server, 0, 1);
+    bool may = exists ? server_true(&c->server, 0, 2) : c->may_create;
+    bool usable = server_true(&c->server, 0, 3);
+    snprintf(mend, sizeof(mend), "GRANT %s ON %s %s TO %s", exists ? "USAGE" : "CREATE",
+             exists ? "SCHEMA" : "DATABASE", exists ? "walpiper" : c->database_sql.text,
+             c->role.text);
+    if (current && usable)
+        finding(c->findings, FINDING_OK, "schema walpiper", NULL, "has the tables of operators");
+    else if (current)
+        finding(c->findings, FINDING_ERROR, "schema walpiper", mend, "the role may not use it");
+    else if (may)
+        finding(c->findings, FINDING_OK, "schema walpiper", NULL, "the service makes its tables");
+    else
+        finding(c->findings, FINDING_ERROR, "schema walpiper",
+                exists ? "psql -f sql/state.sql, as the schema's owner" : mend, "%s",
+                exists ? "lacks tables of this version, and the role does not own it"
+                       : "does not exist, and the role may not make it");
+    return true;
+}
+
+/* --- target and sources ---------------------------------------------------------------------- */
+
+/* The rule of the running service. INDEX is that of a source, -1 the target. */
+static bool check_relation(struct check *c, const char *object, const struct config_operator *op,
+                           int index)
+{
+    const struct config_operator_source *source = index < 0 ? NULL : &op->sources[index];
+    const char *values[] = {source ? source->schema : op->target_schema,
+                            source ? source->table : op->target_table,
+                            source ? source->column : op->target_id};
+    struct error err = {0};
+
+    if (!check_ask(c, object, catalog_check_sql, 3, values))
+        return false;
+    int rc = source ? catalog_check_source(op, (size_t)index, c->server.result, &err)
+                    : catalog_check_target(op, c->server.result, &err);
+    if (rc < 0)
+        finding_of_error(c->findings, FINDING_ERROR, object, NULL, &err);
+    return true;
+}
+
+static bool check_target(struct check *c, const char *object, const struct config_operator *op)
+{
+    static const char sql[] =
+        "SELECT concat_ws(', ', CASE WHEN NOT has_table_privilege(c.oid, 'SELECT')"
+        "  THEN 'SELECT' END, CASE WHEN NOT has_table_privilege(c.oid, 'INSERT') THEN 'INSERT' END,"
+        "  CASE WHEN NOT has_table_privilege(c.oid, 'UPDATE') THEN 'UPDATE' END,"
+        "  CASE WHEN NOT has_table_privilege(c.oid, 'DELETE') THEN 'DELETE' END),"
+        " EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid"
+        "  AND a.attnum = i.indkey[0] WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid"
+        "  AND i.indnkeyatts = 1 AND i.indpred IS NULL AND a.attname = $3)"
+        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " JOIN pg_attribute k ON k.attrelid = c.oid AND k.attname = $3"
+        " WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')";
+    const char *values[] = {op->target_schema, op->target_table, op->target_id};
+    struct sql_name table = sql_table(op->target_schema, op->target_table);
+    char mend[CHECK_MEND_MAX];
+
+    if (!check_relation(c, object, op, -1) || !check_ask(c, object, sql, 3, values))
+        return false;
+    if (server_rows(&c->server) == 0)
+        return true;
+    const char *lacks = server_cell(&c->server, 0, 0);
+    if (*lacks) {
+        snprintf(mend, sizeof(mend), "GRANT %s ON %s TO %s", lacks, table.text, c->role.text);
+        finding(c->findings, FINDING_ERROR, object, mend, "the role lacks %s on %s.%s", lacks,
+                op->target_schema, op->target_table);
+    }
+    if (!server_true(&c->server, 0, 1)) {
+        snprintf(mend, sizeof(mend), "ALTER TABLE %s ADD UNIQUE (%s)", table.text,
+                 sql_name(op->target_id).text);
+        finding(c->findings, FINDING_WARNING, object, mend,
+                "target_id: %s of %s.%s is not unique, an id may have several rows and each look "
+                "for it scans the table",
+                op->target_id, op->target_schema, op->target_table);
+    }
+    return true;
+}
+
+/* --- the query ------------------------------------------------------------------------------- */
+
+/* EXPLAIN asks for the rights and runs nothing. */
+static bool check_rights(struct check *c, const char *object)
+{
+    struct error err = {0};
+    if (server_query(&c->server, "EXPLAIN EXECUTE " STATEMENT "(NULL)", 0, NULL, &err) == 0)
+        return true;
+    if (strcmp(err.sqlstate, "42501") != 0)
+        return PQstatus(c->server.pg) == CONNECTION_OK;
+    error_prefix(&err, "query");
+    char mend[CHECK_MEND_MAX];
+    snprintf(mend, sizeof(mend), "GRANT the right to %s", c->role.text);
+    finding_of_error(c->findings, FINDING_ERROR, object, mend, &err);
+    return true;
+}
+
+static bool check_query(struct check *c, const char *object, const struct config_operator *op)
+{
+    struct server *s = &c->server;
+    struct error err = {0};
+
+    if (server_take(s, PQprepare(s->pg, STATEMENT, op->query, 0, NULL), &err) < 0 ||
+        server_take(s, PQdescribePrepared(s->pg, STATEMENT), &err) < 0) {
+        error_prefix(&err, "query");
+        finding_of_error(c->findings, FINDING_ERROR, object, "correct query or query_file", &err);
+        return PQstatus(s->pg) == CONNECTION_OK;
+    }
+    int parameters = PQnparams(s->result);
+    bool going = true;
+    if (parameters != 1)
+        finding(c->findings, FINDING_ERROR, object, "give it one, $1, the id",
+                "query: has %d parameters", parameters);
+    else
+        going = check_rights(c, object);
+    return going && check_ask(c, object, "DEALLOCATE " STATEMENT, 0, NULL);
+}
+
+static bool check_operator(struct check *c, const struct config_operator *op)
+{
+    unsigned errors = c->findings->errors;
+    char object[CHECK_OBJECT_MAX];
+
+    snprintf(object, sizeof(object), "operator %s", op->name);
+    if (!check_target(c, object, op))
+        return false;
+    for (size_t i = 0; i < op->source_count; i++)
+        if (!check_relation(c, object, op, (int)i))
+            return false;
+    if (!check_query(c, object, op))
+        return false;
+    if (c->findings->errors == errors)
+        finding(c->findings, FINDING_OK, object, NULL, "can run");
+    return true;
+}
+
+bool check_operators(struct check *c)
+{
+    const struct config *config = c->config;
+    struct error err = {0};
+
+    if (config->operator_count == 0)
+        return true;
+    if (definition_check(config->operators, config->operator_count, &err) < 0) {
+        finding_of_error(c->findings, FINDING_ERROR, "operators", NULL, &err);
+        return true;
+    }
+    if (!check_state(c))
+        return false;
+    for (size_t i = 0; i < config->operator_count; i++)
+        if (!check_operator(c, &config->operators[i]))
+            return false;
+    return true;
+}

@@ -1,0 +1,56 @@
+/* cli/check_parts.h - the parts of `walpiper check`, in the order in which they run, and what one
+ * part learns for the next. Only for check*.c. */
+#ifndef CLI_CHECK_PARTS_H
+#define CLI_CHECK_PARTS_H
+
+#include "base/buffer.h"
+#include "cli/findings.h"
+#include "cli/server.h"
+#include "config/config.h"
+
+#define CHECK_OBJECT_MAX 192 /* "table " and two names of 63 bytes */
+#define CHECK_MEND_MAX 2048
+
+struct check {
+    const struct config *config;
+    struct findings *findings;
+    struct server server; /* read-only */
+
+    struct sql_name role, database_sql;
+    char database[64];
+    uint64_t system_identifier; /* 0: not known */
+    bool may_create;            /* schemas and publications, in the database */
+    bool has_attribute;         /* REPLICATION, or superuser */
+    bool can_decode;            /* a slot can be made, as far as server and role go */
+    bool publication_exists;
+
+    bool slot_exists;
+    bool slot_usable; /* logical, of this database, not lost */
+    bool slot_active;
+    char slot_plugin[64]; /* of the slot that exists */
+    uint64_t slot_confirmed;
+    int64_t free_slots;
+
+    const char *plugin;            /* what the service would decode with; NULL: none can be used */
+    struct buffer inexact_columns; /* of the streamed tables: float and numeric */
+};
+
+/* False: what follows makes no sense, or the server is gone; the finding is made. */
+bool check_server(struct check *check);
+bool check_slot(struct check *check);
+bool check_role(struct check *check);
+bool check_plugin(struct check *check);
+bool check_publication(struct check *check);
+bool check_journal(struct check *check);
+bool check_tables(struct check *check);
+bool check_events(struct check *check);
+bool check_operators(struct check *check);
+
+/* One table that is, or will be, published: does the log tell what its rows were? */
+bool check_identity(struct check *check, const char *schema, const char *table);
+
+/* Asks the server; false: it failed, and the finding about OBJECT is made. */
+bool check_ask(struct check *check, const char *object, const char *sql, int count,
+               const char *const *values);
+
+#endif

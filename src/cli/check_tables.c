@@ -1,0 +1,267 @@
+/* The streamed tables: kind, replica identity and columns. */
+#include "cli/check_parts.h"
+#include "cli/check_rules.h"
+
+/* --- one table ------------------------------------------------------------------------------- */
+
+static void table_object(char object[CHECK_OBJECT_MAX], const char *schema, const char *table)
+{
+    snprintf(object, CHECK_OBJECT_MAX, "table %s.%s", schema, table);
+}
+
+enum { IDENTITY_NOTHING, IDENTITY_NONE, IDENTITY_KEY, IDENTITY_FULL };
+
+/* A published table without identity refuses the application's own UPDATE and DELETE. */
+static void tell_identity(struct check *c, const char *object, struct sql_name sql, int identity)
+{
+    char mend[CHECK_MEND_MAX];
+
+    if (identity == IDENTITY_FULL) {
+        finding(c->findings, FINDING_OK, object, NULL, "replica identity is full");
+        return;
+    }
+    if (identity == IDENTITY_KEY) {
+        finding(c->findings, FINDING_OK, object, NULL,
+                "replica identity is a key: changes of other columns come without old values");
+        return;
+    }
+    snprintf(mend, sizeof(mend), "%sALTER TABLE %s REPLICA IDENTITY FULL",
+             identity == IDENTITY_NONE ? "give it a primary key, or " : "", sql.text);
+    finding(c->findings, FINDING_ERROR, object, mend,
+            "replica identity is %s: while published, it refuses UPDATE and DELETE",
+            identity == IDENTITY_NONE ? "missing" : "nothing");
+}
+
+bool check_identity(struct check *c, const char *schema, const char *table)
+{
+    /* Of a partitioned table each leaf has its own, and the weakest counts. */
+    static const char sql[] =
+        "SELECT n.nspname, l.relname, CASE l.relreplident WHEN 'f' THEN 3 WHEN 'n' THEN 0"
+        "  ELSE 1 + EXISTS (SELECT FROM pg_index i WHERE i.indrelid = l.oid AND"
+        "   CASE l.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END)::int END"
+        " FROM (SELECT t.oid, t.relkind FROM pg_class t JOIN pg_namespace s"
+        "   ON s.oid = t.relnamespace WHERE s.nspname = $1 AND t.relname = $2) t,"
+        "  pg_class l JOIN pg_namespace n ON n.oid = l.relnamespace"
+        " WHERE (l.oid = t.oid AND t.relkind = 'r')"
+        "  OR l.oid IN (SELECT p.relid FROM pg_partition_tree(t.oid) p WHERE p.isleaf)"
+        " ORDER BY 3 LIMIT 1";
+    const char *values[] = {schema, table};
+    char object[CHECK_OBJECT_MAX];
+
+    table_object(object, schema, table);
+    if (!check_ask(c, object, sql, 2, values))
+        return false;
+    if (server_rows(&c->server) == 0) {
+        finding(c->findings, FINDING_OK, object, NULL, "is partitioned and has no partition yet");
+        return true;
+    }
+    tell_identity(c, object,
+                  sql_table(server_cell(&c->server, 0, 0), server_cell(&c->server, 0, 1)),
+                  (int)server_number(&c->server, 0, 2));
+    return true;
+}
+
+/* --- configured tables ----------------------------------------------------------------------- */
+
+struct table_facts {
+    bool good; /* exists and can be published */
+    int64_t key_columns;
+};
+
+/* float and numeric, also as arrays and under a domain. */
+static const char table_sql[] =
+    "SELECT c.relkind, c.relpersistence, (SELECT i.indnkeyatts FROM pg_index i"
+    "  WHERE i.indrelid = c.oid AND i.indisprimary),"
+    " (SELECT string_agg(format('%s.%s.%s', n.nspname, c.relname, a.attname), ', '"
+    "   ORDER BY a.attnum) FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
+    "  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+    "  AND coalesce(nullif(t.typbasetype, 0), t.oid) IN (700, 701, 1700, 1021, 1022, 1231))"
+    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = $1 AND c.relname = $2";
+
+static bool examine(struct check *c, const char *schema, const char *table, const char *mend,
+                    struct table_facts *ret_facts)
+{
+    const char *values[] = {schema, table};
+    const struct server *s = &c->server;
+    char object[CHECK_OBJECT_MAX];
+
+    *ret_facts = (struct table_facts){0};
+    table_object(object, schema, table);
+    if (!check_ask(c, object, table_sql, 2, values))
+        return false;
+    if (server_rows(s) == 0) {
+        finding(c->findings, FINDING_ERROR, object, mend, "does not exist");
+        return true;
+    }
+    if (!strchr("rp", server_cell(s, 0, 0)[0])) {
+        finding(c->findings, FINDING_ERROR, object, mend, "is no table, only tables are published");
+        return true;
+    }
+    if (server_cell(s, 0, 1)[0] != 'p') {
+        char logged[CHECK_MEND_MAX];
+        snprintf(logged, sizeof(logged), "ALTER TABLE %s SET LOGGED",
+                 sql_table(schema, table).text);
+        finding(c->findings, FINDING_ERROR, object, logged,
+                "is not logged, only logged tables are published");
+        return true;
+    }
+    *ret_facts = (struct table_facts){.good = true, .key_columns = server_number(s, 0, 2)};
+    if (!server_null(s, 0, 3))
+        buffer_printf(&c->inexact_columns, "%s%s", c->inexact_columns.len > 0 ? ", " : "",
+                      server_cell(s, 0, 3));
+    return check_identity(c, schema, table);
+}
+
+/* Asks for a column's type; false as check_ask(). *RET_EXISTS: row 0 has it. */
+static bool find_column(struct check *c, const char *schema, const char *table, const char *column,
+                        bool *ret_exists)
+{
+    static const char sql[] =
+        "SELECT t.typname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+        " JOIN pg_type d ON d.oid = a.atttypid"
+        " JOIN pg_type t ON t.oid = coalesce(nullif(d.typbasetype, 0), d.oid)"
+        " WHERE n.nspname = $1 AND c.relname = $2 AND a.attname = $3";
+    const char *values[] = {schema, table, column};
+    char object[CHECK_OBJECT_MAX];
+
+    table_object(object, schema, table);
+    if (!check_ask(c, object, sql, 3, values))
+        return false;
+    *ret_exists = server_rows(&c->server) > 0;
+    return true;
+}
+
+static bool check_column(struct check *c, const struct config_table *t, const char *column,
+                         const char *key)
+{
+    char object[CHECK_OBJECT_MAX], mend[CHECK_MEND_MAX];
+    bool exists;
+
+    if (!find_column(c, t->schema, t->table, column, &exists))
+        return false;
+    table_object(object, t->schema, t->table);
+    snprintf(mend, sizeof(mend), "correct %s in the configuration", key);
+    if (!exists)
+        finding(c->findings, FINDING_ERROR, object, mend,
+                "%s names column %s, which does not exist", key, column);
+    return true;
+}
+
+static bool check_table(struct check *c, const struct config_table *t)
+{
+    char object[CHECK_OBJECT_MAX];
+    struct table_facts facts;
+
+    if (!examine(c, t->schema, t->table, "create it, or take it out of tables", &facts))
+        return false;
+    if (!facts.good)
+        return true;
+    table_object(object, t->schema, t->table);
+    if (!t->id && facts.key_columns != 1)
+        finding(c->findings, FINDING_OK, object, NULL,
+                "has no topics of single rows: its primary key is not one column, and tables[].id "
+                "names none");
+    if (t->id && !check_column(c, t, t->id, "tables[].id"))
+        return false;
+    for (size_t i = 0; i < t->scope_count; i++)
+        for (size_t j = 0; j < t->scopes[i].column_count; j++)
+            if (!check_column(c, t, t->scopes[i].columns[j].column, "tables[].scopes"))
+                return false;
+    return true;
+}
+
+bool check_tables(struct check *c)
+{
+    for (size_t i = 0; i < c->config->table_count; i++)
+        if (!check_table(c, &c->config->tables[i]))
+            return false;
+    return true;
+}
+
+/* --- the events table ------------------------------------------------------------------------ */
+
+static bool check_events_column(struct check *c, const char *role, const char *column)
+{
+    const struct config *config = c->config;
+    char object[CHECK_OBJECT_MAX], mend[CHECK_MEND_MAX];
+    bool exists;
+
+    if (!find_column(c, config->events.schema, config->events.table, column, &exists))
+        return false;
+    table_object(object, config->events.schema, config->events.table);
+    if (!exists) {
+        snprintf(mend, sizeof(mend), "correct events.columns.%s, or load sql/schema.sql", role);
+        finding(c->findings, FINDING_ERROR, object, mend, "has no column %s", column);
+        return true;
+    }
+    const char *type = server_cell(&c->server, 0, 0);
+    const char *wanted = events_column_complaint(role, type);
+    if (wanted) {
+        snprintf(mend, sizeof(mend), "correct events.columns.%s, or make the column %s", role,
+                 wanted);
+        finding(c->findings, FINDING_ERROR, object, mend, "column %s is of type %s", column, type);
+    }
+    return true;
+}
+
+static bool check_events_access(struct check *c)
+{
+    static const char sql[] =
+        "SELECT has_table_privilege(c.oid, 'SELECT'), EXISTS (SELECT FROM pg_index i"
+        "  JOIN pg_attribute f ON f.attrelid = c.oid AND f.attnum = i.indkey[0]"
+        "  JOIN pg_attribute s ON s.attrelid = c.oid AND s.attnum = i.indkey[1]"
+        "  WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL"
+        "  AND f.attname = $3 AND s.attname = $4)"
+        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = $1 AND c.relname = $2";
+    const struct config *config = c->config;
+    const char *values[] = {config->events.schema, config->events.table, config->events.consumer,
+                            config->events.id};
+    struct sql_name table = sql_table(config->events.schema, config->events.table);
+    char object[CHECK_OBJECT_MAX], mend[CHECK_MEND_MAX];
+
+    table_object(object, config->events.schema, config->events.table);
+    if (!check_ask(c, object, sql, 4, values))
+        return false;
+    bool readable = server_true(&c->server, 0, 0), indexed = server_true(&c->server, 0, 1);
+    if (!readable) {
+        snprintf(mend, sizeof(mend), "GRANT SELECT ON %s TO %s", table.text, c->role.text);
+        finding(c->findings, FINDING_ERROR, object, mend,
+                "the role may not read it, for subscribers that come back late");
+    }
+    if (!indexed) {
+        snprintf(mend, sizeof(mend), "CREATE INDEX CONCURRENTLY ON %s (%s, %s)", table.text,
+                 sql_name(config->events.consumer).text, sql_name(config->events.id).text);
+        finding(c->findings, FINDING_WARNING, object, mend,
+                "has no index on (%s, %s): subscribers that come back late scan the table",
+                config->events.consumer, config->events.id);
+    }
+    return true;
+}
+
+bool check_events(struct check *c)
+{
+    const struct config *config = c->config;
+    const struct {
+        const char *role, *column;
+    } columns[] = {
+        {"id", config->events.id},
+        {"type", config->events.type},
+        {"consumer", config->events.consumer},
+        {"payload", config->events.payload},
+        {"timestamp", config->events.timestamp},
+    };
+    struct table_facts facts;
+
+    if (!config->events.enabled)
+        return true;
+    if (!examine(c, config->events.schema, config->events.table,
+                 "psql -f sql/schema.sql, or turn the feed off with events: {table: \"\"}", &facts))
+        return false;
+    for (size_t i = 0; facts.good && i < sizeof(columns) / sizeof(columns[0]); i++)
+        if (!check_events_column(c, columns[i].role, columns[i].column))
+            return false;
+    return !facts.good || check_events_access(c);
+}

@@ -1,0 +1,42 @@
+#include "journal/peek.h"
+#include "base/cleanup.h"
+#include "journal/directory.h"
+#include "journal/store.h"
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static int read_store(const char *path, struct journal_peek *ret_peek, struct error *err)
+{
+    struct journal_peek peek = {0};
+    struct store_extent extent;
+    struct store *store;
+    int rc = store_open_to_read(&store, path, err);
+    if (rc != 0)
+        return rc;
+    rc = store_identity(store, &peek.identity, err);
+    if (rc == 0)
+        rc = store_extent(store, &extent, err);
+    store_close(store);
+    if (rc != 0)
+        return rc;
+    peek.durable = extent.mark;
+    *ret_peek = peek;
+    return 0;
+}
+
+int journal_peek(const char *path, struct journal_peek *ret_peek, struct error *err)
+{
+    int rc = directory_examine_lock(path, err);
+    if (rc != 0)
+        return rc;
+    char *data cleanup_free = NULL;
+    if (asprintf(&data, "%s/data.mdb", path) < 0) {
+        data = NULL;
+        return error_set(err, -ENOMEM, "journal %s: out of memory", path);
+    }
+    /* The process that made the lock may not have come as far as the data. */
+    if (access(data, F_OK) != 0 && errno == ENOENT)
+        return error_set(err, -ENOENT, "journal %s: no journal", path);
+    return read_store(path, ret_peek, err);
+}

@@ -1,0 +1,316 @@
+// walpiper check: says what is in the way before the service is started, with the SQL that mends it;
+// that SQL, run as it stands, does mend it; and nothing is changed by looking.
+import { existsSync } from 'node:fs';
+import { assert, binary, knowsPluginList, run, scenario } from './harness/lib.mjs';
+import { blog, blogFiles } from './harness/blog.mjs';
+
+/** {code, findings} of `walpiper check --json`. */
+async function check(walpiper) {
+  await walpiper.configure();
+  const { code, stdout, stderr } = await run(binary, ['check', '--json', '-c', walpiper.file]);
+  assert.equal(stderr, '');
+  const findings = JSON.parse(stdout);
+  for (const row of findings) {
+    assert.deepEqual(Object.keys(row), ['level', 'object', 'text', 'mend']);
+    assert.match(row.level, /^(ok|warning|error)$/);
+    if (row.level !== 'ok') assert.ok(row.mend, `no mend: ${JSON.stringify(row)}`);
+  }
+  assert.equal(code, findings.some((row) => row.level === 'error') ? 1 : 0);
+  return { code, findings, text: stdout };
+}
+
+const bad = (result) => result.findings.filter((row) => row.level !== 'ok');
+
+/** The only finding with LEVEL whose object and text match. */
+function only(result, level, object, text) {
+  const found = result.findings.filter(
+    (row) => row.level === level && row.object.startsWith(object) && text.test(row.text),
+  );
+  assert.equal(found.length, 1, `${level} ${object} ${text}: ${JSON.stringify(result.findings, null, 1)}`);
+  return found[0];
+}
+
+const everything = (db) =>
+  db.value(
+    `SELECT json_build_object(
+       'slots', (SELECT json_agg(s.slot_name ORDER BY 1) FROM pg_replication_slots s),
+       'publications', (SELECT json_agg(p ORDER BY p.oid) FROM pg_publication p),
+       'tables', (SELECT json_agg(json_build_array(c.oid, c.relreplident, c.relpages) ORDER BY c.oid)
+                  FROM pg_class c WHERE c.oid > 16383),
+       'schemas', (SELECT json_agg(n.nspname ORDER BY n.oid) FROM pg_namespace n))::text`,
+  );
+
+scenario('a fresh set-up is fine, and is as it was after the look', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  const walpiper = scene.unstarted(db, blog);
+  const before = await everything(db);
+  const result = await check(walpiper);
+  assert.deepEqual(bad(result), []);
+  only(result, 'ok', 'server', /PostgreSQL 1/);
+  only(result, 'ok', 'plugin', /wal2json/);
+  only(result, 'ok', 'publication', /does not exist, the service makes it/);
+  only(result, 'ok', 'slot', /does not exist, the service makes it/);
+  only(result, 'ok', 'table public.comments', /full/);
+  only(result, 'ok', 'table public.posts', /key/);
+  only(result, 'ok', 'operator post_with_comments_counts', /can run/);
+  only(result, 'ok', 'schema walpiper', /makes/);
+  assert.equal(await everything(db), before);
+  assert.equal(existsSync(walpiper.config.journal.path), false);
+});
+
+scenario('lines for people: one a finding', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  const walpiper = scene.unstarted(db, { tables: [{ name: 'public.nothing' }] });
+  await walpiper.configure();
+  const { code, stdout, stderr } = await run(binary, ['check', '-c', walpiper.file]);
+  assert.equal(code, 1);
+  assert.equal(stderr, '');
+  for (const line of stdout.trimEnd().split('\n')) assert.match(line, /^(ok|warning|error) +[^:]+: .+$/);
+  assert.match(stdout, /^error {4}table public\.nothing: does not exist; create it/m);
+});
+
+scenario('while the service runs, and after it', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  const walpiper = await scene.walpiper(db, blog);
+  await db.query(`INSERT INTO posts (title) VALUES ('a')`);
+  const running = await check(walpiper);
+  assert.deepEqual(bad(running), []);
+  only(running, 'ok', 'slot', /process \d+ of the server reads it/);
+  only(running, 'ok', 'slot', /wal2json, holds back \d+ bytes/);
+  only(running, 'ok', 'journal', /in use by a running service/);
+  only(running, 'ok', 'publication', /has all configured tables/);
+  await walpiper.stop();
+  const stopped = await check(walpiper);
+  assert.deepEqual(bad(stopped), []);
+  only(stopped, 'ok', 'journal', /goes on where the journal ends/);
+  only(stopped, 'ok', 'schema walpiper', /has the tables/);
+  await walpiper.start();
+});
+
+scenario('journal and slot that do not belong together', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  const walpiper = await scene.walpiper(db, blog);
+  await walpiper.stop();
+  await db.query(`INSERT INTO posts (title) VALUES ('a')`);
+  await db.query('SELECT pg_replication_slot_advance($1, pg_current_wal_lsn())', [walpiper.slot]);
+  only(await check(walpiper), 'warning', 'journal', /moved past the end/);
+  await db.query('SELECT pg_drop_replication_slot($1)', [walpiper.slot]);
+  only(await check(walpiper), 'warning', 'journal', /made anew/);
+  const other = await scene.database({ files: blogFiles });
+  const config = { ...blog, journal: { path: walpiper.config.journal.path } };
+  only(await check(scene.unstarted(other, config)), 'warning', 'journal', /another cluster, database or slot/);
+});
+
+scenario('tables: what is missing, not a table, not logged, or without identity', async (scene) => {
+  const db = await scene.database();
+  await db.query(`CREATE VIEW v AS SELECT 1 AS n; CREATE UNLOGGED TABLE u (id int PRIMARY KEY);
+                  CREATE TABLE bare (n int); CREATE TABLE "No" (id int PRIMARY KEY);
+                  ALTER TABLE "No" REPLICA IDENTITY NOTHING; CREATE TABLE other (n int);
+                  CREATE TABLE good (id int, b int, PRIMARY KEY (id, b), f float8, n numeric[])`);
+  const tables = ['v', 'u', 'bare', 'No', 'nothing'].map((name) => ({ name }));
+  tables.push({ name: 'good', id: 'idd', scopes: [{ post_id: 'posts' }] });
+  const walpiper = scene.unstarted(db, { tables });
+  await db.query(`CREATE PUBLICATION ${walpiper.config.publication} FOR TABLE other`);
+  const result = await check(walpiper);
+  only(result, 'error', 'table public.v', /is no table/);
+  only(result, 'error', 'table public.nothing', /does not exist/);
+  only(result, 'error', 'table public.good', /tables\[\]\.id names column idd/);
+  only(result, 'error', 'table public.good', /scopes names column post_id/);
+  only(result, 'ok', 'values', /public\.good\.f, public\.good\.n/);
+  const mends = [
+    only(result, 'error', 'table public.u', /not logged/),
+    only(result, 'error', 'table public.bare', /missing.*refuses UPDATE/),
+    only(result, 'error', 'table public.No', /nothing.*refuses UPDATE/),
+    only(result, 'error', 'table public.other', /missing/), // published by somebody else, streamed too
+  ];
+  for (const { mend } of mends) await db.query(mend.slice(mend.indexOf('ALTER TABLE')));
+  await db.query('DROP VIEW v; CREATE TABLE v (id int PRIMARY KEY); CREATE TABLE nothing (LIKE v INCLUDING ALL)');
+  walpiper.config.tables.at(-1).id = 'id';
+  delete walpiper.config.tables.at(-1).scopes;
+  assert.deepEqual(bad(await check(walpiper)), []);
+  await walpiper.start();
+});
+
+scenario('of a partitioned table the leaves count', async (scene) => {
+  const db = await scene.database();
+  await db.query(`CREATE TABLE p (id int) PARTITION BY RANGE (id);
+                  CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);
+                  ALTER TABLE p REPLICA IDENTITY FULL`);
+  const walpiper = scene.unstarted(db, { tables: [{ name: 'p' }] });
+  const { mend } = only(await check(walpiper), 'error', 'table public.p', /missing/);
+  assert.match(mend, /ALTER TABLE "public"\."p1" REPLICA IDENTITY FULL/);
+  await db.query(mend.slice(mend.indexOf('ALTER TABLE')));
+  assert.deepEqual(bad(await check(walpiper)), []);
+});
+
+scenario('the events table: columns, types, right, index', async (scene) => {
+  const db = await scene.database();
+  const walpiper = scene.unstarted(db);
+  await db.query('DROP TABLE events');
+  assert.match(only(await check(walpiper), 'error', 'table public.events', /does not exist/).mend, /schema\.sql/);
+  await db.query(`CREATE TABLE events (id uuid PRIMARY KEY, type text, subscriber text, "timestamp" text)`);
+  const result = await check(walpiper);
+  only(result, 'error', 'table public.events', /column id is of type uuid/);
+  only(result, 'error', 'table public.events', /column timestamp is of type text/);
+  only(result, 'error', 'table public.events', /no column payload/);
+  const { mend } = only(result, 'warning', 'table public.events', /no index/);
+  await db.query(mend);
+  await db.query(`DROP TABLE events`);
+  await db.load('sql/schema.sql');
+  assert.deepEqual(bad(await check(walpiper)), []);
+});
+
+scenario('the publication: filters, all tables, kinds of change', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  const walpiper = scene.unstarted(db, blog);
+  const name = walpiper.config.publication;
+  await db.query(`CREATE PUBLICATION ${name} FOR TABLE posts WHERE (id > 1), comments (id, post_id, message)
+                  WITH (publish = 'insert')`);
+  const result = await check(walpiper);
+  only(result, 'ok', 'publication', /lacks 1 of the configured tables, the service adds them/);
+  await db.query(only(result, 'warning', 'publication', /leaves out some/).mend.split(';')[0]);
+  await db.query(only(result, 'error', 'publication', /public\.posts/).mend);
+  await db.query(only(result, 'error', 'publication', /public\.comments/).mend);
+  assert.deepEqual(bad(await check(walpiper)), []);
+  await db.query(`DROP PUBLICATION ${name}; CREATE PUBLICATION ${name} FOR ALL TABLES`);
+  only(await check(walpiper), 'warning', 'publication', /FOR ALL TABLES/);
+});
+
+scenario('the slot: of another database, another plugin', async (scene) => {
+  const db = await scene.database();
+  const other = await scene.database();
+  const walpiper = scene.unstarted(db);
+  await other.query(`SELECT pg_create_logical_replication_slot($1, 'wal2json')`, [walpiper.slot]);
+  only(await check(walpiper), 'error', 'slot', new RegExp(`belongs to database ${other.name}`));
+  await other.query('SELECT pg_drop_replication_slot($1)', [walpiper.slot]);
+  await db.query(`SELECT pg_create_logical_replication_slot($1, 'test_decoding')`, [walpiper.slot]);
+  only(await check(walpiper), 'error', 'slot', /decodes with test_decoding/);
+  await db.query('SELECT pg_drop_replication_slot($1)', [walpiper.slot]);
+  await db.query(`SELECT pg_create_logical_replication_slot($1, 'pgoutput')`, [walpiper.slot]);
+  walpiper.config.slot.plugin = 'wal2json';
+  const { mend } = only(await check(walpiper), 'error', 'slot', /decodes with pgoutput, slot\.plugin is wal2json/);
+  assert.match(mend, /walpiper slot drop/);
+});
+
+scenario('a slot that the server has given up, or soon will', async (scene) => {
+  const server = await scene.postgres({ max_slot_wal_keep_size: '1MB' });
+  const db = await scene.database({ server });
+  const walpiper = scene.unstarted(db);
+  await db.query(`SELECT pg_create_logical_replication_slot($1, 'wal2json')`, [walpiper.slot]);
+  await db.query('CREATE TABLE noise AS SELECT n, repeat($$x$$, 500) AS t FROM generate_series(1, 5000) n');
+  const soon = only(await check(walpiper), 'warning', 'slot', /will be lost soon/);
+  assert.match(soon.mend, /ALTER SYSTEM SET max_slot_wal_keep_size = '\d+MB'/);
+  for (let i = 0; i < 4; i++) {
+    await db.query('UPDATE noise SET n = n + 1; SELECT pg_switch_wal()');
+    await db.query('CHECKPOINT');
+  }
+  assert.match(only(await check(walpiper), 'error', 'slot', /is lost/).mend, /walpiper slot drop/);
+});
+
+scenario('no free slots, no wal_level: what to set', async (scene) => {
+  const server = await scene.postgres({ wal_level: 'replica', max_replication_slots: '1' });
+  const db = await scene.database({ server });
+  const walpiper = scene.unstarted(db);
+  const { mend } = only(await check(walpiper), 'error', 'server', /wal_level is replica/);
+  assert.match(mend, /^ALTER SYSTEM SET wal_level = logical/);
+  await server.stop();
+  await server.start({ wal_level: 'logical' });
+  await db.query(`SELECT pg_create_physical_replication_slot('taken')`);
+  assert.match(only(await check(walpiper), 'error', 'slot', /max_replication_slots/).mend, /max_replication_slots/);
+  walpiper.config.slot.name = 'taken';
+  only(await check(walpiper), 'error', 'slot', /of a standby server/);
+});
+
+scenario('plugins that are not permitted', { skip: !knowsPluginList() }, async (scene) => {
+  const server = await scene.postgres({ output_plugin_libraries: 'pgoutput, test_decoding' });
+  const db = await scene.database({ server });
+  const walpiper = scene.unstarted(db, { slot: { plugin: 'wal2json' } });
+  const { mend } = only(await check(walpiper), 'error', 'plugin', /./);
+  assert.match(mend, /^ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, wal2json/);
+  walpiper.config.slot.plugin = 'auto';
+  const choice = await check(walpiper);
+  only(choice, 'warning', 'plugin', /wal2json/);
+  only(choice, 'ok', 'plugin', /pgoutput can be used/);
+  await db.query(`ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, wal2json`);
+  await server.stop();
+  delete server.settings.output_plugin_libraries;
+  await server.start();
+  assert.deepEqual(bad(await check(walpiper)), []);
+  await db.query(`ALTER SYSTEM SET output_plugin_libraries = 'pgoutput, wal2json'`);
+  await server.restart();
+  only(await check(walpiper), 'warning', 'plugin', /one string/);
+});
+
+scenario('a role with few rights: each is named with its GRANT, and then it is enough', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  const role = `limited_${db.name}`;
+  await db.query(`CREATE ROLE ${role} LOGIN PASSWORD 'sesame'`);
+  const url = db.url.replace('user=postgres', `user=${role}&password=sesame`);
+  const walpiper = scene.unstarted(db, { ...blog, database: { url } });
+  const result = await check(walpiper);
+  assert.doesNotMatch(result.text, /sesame/);
+  const mends = [
+    only(result, 'error', 'role', /./),
+    only(result, 'error', 'publication', /may not make it/),
+    only(result, 'error', 'schema walpiper', /may not make it/),
+    only(result, 'error', 'table public.events', /may not read/),
+    only(result, 'error', 'operator', /lacks SELECT, INSERT, UPDATE, DELETE/),
+  ].map(({ mend }) => mend.slice(mend.search(/(ALTER|GRANT|CREATE) /)));
+  assert.match(only(result, 'error', 'operator', /query: permission denied/).mend, /GRANT/);
+  for (const mend of mends) await db.query(mend);
+  const rest = await check(walpiper);
+  assert.match(only(rest, 'error', 'operator', /query: permission denied/).text, /posts|comments/);
+  await db.query(`GRANT SELECT ON posts, comments TO ${role}`);
+  assert.deepEqual(bad(await check(walpiper)), []);
+  await walpiper.start();
+  await walpiper.stop();
+  await db.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+});
+
+scenario('operators: target, sources, identity, query', async (scene) => {
+  const db = await scene.database();
+  await db.query(`CREATE TABLE src (id int PRIMARY KEY, k int); CREATE TABLE t (id int, n int)`);
+  const operator = (name, over) => ({
+    ...{ name, target: 't', target_id: 'id', tables: { src: 'id' } },
+    ...{ query: 'UPDATE t SET n = 1 WHERE id = $1', ...over },
+  });
+  const walpiper = scene.unstarted(db, {
+    tables: [{ name: 'src' }],
+    operators: [
+      operator('a', { target: 'nothing' }),
+      operator('b', { target_id: 'none' }),
+      operator('c', { tables: { src: 'k' } }),
+      operator('d', { query: 'UPDATE t SET m = 1 WHERE id = $1' }),
+      operator('e', { query: 'UPDATE t SET n = $2 WHERE id = $1' }),
+      operator('f', { tables: { src: 'none' } }),
+      operator('g', {}),
+    ],
+  });
+  const result = await check(walpiper);
+  only(result, 'error', 'operator a', /no table public\.nothing/);
+  only(result, 'error', 'operator b', /no column none/);
+  only(result, 'error', 'operator d', /column "m"/);
+  only(result, 'error', 'operator e', /2 parameters/);
+  only(result, 'error', 'operator f', /no column none/);
+  only(result, 'ok', 'operator g', /can run/);
+  const identity = only(result, 'error', 'operator c', /not in the replica identity/).mend;
+  await db.query(identity.slice(identity.indexOf('ALTER TABLE')));
+  await db.query(only(result, 'warning', 'operator g', /not unique/).mend);
+  const then = await check(walpiper);
+  only(then, 'ok', 'operator c', /can run/);
+  assert.deepEqual(bad(then).filter((row) => row.object === 'operator g'), []);
+  assert.equal(await db.value('SELECT count(*)::int FROM t'), 0);
+});
+
+scenario('no server, no configuration, wrong usage', async (scene) => {
+  const db = await scene.database();
+  const away = scene.unstarted(db, { database: { url: 'postgresql://x:sesame@/none?host=/nowhere' } });
+  const result = await check(away);
+  only(result, 'error', 'connection', /\/nowhere/);
+  assert.doesNotMatch(result.text, /sesame/);
+  const missing = await run(binary, ['check', '-c', '/nowhere.yaml']);
+  assert.equal(missing.code, 1);
+  assert.match(missing.stderr, /^walpiper: .*\/nowhere\.yaml.*\n$/);
+  assert.equal(missing.stdout, '');
+  assert.equal((await run(binary, ['check', 'everything'])).code, 2);
+});
