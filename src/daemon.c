@@ -4,6 +4,7 @@
 #include "daemon.h"
 #include "base/health.h"
 #include "base/log.h"
+#include "base/marked.h"
 #include "journal/journal.h"
 #include "loop/loop.h"
 #include "operator/operators.h"
@@ -30,6 +31,7 @@ struct daemon {
     struct pg_params params;
     struct loop loop;
     struct health *health;
+    struct marked *marked;
     struct journal *journal;
     struct source *source;
     struct operators *operators;
@@ -197,6 +199,7 @@ static int start_serving(struct daemon *d, struct error *err)
         .config = d->config,
         .journal = d->journal,
         .health = d->health,
+        .marked = d->marked,
         .pg = &d->params,
         .poke = poke,
         .poke_owner = d,
@@ -224,6 +227,7 @@ static int start_source(struct daemon *d, struct error *err)
         .params = &d->params,
         .journal = d->journal,
         .health = d->health,
+        .marked = d->marked,
         .on_refused = on_refused,
         .on_started = on_started,
         .on_stopped = on_source_stopped,
@@ -235,7 +239,8 @@ static int start_source(struct daemon *d, struct error *err)
 static int daemon_start(struct daemon *d, struct error *err)
 {
     d->health = health_new();
-    if (!d->health || loop_init(&d->loop) < 0)
+    d->marked = marked_new();
+    if (!d->health || !d->marked || loop_init(&d->loop) < 0)
         return error_set(err, -ENOMEM, "no memory to start");
     d->poke.on_wake = on_poke;
     loop_wakeup_start(&d->loop, &d->poke);
@@ -276,6 +281,7 @@ static void daemon_release(struct daemon *d)
     if (d->journal)
         journal_close(d->journal);
     health_free(d->health);
+    marked_free(d->marked);
 }
 
 int daemon_run(const struct config *config)

@@ -8,7 +8,7 @@
 
 test_stages=(unit sanitizers fuzz lint integration)
 # Those whose promise is not about size or about ./dev.
-sanitized_files=(tests/integration/{events,eventpiper,eventstreamex,downtime,slot,shutdown,kill}.test.mjs)
+sanitized_files=(tests/integration/{events,eventpiper,eventstreamex,downtime,slot,shutdown,kill,plugins,publication}.test.mjs)
 
 dev_test() {
     read_install_option "$@"

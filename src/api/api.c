@@ -133,6 +133,7 @@ static int start_parts(struct api *api, struct error *err)
 
     if (status < 0)
         return status;
+    api->tables.marked = context->marked;
     const struct router_context router = {
         .loop = api->loop,
         .journal = context->journal,

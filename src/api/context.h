@@ -5,6 +5,7 @@
 #define API_CONTEXT_H
 
 #include "base/health.h"
+#include "base/marked.h"
 #include "config/config.h"
 #include "journal/journal.h"
 #include "pg/conn.h"
@@ -13,6 +14,7 @@ struct api_context {
     const struct config *config;
     struct journal *journal;
     struct health *health;
+    struct marked *marked;
     const struct pg_params *pg; /* for ordinary statements */
     /* Asks the capture loop to have the server say how far it is, so that an idle journal's durable
      * position advances. From any thread; with POKE_OWNER. */

@@ -96,9 +96,10 @@ void match_keys(const struct feed_tables *tables, const struct event *event, str
 
     if (event->type == EVENT_MESSAGE)
         return;
+    const struct feed_table unconfigured = {.name = name};
     match.table = feed_tables_find(tables, name);
     if (match.table == NULL)
-        return;
+        match.table = &unconfigured;
 
     struct topic topic = {.kind = TOPIC_TABLE, .table = name};
     buffer_reset(scratch);

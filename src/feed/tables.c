@@ -104,12 +104,13 @@ int feed_tables_check(const struct feed_tables *tables, const struct topic *topi
 {
     const struct feed_table *table = feed_tables_find(tables, topic->table);
 
-    if (table == NULL)
+    if (table == NULL && (tables->marked == NULL ||
+                          !marked_has(tables->marked, topic->table.schema, topic->table.table)))
         return error_set(err, -ENOENT,
                          "Table \"%.*s.%.*s\" is not streamed; list it under tables: in the "
                          "configuration",
                          STR_ARG(topic->table.schema), STR_ARG(topic->table.table));
-    if (topic->kind == TOPIC_SCOPE && !has_scope(table, topic->parent))
+    if (topic->kind == TOPIC_SCOPE && (table == NULL || !has_scope(table, topic->parent)))
         return error_set(err, -ENOENT,
                          "Table \"%.*s.%.*s\" has no scope \"%.*s\"; list it under scopes: in the "
                          "configuration",

@@ -1,9 +1,10 @@
 /* feed/tables.h - the marked tables as the feed sees them: which topics exist, and which columns
- * decide the topics of an event. Made once from the configuration, then read-only: all serving
- * loops share it. Owns its arrays, borrows every string from the configuration. */
+ * decide the topics of an event. Made once from the configuration, then read-only. Owns its arrays,
+ * borrows every string from the configuration. */
 #ifndef FEED_TABLES_H
 #define FEED_TABLES_H
 
+#include "base/marked.h"
 #include "config/config.h"
 #include "feed/topic.h"
 
@@ -25,13 +26,15 @@ struct feed_tables {
     size_t count;
     const struct feed_table *events; /* NULL when the feed of GET /events is off */
     struct str consumer;             /* column of the events table */
+    struct marked *marked; /* tables without a word in the configuration; borrowed, NULL: none */
 };
 
 /* 0; -ENOMEM; -ENOTSUP for a scope of several columns. CONFIG must outlive RET. */
 int feed_tables_init(struct feed_tables *ret, const struct config *config, struct error *err);
 void feed_tables_release(struct feed_tables *tables);
 
-/* NULL when the table is not marked. */
+/* NULL when the configuration does not name the table: it has the topics of the table and, by its
+ * primary key, of its rows. */
 const struct feed_table *feed_tables_find(const struct feed_tables *tables, struct table_name name);
 
 /* 0, or -ENOENT: the table is not marked or has no such scope; ERR names it. */

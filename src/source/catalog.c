@@ -1,4 +1,5 @@
 #include "source/catalog.h"
+#include "base/marked.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -123,6 +124,15 @@ static bool same_table(const PGresult *result, int a, int b)
 {
     return str_equal(cell(result, a, 0), cell(result, b, 0)) &&
            str_equal(cell(result, a, 1), cell(result, b, 1));
+}
+
+int catalog_read_marked(const PGresult *result, struct buffer *list)
+{
+    buffer_reset(list);
+    for (int row = 0; row < PQntuples(result); row++)
+        if (row == 0 || !same_table(result, row - 1, row))
+            marked_list(list, cell(result, row, 0), cell(result, row, 1));
+    return list->failed;
 }
 
 int catalog_read_relations(struct relation_cache *cache, const PGresult *result,

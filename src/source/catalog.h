@@ -23,6 +23,9 @@ extern const char catalog_tables_sql[]; /* $1: the publication; rows for catalog
 /* Fills TABLES, from empty, with the same list as catalog_read_relations() does, NUL included. */
 int catalog_read_tables(const PGresult *result, struct buffer *tables);
 
+/* Fills LIST, from empty, with the tables of catalog_relations_sql for marked_replace(). */
+int catalog_read_marked(const PGresult *result, struct buffer *list);
+
 /* Appends one element of an array literal, with its comma when it is not the first. */
 int catalog_array_element(struct buffer *out, struct str text);
 

@@ -306,8 +306,10 @@ static void on_relations(void *owner, const PGresult *result)
         return;
     buffer_reset(&s->facts->add_tables);
     relation_cache_clear_relations(s->cache);
-    if (catalog_read_relations(s->cache, result, &s->facts->add_tables, &s->facts->table_count,
-                               &err) < 0)
+    if (catalog_read_marked(result, &s->facts->marked) < 0)
+        REFUSE(s, -ENOMEM, "no memory for the list of tables");
+    else if (catalog_read_relations(s->cache, result, &s->facts->add_tables, &s->facts->table_count,
+                                    &err) < 0)
         refuse(s, &err);
     else if (s->facts->table_count == 0)
         REFUSE(s, -ENOENT,

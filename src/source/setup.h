@@ -5,6 +5,7 @@
 #ifndef SOURCE_SETUP_H
 #define SOURCE_SETUP_H
 
+#include "base/marked.h"
 #include "config/config.h"
 #include "decode/relation_cache.h"
 #include "pg/conn.h"
@@ -22,6 +23,7 @@ struct setup_facts {
                          */
     struct buffer add_tables; /* wal2json's list of the publication's tables, escaped (trap 12) */
     size_t table_count;
+    struct buffer marked; /* the same tables, for marked_replace() */
 };
 
 struct setup {

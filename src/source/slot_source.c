@@ -236,6 +236,7 @@ static void slot_source_free(struct source *s)
     capture_release(&s->capture);
     relation_cache_free(s->cache);
     buffer_release(&s->facts.add_tables);
+    buffer_release(&s->facts.marked);
     free(s);
 }
 
@@ -265,6 +266,7 @@ static int slot_source_start(struct source **ret_source, const struct source_con
                               .on_changed = slot_on_publication};
     watch_init(&s->watch);
     buffer_init(&s->facts.add_tables, SLOT_COMMAND_MAX / 2);
+    buffer_init(&s->facts.marked, SLOT_COMMAND_MAX / 2);
     s->backoff = (struct backoff){RETRY_MIN_MS, RETRY_MAX_MS, 2., 0};
     ev_timer_init(&s->again, slot_on_again, 0., 0.);
     s->again.data = s;

@@ -5,6 +5,7 @@
 #define SOURCE_SOURCE_H
 
 #include "base/health.h"
+#include "base/marked.h"
 #include "config/config.h"
 #include "journal/journal.h"
 #include "loop/loop.h"
@@ -18,6 +19,7 @@ struct source_context { /* all borrowed, must outlive the source */
     const struct pg_params *params;
     struct journal *journal;
     struct health *health;
+    struct marked *marked; /* replaced when a stream starts */
     /* The first attempt was refused for a reason that a human must mend: the service cannot start.
      */
     void (*on_refused)(void *owner, const struct error *why);

@@ -42,3 +42,23 @@ scenario('a table taken out of the publication and put back: no restart, no othe
   const got = await posts.first(written.length);
   assert.deepEqual(got.map((frame) => String(JSON.parse(frame.data).new_record.id)), written);
 });
+
+scenario('a table that the configuration does not name has topics while it is published', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  const walpiper = await scene.walpiper(db, blog);
+  await db.query('CREATE TABLE others (id int PRIMARY KEY, v text)');
+  const status = async (path) => {
+    const answer = await walpiper.request(path).catch((error) => error);
+    return answer.status;
+  };
+  assert.equal(await status('/streams/others'), 400);
+  await db.query(`ALTER PUBLICATION ${walpiper.config.publication} ADD TABLE others`);
+  const stream = await until('others has a topic', () => walpiper.subscribe('/streams/others').catch(() => null));
+  const row = await walpiper.subscribe('/streams/others/2');
+  await db.query(`INSERT INTO others VALUES (1, 'a'), (2, 'b')`);
+  const events = await stream.first(2);
+  assert.deepEqual(events.map((frame) => JSON.parse(frame.data).new_record.v), ['a', 'b']);
+  assert.deepEqual(await row.first(1), events.slice(1));
+  await db.query(`ALTER PUBLICATION ${walpiper.config.publication} DROP TABLE others`);
+  await until('others has no topic', async () => (await walpiper.subscribe('/streams/others').then((s) => s.close(), () => 'gone')) === 'gone');
+});

@@ -85,4 +85,29 @@ START_TEST(test_nested_refused)
 }
 END_TEST
 
-UNIT_SUITE("feed/tables", test_topics, test_events_listed, test_events_off, test_nested_refused)
+/* A table that is published without a word in the configuration has the table and its rows, no
+ * scopes. */
+START_TEST(test_marked)
+{
+    struct config config = record_config();
+    struct feed_tables tables;
+    struct buffer list;
+    struct error err = {0};
+
+    ck_assert_int_eq(feed_tables_init(&tables, &config, &err), 0);
+    tables.marked = marked_new();
+    buffer_init(&list, 1000);
+    marked_list(&list, STR("public"), STR("authors"));
+    marked_replace(tables.marked, &list);
+    ck_assert_int_eq(check(&tables, "authors", NULL, NULL, &err), 0);
+    ck_assert_int_eq(check(&tables, "authors", "1", NULL, &err), 0);
+    ck_assert_int_eq(check(&tables, "posts", "1", "authors", &err), -ENOENT);
+    ck_assert_int_eq(check(&tables, "posts", NULL, NULL, &err), -ENOENT);
+    buffer_release(&list);
+    marked_free(tables.marked);
+    feed_tables_release(&tables);
+}
+END_TEST
+
+UNIT_SUITE("feed/tables", test_topics, test_events_listed, test_events_off, test_nested_refused,
+           test_marked)
