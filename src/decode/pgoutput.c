@@ -125,7 +125,7 @@ static int check_open(const struct decoder *decoder, struct error *err)
 static int decode_begin(struct decoder *decoder, struct byte_reader *reader,
                         struct decoded *decoded, struct error *err)
 {
-    struct transaction begun;
+    struct transaction begun = {0};
 
     int r = read_begin(reader, &begun, err);
     if (r < 0)
@@ -146,7 +146,7 @@ static int decode_commit(struct decoder *decoder, struct byte_reader *reader,
                          struct decoded *decoded, struct error *err)
 {
     const struct transaction *open = &decoder->transaction;
-    struct transaction committed;
+    struct transaction committed = {0};
 
     int r = read_commit(reader, &committed, err);
     if (r == 0)
@@ -218,7 +218,7 @@ static int read_relation(struct decoder *decoder, struct byte_reader *reader,
 static int decode_row(struct decoder *decoder, char kind, struct byte_reader *reader,
                       struct decoded *decoded, struct error *err)
 {
-    const struct pgoutput_relation *relation;
+    const struct pgoutput_relation *relation = NULL;
 
     int r = check_open(decoder, err);
     if (r == 0)
