@@ -3,6 +3,8 @@
 #include "journal/peek.h"
 #include "source/continuity.h"
 #include <errno.h>
+#include <limits.h>
+#include <unistd.h>
 
 static void compare(struct check *c, const char *object, const struct journal_peek *peek)
 {
@@ -26,6 +28,30 @@ static void compare(struct check *c, const char *object, const struct journal_pe
                 continuity_story(continuity));
 }
 
+/* The service makes what is missing below the first directory that is there. */
+static void check_place(struct check *c, const char *object)
+{
+    char path[PATH_MAX];
+    char mend[CHECK_MEND_MAX + PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s", c->config->journal.path);
+    while (access(path, F_OK) != 0 && errno == ENOENT) {
+        char *slash = strrchr(path, '/');
+        if (!slash || slash == path)
+            snprintf(path, sizeof(path), "%s", slash ? "/" : ".");
+        else
+            *slash = '\0';
+    }
+    if (access(path, W_OK | X_OK) == 0) {
+        finding(c->findings, FINDING_OK, object, NULL, "does not exist, the service makes it");
+        return;
+    }
+    int code = errno;
+    snprintf(mend, sizeof(mend), "make %s writable for this user, or set journal.path", path);
+    finding(c->findings, FINDING_ERROR, object, mend, "cannot be made in %s: %s", path,
+            strerrordesc_np(code));
+}
+
 bool check_journal(struct check *c)
 {
     char object[CHECK_OBJECT_MAX];
@@ -35,7 +61,7 @@ bool check_journal(struct check *c)
     snprintf(object, sizeof(object), "journal %s", c->config->journal.path);
     int rc = journal_peek(c->config->journal.path, &peek, &err);
     if (rc == -ENOENT)
-        finding(c->findings, FINDING_OK, object, NULL, "does not exist, the service makes it");
+        check_place(c, object);
     else if (rc == -EBUSY)
         finding(c->findings, FINDING_OK, object, NULL, "is in use by a running service, not read");
     else if (rc < 0)

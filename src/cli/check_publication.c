@@ -129,8 +129,9 @@ static bool check_filters(struct check *c, const char *object)
         const char *table = server_cell(&c->server, row, 1);
         struct sql_name whole = sql_table(schema, table);
         snprintf(mend, sizeof(mend),
-                 "ALTER PUBLICATION %s DROP TABLE %s; ALTER PUBLICATION %s ADD TABLE %s", name.text,
-                 whole.text, name.text, whole.text);
+                 "ALTER PUBLICATION %s DROP TABLE %s; ALTER PUBLICATION %s ADD TABLE %s; or a new "
+                 "slot with slot.plugin: pgoutput",
+                 name.text, whole.text, name.text, whole.text);
         finding(c->findings, FINDING_ERROR, object, mend,
                 "has a row filter or a column list on %s.%s, which wal2json does not honour",
                 schema, table);
@@ -138,11 +139,17 @@ static bool check_filters(struct check *c, const char *object)
     return true;
 }
 
-/* Tables that are published and not configured are streamed too. */
+/* Tables that are published and not configured are streamed too. A leaf is looked at with its root.
+ */
 static bool check_others(struct check *c, const char *object)
 {
-    static const char sql[] = "SELECT schemaname, tablename FROM pg_publication_tables"
-                              " WHERE pubname = $1 ORDER BY 1, 2";
+    static const char sql[] =
+        "SELECT p.schemaname, p.tablename, rn.nspname, r.relname FROM pg_publication_tables p"
+        " JOIN pg_namespace n ON n.nspname = p.schemaname"
+        " JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename"
+        " JOIN pg_class r ON r.oid = coalesce(pg_partition_root(c.oid), c.oid)"
+        " JOIN pg_namespace rn ON rn.oid = r.relnamespace"
+        " WHERE p.pubname = $1 ORDER BY 1, 2";
     const char *values[] = {c->config->publication};
     bool going = true;
 
@@ -152,7 +159,8 @@ static bool check_others(struct check *c, const char *object)
     c->server.result = NULL;
     for (int row = 0; going && row < PQntuples(rows); row++) {
         const char *schema = PQgetvalue(rows, row, 0), *table = PQgetvalue(rows, row, 1);
-        if (!is_configured(c->config, schema, table))
+        if (!is_configured(c->config, schema, table) &&
+            !is_configured(c->config, PQgetvalue(rows, row, 2), PQgetvalue(rows, row, 3)))
             going = check_identity(c, schema, table);
     }
     PQclear(rows);

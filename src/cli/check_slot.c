@@ -111,7 +111,7 @@ bool check_slot(struct check *c)
 
 /* A temporary slot loads the plugin and is gone at once. It also waits for open transactions: the
  * timeout cuts that short, when the plugin has been loaded already. */
-static int probe(struct check *c, const char *plugin, struct error *err)
+static int probe(struct check *c, const char *plugin, bool *ret_waited, struct error *err)
 {
     char name[64];
     const char *values[] = {name, plugin};
@@ -124,7 +124,8 @@ static int probe(struct check *c, const char *plugin, struct error *err)
                           values, err);
     if (rc == 0)
         rc = server_query(&c->server, "SELECT pg_drop_replication_slot($1)", 1, values, err);
-    if (strcmp(err->sqlstate, "57014") == 0)
+    *ret_waited = rc < 0 && strcmp(err->sqlstate, "57014") == 0;
+    if (*ret_waited)
         rc = 0;
     server_query(&c->server, "SET statement_timeout = '30s'", 0, NULL, &ignored);
     return rc;
@@ -158,11 +159,17 @@ static void check_list(struct check *c)
 static bool try_plugin(struct check *c, const char *plugin, enum finding_level level)
 {
     struct error err = {0};
-    int rc = probe(c, plugin, &err);
+    bool waited;
+    int rc = probe(c, plugin, &waited, &err);
     if (rc < 0)
         finding_of_error(c->findings, level, "plugin", plugin_mend(plugin, &err), &err);
     else
         finding(c->findings, FINDING_OK, "plugin", NULL, "%s can be used", plugin);
+    if (waited && !c->slot_exists)
+        finding(c->findings, FINDING_WARNING, "slot",
+                "find them: SELECT pid, xact_start, query FROM pg_stat_activity WHERE backend_xid "
+                "IS NOT NULL ORDER BY xact_start",
+                "a new slot waits for the end of transactions that are open for long already");
     return rc == 0;
 }
 

@@ -18,10 +18,17 @@ static inline int keys_differ(const struct relation_key *a, const struct relatio
 #define HASH_KEYCMP(a, b, len) keys_differ((a), (b))
 #include <uthash.h>
 
+struct left_out {
+    struct left_out *next;
+    size_t len;
+    char name[];
+};
+
 /* One relation in one block of memory: this, its columns, its names. */
 struct cached_relation {
-    struct relation relation;
-    struct relation_key key; /* its two names */
+    struct relation relation;  /* first: what callers have is where this is */
+    struct left_out *left_out; /* owned; goes to the one that replaces it */
+    struct relation_key key;   /* its two names */
     UT_hash_handle hh;
     struct cached_relation *next_retired;
     struct relation_column columns[];
@@ -64,6 +71,15 @@ static bool add_cached(struct relation_cache *cache, struct cached_relation *cac
     return cached->hh.tbl != NULL;
 }
 
+static void free_left_out(struct left_out *left_out)
+{
+    while (left_out != NULL) {
+        struct left_out *next = left_out->next;
+        free(left_out);
+        left_out = next;
+    }
+}
+
 static void retire(struct relation_cache *cache, struct cached_relation *cached)
 {
     HASH_DELETE(hh, cache->relations, cached);
@@ -82,6 +98,7 @@ void relation_cache_collect(struct relation_cache *cache)
     while (cache->retired != NULL) {
         struct cached_relation *cached = cache->retired;
         cache->retired = cached->next_retired;
+        free_left_out(cached->left_out);
         free(cached);
     }
 }
@@ -191,8 +208,45 @@ int relation_cache_put(struct relation_cache *cache, struct str schema, struct s
         free(cached);
         return -ENOMEM;
     }
-    if (old != NULL)
+    if (old != NULL) {
+        cached->left_out = old->left_out;
+        old->left_out = NULL;
         retire(cache, old);
+    }
     *ret_relation = &cached->relation;
     return 0;
+}
+
+int relation_cache_leave_out(struct relation_cache *cache, struct str schema, struct str table,
+                             struct str column)
+{
+    const struct relation_key key = {schema, table};
+    struct cached_relation *cached = find_cached(cache, &key);
+
+    if (cached == NULL)
+        return -ENOENT;
+    struct left_out *left_out = malloc(sizeof(*left_out) + column.len);
+    if (left_out == NULL)
+        return -ENOMEM;
+    left_out->len = column.len;
+    if (column.len > 0)
+        memcpy(left_out->name, column.data, column.len);
+    left_out->next = cached->left_out;
+    cached->left_out = left_out;
+    return 0;
+}
+
+bool relation_cache_leaves_out(const struct relation *relation, struct str column)
+{
+    const struct cached_relation *cached = (const struct cached_relation *)relation;
+
+    for (const struct left_out *at = cached->left_out; at != NULL; at = at->next)
+        if (str_equal((struct str){at->name, at->len}, column))
+            return true;
+    return false;
+}
+
+bool relation_cache_is_whole(const struct relation *relation)
+{
+    return ((const struct cached_relation *)relation)->left_out == NULL;
 }

@@ -37,6 +37,17 @@ int relation_cache_put(struct relation_cache *cache, struct str schema, struct s
 const struct relation *relation_cache_find(const struct relation_cache *cache, struct str schema,
                                            struct str table);
 
+/* The publication leaves COLUMN of a relation that is there out: a generated one (PostgreSQL before
+ * 18), or one outside of the list of columns. pgoutput does not send it; wal2json, which knows no
+ * publications, does, and its decoder passes it over, so that both give the same events. Such a
+ * column is not among those of the relation. This outlives that the relation is replaced, not that
+ * relations are cleared. 0, -ENOENT for an unknown relation, or -ENOMEM. */
+int relation_cache_leave_out(struct relation_cache *cache, struct str schema, struct str table,
+                             struct str column);
+/* RELATION is one of a cache. */
+bool relation_cache_leaves_out(const struct relation *relation, struct str column);
+bool relation_cache_is_whole(const struct relation *relation); /* it leaves out nothing */
+
 /* Frees relations that were replaced or cleared. A decoder calls it at the start of decode(): what
  * the decode before it returned may borrow from them until then. */
 void relation_cache_collect(struct relation_cache *cache);

@@ -183,12 +183,28 @@ static bool describe(struct wal2json_draft *draft, const struct wal2json_message
     return true;
 }
 
+/* As if what the publication leaves out had not been sent. */
+static void drop_left_out(const struct relation *relation, struct wal2json_columns *columns)
+{
+    uint16_t kept = 0;
+
+    for (uint16_t i = 0; i < columns->count; i++)
+        if (!relation_cache_leaves_out(relation, columns->items[i].name))
+            columns->items[kept++] = columns->items[i];
+    columns->count = kept;
+}
+
 int wal2json_relation(struct relation_cache *cache, struct wal2json_message *message,
                       struct wal2json_draft *draft, const struct relation **ret_relation,
                       uint32_t *ret_missing_type, struct error *err)
 {
     const struct relation *known = relation_cache_find(cache, message->schema, message->table);
 
+    if (known != NULL && !relation_cache_is_whole(known)) {
+        drop_left_out(known, &message->columns);
+        drop_left_out(known, &message->identity);
+        drop_left_out(known, &message->pk);
+    }
     if (known != NULL && fits(known, message)) {
         *ret_relation = known;
         return 0;

@@ -17,9 +17,10 @@ struct wal2json_draft {
     struct relation_cache_column columns[WAL2JSON_COLUMNS_MAX];
 };
 
-/* The relation of an I, U, D or T, from the cache or put into it; sets `index` of each column of
- * `columns` and `identity`. 0; -ENOENT: *ret_missing_type is not in the cache, which is as before;
- * -EBADMSG: the message contradicts itself, ERR says how; -ENOMEM. */
+/* The relation of an I, U, D or T, from the cache or put into it; takes out of MESSAGE the columns
+ * that the publication leaves out and sets `index` of each that stays in `columns` and `identity`.
+ * 0; -ENOENT: *ret_missing_type is not in the cache, which is as before; -EBADMSG: the message
+ * contradicts itself, ERR says how; -ENOMEM. */
 int wal2json_relation(struct relation_cache *cache, struct wal2json_message *message,
                       struct wal2json_draft *draft, const struct relation **ret_relation,
                       uint32_t *ret_missing_type, struct error *err);

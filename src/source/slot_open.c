@@ -10,11 +10,12 @@
 
 /* --- opening --------------------------------------------------------------------------------- */
 
-/* What makes the text of values whole and unambiguous (trap 20); a low timeout frees the slot soon
- * after we are gone. */
+/* What makes the text of values whole and unambiguous (trap 20). The low timeout frees the slot
+ * soon after we are killed, stopped or cut off, for a standby that waits for it (trap 5); our
+ * status updates come once a second, whatever happens downstream. */
 static const char session_settings[] =
     "SET datestyle = ISO; SET intervalstyle = postgres; SET timezone = 'UTC';"
-    " SET bytea_output = hex; SET extra_float_digits = 3; SET wal_sender_timeout = '30s'";
+    " SET bytea_output = hex; SET extra_float_digits = 3; SET wal_sender_timeout = '3500ms'";
 
 /* Types and defaults stay off: with them quoted names give invalid JSON (trap 13). */
 static void wal2json_options(struct buffer *out, const struct source *s)

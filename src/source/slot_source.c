@@ -8,6 +8,8 @@
 #define STOP_TIMEOUT_S 10.0 /* for the journal and the server's goodbye */
 #define RETRY_MIN_MS 200
 #define RETRY_MAX_MS 10000
+#define STANDBY_MS                                                                                 \
+    400 /* and up to as much again: how often a standby looks whether the slot is free */
 
 static void try_later(struct source *s, const struct error *why);
 
@@ -186,7 +188,8 @@ static void try_later(struct source *s, const struct error *why)
         s->context.on_refused(s->context.owner, why);
         return;
     }
-    uint32_t wait = backoff_next(&s->backoff, random_u32());
+    uint32_t wait = why->code == -EBUSY ? STANDBY_MS + random_u32() % STANDBY_MS
+                                        : backoff_next(&s->backoff, random_u32());
     log_debug("source", "next try in %u ms", wait);
     slot_timer(s, wait / 1000., 0.);
 }

@@ -201,3 +201,28 @@ scenario('a temporary slot leaves nothing on the server', async (scene) => {
   await walpiper.stop();
   await until('no slot is left', async () => (await slotOf(db, walpiper)) === undefined);
 });
+
+scenario('a standby waits for the slot, and takes it when its holder is killed or merely stopped', async (scene) => {
+  const db = await scene.database();
+  const first = await scene.walpiper(db);
+  const second = scene.unstarted(db);
+  await second.launch();
+  await until('the standby waits', async () => {
+    const answer = await second.request('/manage/health').catch(() => null);
+    return answer?.status === 503 && /is being read by process/.test(answer.body);
+  });
+  first.child.kill('SIGSTOP');
+  scene.defer(() => first.child.kill('SIGCONT'));
+  await second.healthy();
+  const feed = await second.events('toto');
+  await db.query(`INSERT INTO events (type, subscriber, payload) VALUES ('insert', 'toto', '{"n": 1}')`);
+  assert.equal((await feed.find('the row', (f) => f.event === 'insert')).data, '{"n":1}');
+  // The one that was stopped finds that it has lost the slot, and waits in its turn.
+  first.child.kill('SIGCONT');
+  await until('the first waits', async () => {
+    const answer = await first.request('/manage/health').catch(() => null);
+    return answer?.status === 503 && /is being read by process/.test(answer.body);
+  });
+  await second.kill();
+  await first.healthy();
+});

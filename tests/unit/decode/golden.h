@@ -131,9 +131,14 @@ static inline void golden_add_relations(struct relation_cache *cache)
             count = 0;
         schema = next_schema;
         table = next_table;
-        columns[count].name = str_cut(&line, '\t');
-        columns[count].type_oid = golden_oid(&line);
-        columns[count++].primary_key = line.data[0] == 't';
+        struct str name = str_cut(&line, '\t');
+        uint32_t type_oid = golden_oid(&line);
+        bool primary_key = str_equal(str_cut(&line, '\t'), STR("t"));
+        if (str_equal(line, STR("f"))) {
+            ck_assert_int_eq(relation_cache_leave_out(cache, schema, table, name), 0);
+            continue;
+        }
+        columns[count++] = (struct relation_cache_column){name, type_oid, primary_key};
         ck_assert_int_eq(
             relation_cache_put(cache, schema, table, columns, count, &relation, &missing), 0);
     }

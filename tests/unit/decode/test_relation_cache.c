@@ -211,6 +211,55 @@ START_TEST(test_no_memory)
 }
 END_TEST
 
+/* What the publication leaves out is known for as long as the relation is, replaced or not. */
+START_TEST(test_leave_out)
+{
+    struct relation_cache *cache = new_cache();
+
+    ck_assert_int_eq(relation_cache_leave_out(cache, STR("public"), STR("posts"), STR("g")),
+                     -ENOENT);
+    const struct relation *relation = put(cache, "public", "posts", 2);
+    ck_assert(relation_cache_is_whole(relation));
+    ck_assert(!relation_cache_leaves_out(relation, STR("g")));
+    ck_assert_int_eq(relation_cache_leave_out(cache, STR("public"), STR("posts"), STR("g")), 0);
+    ck_assert_int_eq(relation_cache_leave_out(cache, STR("public"), STR("posts"), STR("h")), 0);
+    relation = put(cache, "public", "posts", 1);
+    relation_cache_collect(cache);
+    ck_assert(!relation_cache_is_whole(relation));
+    ck_assert(relation_cache_leaves_out(relation, STR("g")));
+    ck_assert(relation_cache_leaves_out(relation, STR("h")));
+    ck_assert(!relation_cache_leaves_out(relation, STR("id")));
+    ck_assert(!relation_cache_leaves_out(relation, STR("")));
+    ck_assert(relation_cache_is_whole(put(cache, "public", "others", 1)));
+    relation_cache_clear_relations(cache);
+    ck_assert(relation_cache_is_whole(put(cache, "public", "posts", 2)));
+    relation_cache_free(cache);
+}
+END_TEST
+
+/* Without memory nothing is left out, and everything is given back. */
+START_TEST(test_leave_out_no_memory)
+{
+    struct relation_cache *cache = new_cache();
+    const struct relation *relation = put(cache, "public", "posts", 2);
+    int r;
+
+    allocations_start(1);
+    WATCHED(r = relation_cache_leave_out(cache, STR("public"), STR("posts"), STR("g")));
+    ck_assert_int_eq(r, -ENOMEM);
+    ck_assert(relation_cache_is_whole(relation));
+    allocations_start(0);
+    WATCHED(r = relation_cache_leave_out(cache, STR("public"), STR("posts"), STR("g")));
+    ck_assert_int_eq(r, 0);
+    ck_assert_int_eq(live_allocations, 1);
+    WATCHED(relation_cache_clear_relations(cache));
+    ck_assert(relation_cache_leaves_out(relation, STR("g")));
+    WATCHED(relation_cache_collect(cache));
+    ck_assert_int_le(live_allocations, 0);
+    relation_cache_free(cache);
+}
+END_TEST
+
 UNIT_SUITE("decode/relation_cache", test_put_and_find, test_names_are_copied, test_keys,
            test_replaced_stays_readable, test_replace_by_own_names, test_missing_type,
-           test_no_columns, test_no_memory)
+           test_no_columns, test_no_memory, test_leave_out, test_leave_out_no_memory)

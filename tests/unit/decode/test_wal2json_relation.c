@@ -229,6 +229,25 @@ START_TEST(test_bounded)
 }
 END_TEST
 
+/* What the publication leaves out is taken out of the message, also when the table is altered. */
+START_TEST(test_left_out)
+{
+    set_up();
+    must_find('I', "id:23", "", "id:23", "id*:23");
+    ck_assert_int_eq(relation_cache_leave_out(cache, STR("public"), STR("t"), STR("g")), 0);
+    const struct relation *before = relation;
+    must_find('I', "id:23 g:4711", "", "id:23 g:4711", "id*:23");
+    ck_assert_ptr_eq(relation, before);
+    ck_assert_uint_eq(message.columns.count, 1);
+    ck_assert_uint_eq(message.pk.count, 1);
+    must_find('U', "g:23 id:23", "id:23 g:23", "id:23", "id*:23");
+    ck_assert_uint_eq(message.identity.count, 1);
+    must_find('I', "g:23 id:23 more:25", "", "id:23", "id*:23 more:25");
+    must_find('D', "", "g:23 id:23", "id:23", "id*:23 more:25");
+    tear_down();
+}
+END_TEST
+
 UNIT_SUITE("decode/wal2json_relation", test_known, test_unknown, test_insert_replaces,
            test_update_replaces, test_delete_replaces, test_missing_type, test_contradiction,
-           test_bounded)
+           test_bounded, test_left_out)
