@@ -1,6 +1,6 @@
 /* The publication: is it there, does it have the tables, may the service mend it? */
 #include "cli/check_parts.h"
-#include "config/name.h"
+#include "cli/configured.h"
 #include "pg/identifier.h"
 
 #define LIST_MAX (1 << 20)
@@ -10,17 +10,6 @@ struct missing {
     size_t count;
     bool owned; /* all of them by the role */
 };
-
-static bool is_configured(const struct config *config, const char *schema, const char *table)
-{
-    if (config->events.enabled &&
-        name_same_table(schema, table, config->events.schema, config->events.table))
-        return true;
-    for (size_t i = 0; i < config->table_count; i++)
-        if (name_same_table(schema, table, config->tables[i].schema, config->tables[i].table))
-            return true;
-    return false;
-}
 
 /* --- which tables it lacks ------------------------------------------------------------------- */
 
@@ -159,8 +148,8 @@ static bool check_others(struct check *c, const char *object)
     c->server.result = NULL;
     for (int row = 0; going && row < PQntuples(rows); row++) {
         const char *schema = PQgetvalue(rows, row, 0), *table = PQgetvalue(rows, row, 1);
-        if (!is_configured(c->config, schema, table) &&
-            !is_configured(c->config, PQgetvalue(rows, row, 2), PQgetvalue(rows, row, 3)))
+        if (!configured_table(c->config, schema, table) &&
+            !configured_table(c->config, PQgetvalue(rows, row, 2), PQgetvalue(rows, row, 3)))
             going = check_identity(c, schema, table);
     }
     PQclear(rows);

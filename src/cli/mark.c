@@ -1,5 +1,6 @@
 #include "cli/mark.h"
 #include "base/cleanup.h"
+#include "cli/configured.h"
 #include "cli/server.h"
 #include "config/config.h"
 #include "config/name.h"
@@ -102,18 +103,6 @@ static int look(struct marking *m, struct error *err)
     m->listed = server_true(&m->server, 0, 3);
     m->identified = server_true(&m->server, 0, 4);
     return 0;
-}
-
-static bool is_configured(const struct marking *m)
-{
-    const struct config *config = &m->config;
-    if (config->events.enabled &&
-        name_same_table(m->schema, m->table, config->events.schema, config->events.table))
-        return true;
-    for (size_t i = 0; i < config->table_count; i++)
-        if (name_same_table(m->schema, m->table, config->tables[i].schema, config->tables[i].table))
-            return true;
-    return false;
 }
 
 static int marking_open(struct marking *m, const struct cli_options *options, struct error *err)
@@ -241,7 +230,7 @@ enum cli_exit cli_unmark(const struct cli_options *options)
     if (rc == 0) {
         printf("%s.%s: %s publication %s", m.schema, m.table,
                m.listed ? "dropped from" : "is not in", m.config.publication);
-        if (is_configured(&m))
+        if (configured_table(&m.config, m.schema, m.table))
             printf("; %s lists it, so the next start marks it again: take it out there", m.file);
         printf("\n");
     }
