@@ -17,7 +17,11 @@ static void compare(struct check *c, const char *object, const struct journal_pe
         .confirmed = c->slot_confirmed,
     };
     enum continuity continuity = continuity_of(&peek->identity, peek->durable, &slot);
-    if (continuity == CONTINUITY_KEPT || continuity == CONTINUITY_NEW_JOURNAL)
+    bool as_configured = continuity == CONTINUITY_SLOT_MADE && !c->config->slot.durable;
+    if (as_configured)
+        finding(c->findings, FINDING_OK, object, NULL,
+                "the slot is temporary: each start empties it and begins a new epoch");
+    else if (continuity == CONTINUITY_KEPT || continuity == CONTINUITY_NEW_JOURNAL)
         finding(c->findings, FINDING_OK, object, NULL, "%s", continuity_story(continuity));
     else
         finding(c->findings, FINDING_WARNING, object,

@@ -1,7 +1,7 @@
 // walpiper check: says what is in the way before the service is started, with the SQL that mends it;
 // that SQL, run as it stands, does mend it; and nothing is changed by looking.
 import { existsSync } from 'node:fs';
-import { assert, binary, knowsPluginList, run, scenario } from './harness/lib.mjs';
+import { assert, binary, knowsPluginList, run, scenario, until } from './harness/lib.mjs';
 import { blog, blogFiles } from './harness/blog.mjs';
 
 /** {code, findings} of `walpiper check --json`. */
@@ -99,6 +99,17 @@ scenario('journal and slot that do not belong together', async (scene) => {
   const other = await scene.database({ files: blogFiles });
   const config = { ...blog, journal: { path: walpiper.config.journal.path } };
   only(await check(scene.unstarted(other, config)), 'warning', 'journal', /another cluster, database or slot/);
+});
+
+scenario('a temporary slot is missing and the epoch new whenever walpiper is down: as configured', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  const walpiper = await scene.walpiper(db, { tables: blog.tables, slot: { durable: false } });
+  await walpiper.stop();
+  await until('the slot is gone', async () => (await db.query('SELECT FROM pg_replication_slots WHERE temporary')).length === 0);
+  const result = await check(walpiper);
+  only(result, 'ok', 'slot', /at each start/);
+  only(result, 'ok', 'journal', /temporary/);
+  assert.deepEqual(bad(result), []);
 });
 
 scenario('tables: what is missing, not a table, not logged, or without identity', async (scene) => {
