@@ -1,4 +1,5 @@
 #include "event/type.h"
+#include "event/value.h"
 
 #include "base/str.h"
 
@@ -112,7 +113,8 @@ enum expected {
 
 struct minifier {
     const char *at, *end;
-    char *to; /* has room for all of the input: nothing grows */
+    struct buffer *out;
+    char *start, *to; /* behind out->len; there is room for all that is left of the input */
     enum expected expected;
     uint32_t depth;
     unsigned char is_object[DEPTH_MAX / 8]; /* one bit a level */
@@ -255,6 +257,43 @@ static int take_close(struct minifier *m)
     return 0;
 }
 
+static void commit(struct minifier *m)
+{
+    m->out->len += (size_t)(m->to - m->start);
+    m->start = m->to;
+}
+
+static int make_room(struct minifier *m)
+{
+    m->start = m->to = buffer_reserve(m->out, (size_t)(m->end - m->at));
+    return m->start != NULL ? 0 : m->out->failed;
+}
+
+/* jsonb keeps numbers as numeric, which has neither exponents nor a negative zero; json has both.
+ */
+static bool is_written_otherwise(struct str token)
+{
+    char first = token.data[0];
+
+    if (first != '-' && (first < '0' || first > '9'))
+        return false;
+    return memchr(token.data, 'e', token.len) != NULL ||
+           memchr(token.data, 'E', token.len) != NULL || str_starts_with(token, STR("-0"));
+}
+
+/* An exponent too large to write out stays. */
+static int take_number(struct minifier *m, struct str token)
+{
+    commit(m);
+    size_t before = m->out->len;
+    if (json_from_number(m->out, token) == -EINVAL) {
+        m->out->len = before;
+        buffer_append_str(m->out, token);
+    }
+    m->at = token.data + token.len;
+    return make_room(m);
+}
+
 static int take_value(struct minifier *m)
 {
     if (*m->at == '{' || *m->at == '[')
@@ -262,8 +301,11 @@ static int take_value(struct minifier *m)
     const char *end = scan_scalar(m);
     if (end == NULL)
         return -EINVAL;
-    copy_to(m, end);
+    struct str token = {m->at, (size_t)(end - m->at)};
     value_ended(m);
+    if (is_written_otherwise(token))
+        return take_number(m, token);
+    copy_to(m, end);
     return 0;
 }
 
@@ -319,21 +361,23 @@ static void skip_space(struct minifier *m)
 int json_minify(struct buffer *out, struct str json)
 {
     struct minifier m;
-    char *start = buffer_reserve(out, json.len);
+    size_t before = out->len;
 
-    if (start == NULL)
-        return out->failed;
+    m.out = out;
     m.at = json.data;
     m.end = json.data + json.len;
-    m.to = start;
     m.expected = EXPECT_VALUE;
     m.depth = 0;
-    for (skip_space(&m); m.at < m.end; skip_space(&m)) {
-        if (take_token(&m) < 0)
-            return -EINVAL;
-    }
-    if (m.expected != EXPECT_NOTHING)
-        return -EINVAL;
-    out->len += (size_t)(m.to - start);
-    return 0;
+    int status = make_room(&m);
+    if (status < 0)
+        return status;
+    for (skip_space(&m); m.at < m.end && status == 0; skip_space(&m))
+        status = take_token(&m);
+    if (status == 0 && m.expected != EXPECT_NOTHING)
+        status = -EINVAL;
+    if (status == 0)
+        commit(&m);
+    else if (out->failed == 0)
+        out->len = before;
+    return status;
 }

@@ -71,7 +71,8 @@ static int parse(struct number *ret, struct str text)
             return -EINVAL;
     }
     n.plain = text.len == 0;
-    if (!n.plain && (!take_char(&text, 'e') || parse_exponent(text, &n.exponent) < 0))
+    if (!n.plain && ((!take_char(&text, 'e') && !take_char(&text, 'E')) ||
+                     parse_exponent(text, &n.exponent) < 0))
         return -EINVAL;
     n.negative_zero = n.negative && all_zero(n.whole) && all_zero(n.fraction);
     *ret = n;

@@ -45,8 +45,9 @@ int json_value(struct buffer *out, const struct type_info *type, struct str text
  * JSON whatever happens. */
 int json_quote(struct buffer *out, struct str text);
 
-/* Appends JSON text without insignificant white space. 0, -EINVAL when it is not well-formed or
- * nests deeper than 65536 levels, or the buffer's failure. */
+/* Appends JSON text without insignificant white space, numbers as numeric prints them: without an
+ * exponent (unless it is past 400) and without a negative zero. 0, -EINVAL when it is not
+ * well-formed or nests deeper than 65536 levels, or the buffer's failure. */
 int json_minify(struct buffer *out, struct str json);
 
 /* Appends what a JSON scalar holds as plain text: a string without quotes and escapes, numbers and

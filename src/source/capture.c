@@ -173,10 +173,11 @@ static int keep_or_decode(struct capture *c, struct str message, uint64_t lsn,
     int rc = c->ops->peek(message, lsn, &kind, &transaction, err);
     if (rc < 0)
         return rc;
-    if (kind == DECODED_BEGIN) {
-        spool_clear(&c->spool);
+    if (kind == DECODED_BEGIN && c->in_transaction)
+        return error_set(err, -EBADMSG, "transaction %u begins while another one is open",
+                         transaction.xid);
+    if (kind == DECODED_BEGIN)
         c->in_transaction = true;
-    }
     if (!c->in_transaction)
         return decode(c, message, lsn, ret_missing_type, err);
     rc = spool_add(&c->spool, message, lsn, err);

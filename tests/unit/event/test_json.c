@@ -60,9 +60,11 @@ START_TEST(minify_drops_white_space_outside_strings)
 {
     const struct conversion cases[] = {
         {" { \"a b\" : [ 1 , -2.5e+10 , true , false , null , { } , [ ] ] }\n",
-         "{\"a b\":[1,-2.5e+10,true,false,null,{},[]]}"},
+         "{\"a b\":[1,-25000000000,true,false,null,{},[]]}"},
         {"\t\r\n0 ", "0"},
-        {"-0.0", "-0.0"},
+        {"-0.0", "0.0"},
+        {"[-0, 1E3, 25e-1, -1.50e1, -0.5]", "[0,1000,2.5,-15.0,-0.5]"},
+        {"[1e500, 1e-999999999999]", "[1e500,1e-999999999999]"},
         {"\" \\\" \\u00e9 \\/ \"", "\" \\\" \\u00e9 \\/ \""},
         {"[[],{\"a\":{}},\"\"]", "[[],{\"a\":{}},\"\"]"},
         /* Numbers keep their digits, keys their order and their doubles: it is json, not jsonb. */
@@ -153,9 +155,10 @@ START_TEST(minify_agrees_with_jansson)
         text[i % len] = bytes[i / len];
         buffer_init(&out, 1000);
         int r = json_minify(&out, (struct str){text, len});
-        json_t *theirs = json_loadb(text, len, JSON_DECODE_ANY, NULL);
+        json_t *theirs = json_loadb(text, len, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, NULL);
         ck_assert_msg((r == 0) == (theirs != NULL), "%.*s", (int)len, text);
-        json_t *ours = json_loadb(out.data, out.len, JSON_DECODE_ANY, NULL);
+        json_t *ours =
+            json_loadb(out.data, out.len, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, NULL);
         ck_assert(theirs == NULL || json_equal(ours, theirs));
         accepted += theirs != NULL;
         json_decref(theirs);
@@ -204,7 +207,23 @@ START_TEST(depth_is_bounded)
 }
 END_TEST
 
+/* What is written out is far longer than what was read: the buffer grows or says that it cannot. */
+START_TEST(minify_writes_exponents_out_within_the_buffer)
+{
+    struct str json = STR("[1e300 , -1e300, {\"k\": 1e-300}]");
+
+    for (size_t max = 1; max < 1200; max++) {
+        buffer_init(&out, max);
+        buffer_append_char(&out, 'x');
+        int status = json_minify(&out, json);
+        ck_assert(status == 0 || status == -EMSGSIZE);
+        ck_assert_int_eq(status == 0, out.len == 1 + 915);
+        buffer_release(&out);
+    }
+}
+END_TEST
+
 UNIT_SUITE("event/json", strings_escape_as_escape_json_does, every_byte_is_found_at_every_place,
            what_is_not_utf8_is_replaced, minify_drops_white_space_outside_strings,
            minify_refuses_what_is_not_json, minify_agrees_with_jansson, every_cut_is_refused,
-           depth_is_bounded)
+           depth_is_bounded, minify_writes_exponents_out_within_the_buffer)
