@@ -135,12 +135,12 @@ static int decode_one(struct capture *c, struct str message, uint64_t lsn, struc
 static int decode(struct capture *c, struct str message, uint64_t lsn, uint32_t *ret_missing_type,
                   struct error *err)
 {
-    struct decoded decoded;
-    int rc;
-    do {
+    struct decoded decoded = {.more = true};
+    int rc = 0;
+    while (rc == 0 && decoded.more) {
         decoded.more = false;
         rc = decode_one(c, message, lsn, &decoded, ret_missing_type, err);
-    } while (rc == 0 && decoded.more);
+    }
     return rc;
 }
 

@@ -17,10 +17,13 @@ const char catalog_types_sql[] =
     "  WHERE d.depth < 64)"
     " SELECT oid, typname, base, element, typdelim FROM d ORDER BY depth";
 
-/* One row a column, in the order of the table. */
+/* One row a column, in the order of the table. The last field says whether the publication
+ * publishes it: before 18 none does a generated one, though attnames lists it. */
 const char catalog_relations_sql[] =
     "SELECT p.schemaname, p.tablename, a.attname, a.atttypid,"
-    " coalesce(a.attnum = ANY (i.indkey), false)"
+    " coalesce(a.attnum = ANY (i.indkey), false),"
+    " a.attname = ANY (p.attnames) AND (a.attgenerated = ''"
+    "  OR current_setting('server_version_num')::int >= 180000)"
     " FROM pg_publication_tables p"
     " JOIN pg_namespace n ON n.nspname = p.schemaname"
     " JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename"
@@ -82,23 +85,39 @@ int catalog_wal2json_name(struct buffer *out, struct str name)
     return out->failed;
 }
 
+static bool is_published(const PGresult *result, int row)
+{
+    return *PQgetvalue(result, row, 5) == 't';
+}
+
+static int put_relation(struct relation_cache *cache, const PGresult *result, int first, int end,
+                        struct relation_cache_column *columns)
+{
+    uint16_t count = 0;
+    for (int row = first; row < end; row++)
+        if (is_published(result, row))
+            columns[count++] = (struct relation_cache_column){
+                .name = cell(result, row, 2),
+                .type_oid = cell_oid(result, row, 3),
+                .primary_key = *PQgetvalue(result, row, 4) == 't',
+            };
+    const struct relation *relation;
+    uint32_t missing;
+    return relation_cache_put(cache, cell(result, first, 0), cell(result, first, 1), columns, count,
+                              &relation, &missing);
+}
+
 /* The rows FIRST to END (not included) are the columns of one relation. */
 static int read_relation(struct relation_cache *cache, const PGresult *result, int first, int end)
 {
-    uint16_t count = (uint16_t)(end - first);
-    struct relation_cache_column *columns = calloc(count, sizeof(*columns));
+    struct relation_cache_column *columns = calloc((size_t)(end - first), sizeof(*columns));
     if (!columns)
         return -ENOMEM;
-    for (uint16_t i = 0; i < count; i++)
-        columns[i] = (struct relation_cache_column){
-            .name = cell(result, first + i, 2),
-            .type_oid = cell_oid(result, first + i, 3),
-            .primary_key = *PQgetvalue(result, first + i, 4) == 't',
-        };
-    const struct relation *relation;
-    uint32_t missing;
-    int rc = relation_cache_put(cache, cell(result, first, 0), cell(result, first, 1), columns,
-                                count, &relation, &missing);
+    int rc = put_relation(cache, result, first, end, columns);
+    for (int row = first; row < end && rc == 0; row++)
+        if (!is_published(result, row))
+            rc = relation_cache_leave_out(cache, cell(result, row, 0), cell(result, row, 1),
+                                          cell(result, row, 2));
     free(columns);
     return rc;
 }

@@ -7,7 +7,7 @@ const ddl = `
   CREATE TABLE things (id int PRIMARY KEY, name text, n numeric, f float8, b bool, j jsonb, js json, by bytea,
     ts timestamptz, t timestamp, d date, tm time, iv interval, a int[], aa text[][], u uuid, m mood, p positive,
     big text, "Odd ""name""" text);
-  CREATE TABLE plain (id bigint PRIMARY KEY, v text, big text);
+  CREATE TABLE plain (id bigint PRIMARY KEY, v text, big text, twice bigint GENERATED ALWAYS AS (id * 2) STORED);
   CREATE TABLE indexed (a int NOT NULL, b text NOT NULL, c text);
   CREATE UNIQUE INDEX indexed_b ON indexed (b);
   ALTER TABLE things REPLICA IDENTITY FULL;
@@ -31,11 +31,11 @@ const workload = [
   `INSERT INTO plain SELECT n, 'v' || n, NULL FROM generate_series(100, 300) n`,
   `TRUNCATE things, plain`,
   `ALTER TABLE plain ADD extra int[] DEFAULT '{1,2}'`,
-  `INSERT INTO plain VALUES (5, 'after', NULL, '{3}')`,
+  `INSERT INTO plain (id, v, big, extra) VALUES (5, 'after', NULL, '{3}')`,
   `ALTER TABLE plain DROP v`,
-  `INSERT INTO plain VALUES (6, NULL, NULL)`,
+  `INSERT INTO plain (id) VALUES (6)`,
   `CREATE TYPE late AS ENUM ('x'); ALTER TABLE plain ADD l late`,
-  `INSERT INTO plain VALUES (7, NULL, NULL, 'x')`,
+  `INSERT INTO plain (id, l) VALUES (7, 'x')`,
   `DELETE FROM plain WHERE id = 7`,
 ];
 
@@ -58,6 +58,7 @@ scenario('both plugins give byte-equal events for one and the same workload, ids
   const count = { 'public.things': 6, 'public.plain': 210, 'public.indexed': 4 };
   const [a, b] = [await all(wal2json, count), await all(pgoutput, count)];
   assert.deepEqual(b, a);
+  assert.ok(!a.some((event) => event.includes('"twice"')), 'generated columns are in no event');
 });
 
 scenario('pgoutput: a transaction larger than memory, and a kill in the middle of it', { timeout: 120_000 }, async (scene) => {
