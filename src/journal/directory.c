@@ -3,7 +3,6 @@
 #include "base/str.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -80,6 +79,14 @@ static void write_pid(int fd)
     (void)written;
 }
 
+/* Locks of the open file (fcntl(2), "open file description locks"), because they can be asked for
+ * without being taken: who only looks must not be in the way of the service. */
+static int whole_file(int fd, int command, short type, struct flock *ret_lock)
+{
+    *ret_lock = (struct flock){.l_type = type, .l_whence = SEEK_SET};
+    return fcntl(fd, command, ret_lock) == 0 ? 0 : errno;
+}
+
 int directory_lock(const char *path, struct error *err)
 {
     char *name cleanup_free = NULL;
@@ -90,14 +97,14 @@ int directory_lock(const char *path, struct error *err)
     int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return fail(err, errno, path, "cannot open walpiper.lock");
-    int rc = 0;
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-        rc = errno == EWOULDBLOCK ? refuse_busy(fd, path, err)
-                                  : fail(err, errno, path, "cannot lock");
-    else
+    struct flock lock;
+    int code = whole_file(fd, F_OFD_SETLK, F_WRLCK, &lock);
+    if (code == 0) {
         write_pid(fd);
-    if (rc == 0)
         return fd;
+    }
+    int rc = code == EAGAIN || code == EACCES ? refuse_busy(fd, path, err)
+                                              : fail(err, code, path, "cannot lock");
     close(fd);
     return rc;
 }
@@ -113,10 +120,13 @@ int directory_examine_lock(const char *path, struct error *err)
     if (fd < 0)
         return errno == ENOENT ? error_set(err, -ENOENT, "journal directory %s: no journal", path)
                                : fail(err, errno, path, "cannot open walpiper.lock");
+    struct flock lock;
+    int code = whole_file(fd, F_OFD_GETLK, F_RDLCK, &lock);
     int rc = 0;
-    if (flock(fd, LOCK_SH | LOCK_NB) != 0)
-        rc = errno == EWOULDBLOCK ? refuse_busy(fd, path, err)
-                                  : fail(err, errno, path, "cannot lock");
+    if (code != 0)
+        rc = fail(err, code, path, "cannot ask for the lock");
+    else if (lock.l_type != F_UNLCK)
+        rc = refuse_busy(fd, path, err);
     close(fd);
     return rc;
 }
