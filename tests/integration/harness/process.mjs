@@ -1,6 +1,6 @@
 // Child processes that cannot outlive the test: the kernel ends them with their parent.
 import { spawn } from 'node:child_process';
-import { createWriteStream, mkdtempSync, chmodSync } from 'node:fs';
+import { chmodSync, closeSync, mkdtempSync, openSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,14 +11,14 @@ export const root = fileURLToPath(new URL('../../../', import.meta.url));
 /** Starts COMMAND; SIGNAL is what it gets if this process dies. Its output goes to LOG. */
 export function startChild(command, args, { log, signal = 'KILL', user, env, cwd = root } = {}) {
   const as = user ? ['--reuid', user, '--regid', user, '--init-groups'] : [];
+  // The file itself, not a pipe through this process: what a child has said is there when it has ended.
+  const output = openSync(log, 'a');
   const child = spawn('setpriv', [...as, '--pdeathsig', signal, command, ...args], {
     cwd,
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', output, output],
   });
-  const sink = createWriteStream(log, { flags: 'a' });
-  child.stdout.pipe(sink, { end: false });
-  child.stderr.pipe(sink, { end: false });
+  closeSync(output);
   child.exited = new Promise((resolve) => {
     child.once('error', (error) => resolve({ code: null, signal: null, error }));
     child.once('exit', (code, signalled) => resolve({ code, signal: signalled }));
