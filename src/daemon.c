@@ -9,6 +9,7 @@
 #include "loop/loop.h"
 #include "operator/operators.h"
 #include "serving.h"
+#include "source/params.h"
 #include "source/source.h"
 #include <errno.h>
 #include <signal.h>
@@ -288,15 +289,7 @@ int daemon_run(const struct config *config)
 {
     struct daemon d = {.config = config};
     struct error err = {0};
-    d.params = (struct pg_params){
-        .url = config->database.url,
-        .hostname = config->database.hostname,
-        .port = config->database.port,
-        .database = config->database.database,
-        .username = config->database.username,
-        .password = config->database.password,
-        .application_name = config->app_name,
-    };
+    d.params = params_of(config);
     log_configure(config->log.level, config->log.format);
     signal(SIGPIPE, SIG_IGN);
     log_info("daemon", "walpiper %s starts, configuration %s", WALPIPER_VERSION, config->file);

@@ -1,6 +1,5 @@
 /* The publication: is it there, does it have the tables, may the service mend it? */
 #include "cli/check_parts.h"
-#include "cli/configured.h"
 #include "pg/identifier.h"
 
 #define LIST_MAX (1 << 20)
@@ -148,8 +147,8 @@ static bool check_others(struct check *c, const char *object)
     c->server.result = NULL;
     for (int row = 0; going && row < PQntuples(rows); row++) {
         const char *schema = PQgetvalue(rows, row, 0), *table = PQgetvalue(rows, row, 1);
-        if (!configured_table(c->config, schema, table) &&
-            !configured_table(c->config, PQgetvalue(rows, row, 2), PQgetvalue(rows, row, 3)))
+        if (!config_marks(c->config, schema, table) &&
+            !config_marks(c->config, PQgetvalue(rows, row, 2), PQgetvalue(rows, row, 3)))
             going = check_identity(c, schema, table);
     }
     PQclear(rows);

@@ -1,6 +1,7 @@
 /* The server and the role. */
 #include "cli/check_parts.h"
 #include "pg/connect.h"
+#include "source/params.h"
 #include <stdlib.h>
 
 #define OLDEST_SERVER 150000 /* MERGE, row filters in the catalog */
@@ -65,7 +66,7 @@ static void check_free(struct check *c)
  * slot already may have taken the last connection. */
 bool check_role(struct check *c)
 {
-    const struct pg_params params = server_params(c->config);
+    const struct pg_params params = params_of(c->config);
     char mend[CHECK_MEND_MAX];
     struct error err = {0};
     PGconn *pg;

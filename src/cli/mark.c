@@ -1,6 +1,5 @@
 #include "cli/mark.h"
 #include "base/cleanup.h"
-#include "cli/configured.h"
 #include "cli/server.h"
 #include "config/config.h"
 #include "config/name.h"
@@ -230,7 +229,7 @@ enum cli_exit cli_unmark(const struct cli_options *options)
     if (rc == 0) {
         printf("%s.%s: %s publication %s", m.schema, m.table,
                m.listed ? "dropped from" : "is not in", m.config.publication);
-        if (configured_table(&m.config, m.schema, m.table))
+        if (config_marks(&m.config, m.schema, m.table))
             printf("; %s lists it, so the next start marks it again: take it out there", m.file);
         printf("\n");
     }

@@ -2,24 +2,12 @@
 #include "pg/connect.h"
 #include "pg/failure.h"
 #include "pg/identifier.h"
+#include "source/params.h"
 #include <errno.h>
-
-struct pg_params server_params(const struct config *config)
-{
-    return (struct pg_params){
-        .url = config->database.url,
-        .hostname = config->database.hostname,
-        .port = config->database.port,
-        .database = config->database.database,
-        .username = config->database.username,
-        .password = config->database.password,
-        .application_name = config->app_name,
-    };
-}
 
 int server_open(struct server *server, const struct config *config, struct error *err)
 {
-    const struct pg_params params = server_params(config);
+    const struct pg_params params = params_of(config);
     *server = (struct server){0};
     int rc = pg_connect_wait(&server->pg, &params, false, err);
     if (rc == -ECONNRESET)

@@ -12,8 +12,6 @@ struct server {
     PGresult *result; /* of the last statement; NULL when it failed */
 };
 
-struct pg_params server_params(const struct config *config); /* borrows from CONFIG */
-
 /* Waits for locks 10 s at the most: commands must not hold up those who queue behind them. */
 int server_open(struct server *server, const struct config *config, struct error *err);
 void server_close(struct server *server); /* safe on a zeroed one */

@@ -1,5 +1,6 @@
 #include "config/config.h"
 #include "config/file.h"
+#include "config/name.h"
 #include "config/normalise.h"
 #include "config/rules.h"
 #include <errno.h>
@@ -121,4 +122,15 @@ int config_load(struct config *ret_config, const char *file, struct error *err)
     }
     *ret_config = config;
     return 0;
+}
+
+bool config_marks(const struct config *config, const char *schema, const char *table)
+{
+    if (config->events.enabled &&
+        name_same_table(schema, table, config->events.schema, config->events.table))
+        return true;
+    for (size_t i = 0; i < config->table_count; i++)
+        if (name_same_table(schema, table, config->tables[i].schema, config->tables[i].table))
+            return true;
+    return false;
 }

@@ -111,4 +111,7 @@ struct config {
 int config_load(struct config *ret_config, const char *file, struct error *err);
 void config_release(struct config *config); /* safe on a zeroed one */
 
+/* Is the table one of tables:, or the events table? */
+bool config_marks(const struct config *config, const char *schema, const char *table);
+
 #endif

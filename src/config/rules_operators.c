@@ -16,17 +16,6 @@ struct reading {
 
 #define PLACE(o, key) node_at((o)->r->tree, "operators[%zu]." key, (o)->index)
 
-static bool is_marked(const struct config *config, const char *schema, const char *table)
-{
-    if (config->events.enabled &&
-        name_same_table(schema, table, config->events.schema, config->events.table))
-        return true;
-    for (size_t i = 0; i < config->table_count; i++)
-        if (name_same_table(schema, table, config->tables[i].schema, config->tables[i].table))
-            return true;
-    return false;
-}
-
 static int read_table_name(struct reading *o, const char *name, const struct node *place,
                            char *ret_names[2])
 {
@@ -97,7 +86,7 @@ static int check_source(struct reading *o, char *names[2], const struct node *pl
     if (name_same_table(names[0], names[1], o->to->target_schema, o->to->target_table))
         return node_fail(o->r->tree, place, o->r->err,
                          "is the operator's own target: it would run for ever; remove it");
-    if (!is_marked(o->r->config, names[0], names[1]))
+    if (!config_marks(o->r->config, names[0], names[1]))
         return node_fail(o->r->tree, place, o->r->err,
                          "is no marked table; add {name: %s.%s} to tables", names[0], names[1]);
     return 0;

@@ -50,11 +50,6 @@ const struct http_request *http_exchange_request(const struct http_exchange *exc
     return exchange->request;
 }
 
-struct loop *http_exchange_loop(const struct http_exchange *exchange)
-{
-    return exchange->connection->server->loop;
-}
-
 bool exchange_is_head(const struct http_exchange *exchange)
 {
     return exchange->request && str_equal(exchange->request->method, STR("HEAD"));

@@ -48,7 +48,6 @@ void http_server_free(struct http_server *server);
 /* --- one exchange ---------------------------------------------------------------------------- */
 
 const struct http_request *http_exchange_request(const struct http_exchange *exchange);
-struct loop *http_exchange_loop(const struct http_exchange *exchange);
 
 struct http_response {
     int status;

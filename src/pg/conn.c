@@ -36,7 +36,6 @@ struct pg_conn {
     struct reply *first, *last;
     struct error failure;     /* why the connection is gone */
     struct error transaction; /* the first failure since the last sync */
-    unsigned syncs;           /* outstanding */
 };
 
 static void conn_set_state(struct pg_conn *c, enum conn_state state)
@@ -113,7 +112,6 @@ static void transaction_done(struct pg_conn *c, pg_on_done on_done)
 {
     struct error err = c->transaction;
     error_clear(&c->transaction);
-    c->syncs--;
     if (on_done)
         on_done(c->owner, err.code ? &err : NULL);
 }
@@ -304,7 +302,6 @@ int pg_conn_sync(struct pg_conn *c, pg_on_done on_done)
     int rc = reply_expect(c, REPLY_SYNC, NULL, on_done);
     if (rc < 0)
         return rc;
-    c->syncs++;
     return conn_flush(c);
 }
 
@@ -320,11 +317,5 @@ int pg_conn_script(struct pg_conn *c, const char *sql, pg_on_done on_done)
     int rc = reply_expect(c, REPLY_SCRIPT, NULL, on_done);
     if (rc < 0)
         return rc;
-    c->syncs++;
     return conn_flush(c);
-}
-
-bool pg_conn_busy(const struct pg_conn *c)
-{
-    return c->syncs > 0;
 }

@@ -64,6 +64,4 @@ int pg_conn_sync(struct pg_conn *conn, pg_on_done on_done);
 /* For a script of several statements (no parameters): only while nothing is under way. */
 int pg_conn_script(struct pg_conn *conn, const char *sql, pg_on_done on_done);
 
-bool pg_conn_busy(const struct pg_conn *conn); /* a sync is outstanding */
-
 #endif

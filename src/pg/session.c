@@ -391,8 +391,3 @@ uint64_t pg_session_last_heard(const struct pg_session *s)
 {
     return s->last_heard;
 }
-
-bool pg_session_paused(const struct pg_session *s)
-{
-    return s->paused;
-}

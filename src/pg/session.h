@@ -50,6 +50,5 @@ void pg_session_resume(struct pg_session *session);
 int pg_session_end(struct pg_session *session);
 /* clock_monotonic_ms() of the last message of the server. */
 uint64_t pg_session_last_heard(const struct pg_session *session);
-bool pg_session_paused(const struct pg_session *session);
 
 #endif

@@ -275,8 +275,3 @@ int pg_conn_script(struct pg_conn *c, const char *sql, pg_on_done on_done)
 {
     return pg_conn_sync(c, on_done);
 }
-
-bool pg_conn_busy(const struct pg_conn *c)
-{
-    return c->synced;
-}
