@@ -30,7 +30,7 @@ struct event_column {
 
 struct event {
     enum event_type type;
-    uint32_t xid;
+    uint32_t xid;        /* 0: a message outside of transactions, which has no time either */
     int64_t commit_time; /* microseconds since 1970-01-01 UTC */
     struct str schema;   /* as in PostgreSQL, not escaped */
     struct str table;

@@ -17,6 +17,11 @@ enum decoded_kind {
     DECODED_BEGIN,   /* transaction is filled; end_lsn too if the plugin says it already */
     DECODED_CHANGE,  /* transaction, change and more are filled */
     DECODED_COMMIT,  /* transaction is filled */
+    /* A message outside of transactions: change is filled, and transaction as if it were one of its
+     * own, with the end of the message's record as end_lsn and nothing else. The server decodes a
+     * message where it stands in the log and a transaction at its commit, so that this never comes
+     * between B and C. */
+    DECODED_MESSAGE,
 };
 
 /* Borrows from the message, the cache and the decoder; good until the next decode() or take(). */

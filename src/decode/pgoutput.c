@@ -255,7 +255,14 @@ static int decode_truncate(struct decoder *decoder, struct byte_reader *reader,
     return 0;
 }
 
-/* A message outside of transactions has no commit, hence no place among the events. */
+static int check_not_open(const struct decoder *decoder, struct error *err)
+{
+    if (decoder->open)
+        return error_set(err, -EBADMSG, "it is of no transaction, but %u is open",
+                         decoder->transaction.xid);
+    return 0;
+}
+
 static int decode_message(struct decoder *decoder, struct byte_reader *reader,
                           struct decoded *decoded, struct error *err)
 {
@@ -272,10 +279,11 @@ static int decode_message(struct decoder *decoder, struct byte_reader *reader,
         return r;
     if ((flags & ~TRANSACTIONAL) != 0)
         return error_set(err, -EBADMSG, "it has the unknown flags %u", flags);
-    if (flags != TRANSACTIONAL)
-        return 0;
-    r = check_open(decoder, err);
-    decoded->kind = DECODED_CHANGE;
+    bool inside = flags == TRANSACTIONAL;
+    r = inside ? check_open(decoder, err) : check_not_open(decoder, err);
+    decoded->kind = inside ? DECODED_CHANGE : DECODED_MESSAGE;
+    if (!inside)
+        decoded->transaction.end_lsn = lsn;
     decoded->change = (struct change){.type = EVENT_MESSAGE, .prefix = prefix, .content = content};
     return r;
 }
@@ -353,7 +361,7 @@ static int decode(struct decoder *decoder, struct str message, uint64_t lsn, str
         explain(&failure, decoder, kind, lsn);
         return error_set(err, r, "%s", failure.text);
     }
-    if (decoded.kind != DECODED_NOTHING)
+    if (decoded.kind != DECODED_NOTHING && decoded.kind != DECODED_MESSAGE)
         decoded.transaction = decoder->transaction;
     decoder->more = decoded.more;
     *ret = decoded;

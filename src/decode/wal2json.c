@@ -212,17 +212,25 @@ static int decode_row(struct decoder *decoder, struct decoded *decoded, uint32_t
     return r;
 }
 
-/* A message outside of transactions has no commit, hence no place among the events. */
+static int check_not_open(const struct decoder *decoder, struct error *err)
+{
+    if (decoder->open)
+        return error_set(err, -EBADMSG, "it is of no transaction, but %u is open",
+                         decoder->transaction.xid);
+    return 0;
+}
+
 static int decode_message(struct decoder *decoder, struct decoded *decoded, struct error *err)
 {
     const struct wal2json_message *message = &decoder->message;
+    bool inside = message->transactional;
 
-    if (!message->transactional)
-        return 0;
-    int r = check_open(decoder, err);
+    int r = inside ? check_open(decoder, err) : check_not_open(decoder, err);
     if (r < 0)
         return r;
-    decoded->kind = DECODED_CHANGE;
+    decoded->kind = inside ? DECODED_CHANGE : DECODED_MESSAGE;
+    if (!inside)
+        decoded->transaction.end_lsn = message->lsn;
     decoded->change.prefix = message->prefix;
     decoded->change.content = message->content;
     return 0;
@@ -283,7 +291,7 @@ static int decode(struct decoder *decoder, struct str message, uint64_t lsn, str
         return error_set(err, r, "%s", failure.text);
     }
     /* After a C too: the commit is of this transaction. */
-    if (decoded.kind != DECODED_NOTHING)
+    if (decoded.kind != DECODED_NOTHING && decoded.kind != DECODED_MESSAGE)
         decoded.transaction = decoder->transaction;
     *ret = decoded;
     return 0;

@@ -274,7 +274,7 @@ static unsigned needed_fields(const struct wal2json_message *message)
         return CHANGE_FIELDS;
     case 'M':
         return WAL2JSON_TRANSACTIONAL | WAL2JSON_PREFIX | WAL2JSON_CONTENT |
-               (message->transactional ? WAL2JSON_XID : 0);
+               (message->transactional ? WAL2JSON_XID : WAL2JSON_LSN);
     default:
         return WAL2JSON_ACTION;
     }

@@ -45,7 +45,7 @@ struct change {
 };
 
 struct transaction {
-    uint32_t xid;
+    uint32_t xid; /* 0: a message outside of transactions, whose time is not known either */
     uint64_t commit_lsn;
     uint64_t end_lsn;    /* the position after the commit record: what may be confirmed */
     int64_t commit_time; /* microseconds since 1970-01-01 UTC */

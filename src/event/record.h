@@ -26,8 +26,10 @@ struct event_origin {
  *
  * Beyond contract section 3: an EVENT_MESSAGE belongs to no table, so `name` and source's `schema`,
  * `table` and `columns` are null, and `prefix` and `content` (text; bytes that are not UTF-8 become
- * U+FFFD) stand where the others have new_record, old_record and changes. A column that the server
- * does not send at all (a publication's column list) is in neither record nor in `unchanged`. */
+ * U+FFFD) stand where the others have new_record, old_record and changes. Outside of transactions
+ * it has neither `timestamp` nor `xid`: both are null, and its id has the end of its own record. A
+ * column that the server does not send at all (a publication's column list) is in neither record
+ * nor in `unchanged`. */
 int event_encode(struct buffer *out, const struct event_origin *origin,
                  const struct transaction *transaction, uint32_t ordinal,
                  const struct change *change, struct error *err);

@@ -119,16 +119,21 @@ static int decode_one(struct capture *c, struct str message, uint64_t lsn, struc
         return rc;
     if (decoded->kind == DECODED_BEGIN)
         begin(c);
-    if (decoded->kind == DECODED_CHANGE)
+    if (decoded->kind == DECODED_MESSAGE)
+        c->ordinal = 0;
+    bool has_change = decoded->kind == DECODED_CHANGE || decoded->kind == DECODED_MESSAGE;
+    if (has_change)
         rc = append_change(c, decoded, err);
     if (rc < 0)
         return rc;
-    if (decoded->kind == DECODED_CHANGE && c->ops->take)
+    if (has_change && c->ops->take)
         c->ops->take(c->decoder);
     if (decoded->kind == DECODED_COMMIT) {
         c->in_transaction = false;
         mark(c, decoded->transaction.end_lsn, c->has_events);
     }
+    if (decoded->kind == DECODED_MESSAGE)
+        mark(c, decoded->transaction.end_lsn, true);
     return 0;
 }
 

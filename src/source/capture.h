@@ -2,7 +2,8 @@
  * position, encode, append; and the one place that says what may be confirmed.
  *
  * What may be confirmed is a mark in the journal: the end of a transaction once all of it has been
- * appended, or the position of a keepalive that came while no transaction was open (traps 7, 8).
+ * appended, of a message outside of transactions, or the position of a keepalive that came while no
+ * transaction was open (traps 7, 8).
  * The journal reports a mark as durable when everything before it is on disk; nothing else is
  * confirmed. No I/O of its own; runs on the capture loop. */
 #ifndef SOURCE_CAPTURE_H

@@ -166,9 +166,9 @@ static void make_events(const struct decoder_ops *ops, struct events *events)
         do {
             int r = ops->decode(of, message->text, message->lsn, &decoded, &missing_type, &error);
             ck_assert_msg(r == 0, "%s", error.text);
-            if (decoded.kind == DECODED_BEGIN)
+            if (decoded.kind == DECODED_BEGIN || decoded.kind == DECODED_MESSAGE)
                 ordinal = 0;
-            if (decoded.kind != DECODED_CHANGE)
+            if (decoded.kind != DECODED_CHANGE && decoded.kind != DECODED_MESSAGE)
                 break;
             add_event(events, &decoded, ++ordinal);
             if (ops->take != NULL)
@@ -564,14 +564,21 @@ START_TEST(test_other_messages)
 }
 END_TEST
 
-/* A message outside of transactions has no commit LSN and so no event; inside it is a change. */
+/* A message outside of transactions is one of its own, at the end of its record; inside it is a
+ * change. */
 START_TEST(test_messages)
 {
     set_up();
-    must_decode(wire("cbqswc", 'M', 0, COMMIT_LSN, "nt", 1, 'x'), DECODED_NOTHING);
+    must_decode(wire("cbqswc", 'M', 0, 0x16C74B8, "nt", 1, 'x'), DECODED_MESSAGE);
+    ck_assert_int_eq(decoded.change.type, EVENT_MESSAGE);
+    ck_assert_ptr_null(decoded.change.relation);
+    ck_assert(str_equal(decoded.change.prefix, STR("nt")));
+    ck_assert(str_equal(decoded.change.content, STR("x")));
+    ck_assert_uint_eq(decoded.transaction.end_lsn, 0x16C74B8);
+    ck_assert_uint_eq(decoded.transaction.xid, 0);
     must_fail(wire("cbqswc", 'M', 1, COMMIT_LSN, "p", 1, 'x'), "outside of a transaction");
     start_transaction('d');
-    must_decode(wire("cbqswc", 'M', 0, COMMIT_LSN, "nt", 1, 'x'), DECODED_NOTHING);
+    must_fail(wire("cbqswc", 'M', 0, COMMIT_LSN, "nt", 1, 'x'), "it is of no transaction, but 727");
     must_decode(wire("cbqswcbc", 'M', 1, COMMIT_LSN, "p", 3, 'x', 0, 'y'), DECODED_CHANGE);
     ck_assert_int_eq(decoded.change.type, EVENT_MESSAGE);
     ck_assert_ptr_null(decoded.change.relation);

@@ -155,6 +155,10 @@ static void render(struct buffer *out)
     case DECODED_CHANGE:
         render_change(out, &decoded.change);
         break;
+    case DECODED_MESSAGE:
+        buffer_printf(out, "by itself, ends %s: ", lsn_format(t->end_lsn, end));
+        render_change(out, &decoded.change);
+        break;
     case DECODED_BEGIN:
     case DECODED_COMMIT:
         buffer_printf(out, "%s %u at %s, ends %s, %" PRId64 "\n",
@@ -455,7 +459,8 @@ START_TEST(test_reset)
 }
 END_TEST
 
-/* A message outside of transactions has no commit LSN and so no event; inside it is a change. */
+/* A message outside of transactions is one of its own, at the end of its record; inside it is a
+ * change. */
 START_TEST(test_messages)
 {
     static const char outside[] =
@@ -463,9 +468,17 @@ START_TEST(test_messages)
         "\"transactional\":false,\"prefix\":\"nt\",\"content\":\"now\"}";
 
     set_up();
-    must_decode(outside, DECODED_NOTHING);
+    must_decode(outside, DECODED_MESSAGE);
+    ck_assert_int_eq(decoded.change.type, EVENT_MESSAGE);
+    ck_assert_ptr_null(decoded.change.relation);
+    ck_assert(str_equal(decoded.change.prefix, STR("nt")));
+    ck_assert(str_equal(decoded.change.content, STR("now")));
+    ck_assert_uint_eq(decoded.transaction.end_lsn, 0x16C74B8);
+    ck_assert_uint_eq(decoded.transaction.xid, 0);
+    must_fail("{\"action\":\"M\",\"transactional\":false,\"prefix\":\"\",\"content\":\"\"}",
+              "\"lsn\" is missing");
     must_decode(BEGIN, DECODED_BEGIN);
-    must_decode(outside, DECODED_NOTHING);
+    must_fail(outside, "it is of no transaction, but 727 is open");
     must_decode("{\"action\":\"M\",\"xid\":727,\"timestamp\":\"2026-11-21 08:41:26.739092+00\","
                 "\"lsn\":\"0/16C74B8\",\"transactional\":true,\"prefix\":\"p\",\"content\":\"\"}",
                 DECODED_CHANGE);

@@ -113,9 +113,14 @@ START_TEST(test_missing)
     must_fail("{\"action\":\"T\",\"xid\":1,\"table\":\"t\"}", "include-schemas");
     must_fail("{\"action\":\"T\",\"xid\":1,\"schema\":\"s\"}", "\"table\" is missing");
     must_fail("{\"action\":\"T\",\"xid\":null,\"schema\":\"s\",\"table\":\"t\"}", "include-xids");
-    must_fail("{\"action\":\"M\",\"prefix\":\"\",\"content\":\"\"}", "\"transactional\"");
-    must_fail("{\"action\":\"M\",\"transactional\":false,\"content\":\"\"}", "\"prefix\"");
-    must_fail("{\"action\":\"M\",\"transactional\":false,\"prefix\":\"\"}", "\"content\"");
+    must_fail("{\"action\":\"M\",\"lsn\":\"0/1\",\"prefix\":\"\",\"content\":\"\"}",
+              "\"transactional\"");
+    must_fail("{\"action\":\"M\",\"lsn\":\"0/1\",\"transactional\":false,\"content\":\"\"}",
+              "\"prefix\"");
+    must_fail("{\"action\":\"M\",\"lsn\":\"0/1\",\"transactional\":false,\"prefix\":\"\"}",
+              "\"content\"");
+    must_fail("{\"action\":\"M\",\"transactional\":false,\"prefix\":\"\",\"content\":\"\"}",
+              "\"lsn\" is missing: start the stream with include-lsn");
     must_fail("{\"action\":\"M\",\"transactional\":true,\"prefix\":\"\",\"content\":\"\"}",
               "\"xid\"");
     must_fail(INSERT_OF("{\"name\":\"a\",\"value\":1}"), "include-type-oids=true");

@@ -208,6 +208,27 @@ START_TEST(message_belongs_to_no_table)
 }
 END_TEST
 
+START_TEST(message_outside_of_transactions_has_no_time_and_no_xid)
+{
+    const struct change change = {.type = EVENT_MESSAGE, .prefix = STR(""), .content = STR("x")};
+    const struct transaction none = {.end_lsn = 23803720};
+    struct error err;
+    struct event event;
+
+    buffer_init(&out, 10000);
+    ck_assert_int_eq(event_encode(&out, &origin, &none, 1, &change, &err), 0);
+    ck_assert_int_eq(event_read(&event, buffer_str(&out)), 0);
+    ck_assert_uint_eq(event.xid, 0);
+    ck_assert_str_eq(
+        strndupa(event.json.data, event.json.len),
+        "{\"id\":\"7f3a91c2-16B3748-1\",\"name\":null,\"type\":\"message\",\"source\":{\"name\":"
+        "\"walpiper\",\"version\":\"0.1.0\",\"db\":\"demo\",\"schema\":null,\"table\":null,"
+        "\"columns\":null},\"prefix\":\"\",\"content\":\"x\",\"timestamp\":null,"
+        "\"lsn\":[0,23803720],\"xid\":null}");
+    buffer_release(&out);
+}
+END_TEST
+
 START_TEST(table_without_columns_has_empty_objects)
 {
     const struct relation bare = {.schema = STR("public"), .table = STR("bare")};
@@ -390,6 +411,7 @@ UNIT_SUITE("event/encode", insert_has_the_new_row, update_with_full_identity_has
            unsent_large_value_is_listed_and_not_invented,
            unsent_large_value_is_there_with_full_identity, delete_has_the_known_old_columns,
            truncate_has_no_records, message_belongs_to_no_table,
+           message_outside_of_transactions_has_no_time_and_no_xid,
            table_without_columns_has_empty_objects,
            odd_names_are_escaped_in_json_and_raw_in_the_record, lsn_is_two_halves_of_the_commit_end,
            records_follow_each_other_in_one_buffer, impossible_value_names_relation_and_column,

@@ -193,9 +193,91 @@ START_TEST(a_type_that_is_not_known_yet_costs_nothing_but_a_second_look)
 }
 END_TEST
 
+#define MESSAGE_AT(lsn)                                                                            \
+    "{\"action\":\"M\",\"xid\":null,\"timestamp\":null,\"lsn\":\"" lsn                             \
+    "\",\"transactional\":false,\"prefix\":\"p\",\"content\":\"c\"}"
+
+START_TEST(a_message_outside_of_transactions_stands_and_is_confirmed_by_itself)
+{
+    setup();
+    message(MESSAGE_AT("0/180"));
+    wait_durable(0x180);
+    message(BEGIN);
+    message(INSERT);
+    message(COMMIT);
+    message(MESSAGE_AT("0/310"));
+    wait_durable(0x310);
+    ck_assert_uint_eq(records(), 3);
+    capture_keepalive(&capture, 0x400, true);
+    wait_durable(0x400);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_message_that_comes_again_is_not_kept_twice)
+{
+    setup();
+    message(MESSAGE_AT("0/180"));
+    ck_assert_int_eq(capture_restart(&capture, &wal2json_decoder, &origin), 0);
+    message(MESSAGE_AT("0/180"));
+    message(MESSAGE_AT("0/190"));
+    wait_durable(0x190);
+    ck_assert_uint_eq(records(), 2);
+    teardown();
+}
+END_TEST
+
+static void put_big_endian(char *at, uint64_t value, size_t bytes)
+{
+    for (size_t i = bytes; i > 0; i--, value >>= 8)
+        at[i - 1] = (char)value;
+}
+
+/* As pgoutput sends it: 'M', flags, LSN, prefix, length, content. */
+static struct str large_message(uint64_t lsn)
+{
+    static char bytes[1 + 1 + 8 + 2 + 4 + 900000] = "M";
+
+    put_big_endian(bytes + 2, lsn, 8);
+    bytes[10] = 'p';
+    put_big_endian(bytes + 12, sizeof(bytes) - 16, 4);
+    memset(bytes + 16, 'x', sizeof(bytes) - 16);
+    return (struct str){bytes, sizeof(bytes)};
+}
+
+START_TEST(a_message_for_which_the_journal_had_no_room_is_taken_later)
+{
+    struct error err = {0};
+    uint32_t missing;
+    uint64_t lsn = 0x400;
+    int rc = 0;
+
+    setup();
+    ck_assert_int_eq(capture_restart(&capture, &pgoutput_decoder, &origin), 0);
+    while (rc == 0) {
+        lsn++;
+        rc = capture_message(&capture, large_message(lsn), lsn, &missing, &err);
+    }
+    ck_assert_int_eq(rc, -EAGAIN);
+    while (rc == -EAGAIN) {
+        journal_flush(journal);
+        rc = capture_message(&capture, large_message(lsn), lsn, &missing, &err);
+    }
+    ck_assert_msg(rc == 0, "%s", err.text);
+    wait_durable(lsn);
+    ck_assert_uint_eq(records(), lsn - 0x400);
+    capture_keepalive(&capture, lsn + 1, true); /* no transaction is open */
+    wait_durable(lsn + 1);
+    teardown();
+}
+END_TEST
+
 UNIT_SUITE("source/capture", the_end_of_a_transaction_is_confirmed_once_it_is_on_disk,
            a_keepalive_inside_a_transaction_confirms_nothing,
            a_keepalive_between_transactions_lets_an_idle_database_go_on,
            what_comes_again_after_a_restart_is_not_kept_twice,
            a_row_of_the_events_table_is_found_by_its_id,
-           a_type_that_is_not_known_yet_costs_nothing_but_a_second_look)
+           a_type_that_is_not_known_yet_costs_nothing_but_a_second_look,
+           a_message_outside_of_transactions_stands_and_is_confirmed_by_itself,
+           a_message_that_comes_again_is_not_kept_twice,
+           a_message_for_which_the_journal_had_no_room_is_taken_later)
