@@ -1,5 +1,8 @@
 // The two output plugins: the same events from both, ids included; and which one is taken.
-import { assert, knowsPluginList, scenario, until } from './harness/lib.mjs';
+import { assert, assertInOrder, knowsPluginList, scenario, until } from './harness/lib.mjs';
+import { captured, capturedEvents, journalEvents } from './harness/journal.mjs';
+
+const plugins = ['wal2json', 'pgoutput'];
 
 const ddl = `
   CREATE TYPE mood AS ENUM ('sad', 'ok');
@@ -8,57 +11,266 @@ const ddl = `
     ts timestamptz, t timestamp, d date, tm time, iv interval, a int[], aa text[][], u uuid, m mood, p positive,
     big text, "Odd ""name""" text);
   CREATE TABLE plain (id bigint PRIMARY KEY, v text, big text, twice bigint GENERATED ALWAYS AS (id * 2) STORED);
-  CREATE TABLE indexed (a int NOT NULL, b text NOT NULL, c text);
+  CREATE TABLE indexed (a int NOT NULL, b text NOT NULL, c text, big text);
   CREATE UNIQUE INDEX indexed_b ON indexed (b);
+  CREATE TABLE silent (id int PRIMARY KEY, v text);
+  CREATE TABLE keyless (v text);
+  CREATE TABLE parent (id int PRIMARY KEY, s serial);
+  CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent);
+  CREATE TABLE split (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
+  CREATE TABLE split_low PARTITION OF split FOR VALUES FROM (0) TO (100);
+  CREATE TABLE split_high PARTITION OF split FOR VALUES FROM (100) TO (200);
+  CREATE TABLE unmarked (id int PRIMARY KEY);
+  CREATE SCHEMA "Odd, schema";
+  CREATE TABLE "Odd, schema"."t.a*b'c\\d e" (id int PRIMARY KEY, "ключ ""1""" text);
   ALTER TABLE things REPLICA IDENTITY FULL;
+  ALTER TABLE keyless REPLICA IDENTITY FULL;
+  ALTER TABLE silent REPLICA IDENTITY NOTHING;
   ALTER TABLE indexed REPLICA IDENTITY USING INDEX indexed_b;
   ALTER TABLE things ALTER big SET STORAGE EXTERNAL;
-  ALTER TABLE plain ALTER big SET STORAGE EXTERNAL;`;
-const tables = [{ name: 'public.things' }, { name: 'public.plain' }, { name: 'public.indexed', id: 'a' }];
-
-const workload = [
-  `INSERT INTO things VALUES (1, E'a"b\\\\c\\n\\u00e9\\U0001F600\\u0007', 1.500, 1e20, true, '{"k": [1, null, "x"]}', '{"z" : 1.0}',
-     '\\x00ff', '2020-01-01 00:00:00.5+02', '-infinity', '0044-03-15 BC', '24:00', '1 year -2 days', '{1,NULL,3}',
-     '{{a,"b,c"},{NULL,"d\\"e"}}', '00000000-0000-0000-0000-000000000001', 'ok', 7, repeat('x', 9000), '')`,
-  `INSERT INTO things (id) VALUES (2)`,
-  `UPDATE things SET n = -0.00001, name = '' WHERE id = 1`,
-  `UPDATE things SET id = 3 WHERE id = 2`,
-  `BEGIN; INSERT INTO plain VALUES (1, 'a', repeat('y', 9000)); SAVEPOINT s; INSERT INTO plain VALUES (9, 'gone', ''); ROLLBACK TO s;
-   UPDATE plain SET v = 'b'; UPDATE plain SET id = 2; INSERT INTO indexed VALUES (1, 'one', 'c'); COMMIT`,
-  `UPDATE indexed SET c = 'd'`,
-  `UPDATE indexed SET b = 'uno'`,
-  `BEGIN; DELETE FROM plain; DELETE FROM indexed; DELETE FROM things WHERE id = 3; COMMIT`,
-  `INSERT INTO plain SELECT n, 'v' || n, NULL FROM generate_series(100, 300) n`,
-  `TRUNCATE things, plain`,
-  `ALTER TABLE plain ADD extra int[] DEFAULT '{1,2}'`,
-  `INSERT INTO plain (id, v, big, extra) VALUES (5, 'after', NULL, '{3}')`,
-  `ALTER TABLE plain DROP v`,
-  `INSERT INTO plain (id) VALUES (6)`,
-  `CREATE TYPE late AS ENUM ('x'); ALTER TABLE plain ADD l late`,
-  `INSERT INTO plain (id, l) VALUES (7, 'x')`,
-  `DELETE FROM plain WHERE id = 7`,
+  ALTER TABLE plain ALTER big SET STORAGE EXTERNAL;
+  ALTER TABLE indexed ALTER big SET STORAGE EXTERNAL;`;
+const odd = `"Odd, schema"."t.a*b'c\\d e"`;
+const marked = ['things', 'plain', 'indexed', 'silent', 'keyless', 'parent', 'child', 'split'];
+const tables = [
+  ...marked.map((name) => (name === 'indexed' ? { name: 'public.indexed', id: 'a' } : { name: `public.${name}` })),
+  { name: odd },
 ];
 
-async function all(walpiper, count) {
-  const events = [];
-  for (const { name } of tables) {
-    const stream = await walpiper.subscribe(`/streams/${name.replace('public.', '')}`, { lastEventId: 'earliest' });
-    await stream.until(`all events of ${name}`, () => stream.events.length >= count[name]);
-    events.push(...stream.events.slice(0, count[name]).map((frame) => frame.data.replaceAll(/"id":"[0-9a-f]{8}-/g, '"id":"')));
+const times = (count, event) => Array(count).fill(event);
+
+/** What is done, and the events that must come of it: [SQL, 'type table', ...]. */
+const workload = [
+  // Every kind of value, NULLs, and changes of the key where the whole old row is known.
+  [`INSERT INTO things VALUES (1, E'a"b\\\\c\\n\\u00e9\\U0001F600\\u0007', 1.500, 1e20, true, '{"k": [1, null, "x"]}', '{"z" : 1.0}',
+     '\\x00ff', '2020-01-01 00:00:00.5+02', '-infinity', '0044-03-15 BC', '24:00', '1 year -2 days', '{1,NULL,3}',
+     '{{a,"b,c"},{NULL,"d\\"e"}}', '00000000-0000-0000-0000-000000000001', 'ok', 7, repeat('x', 9000), '')`, 'insert things'],
+  [`INSERT INTO things (id) VALUES (2)`, 'insert things'],
+  [`UPDATE things SET n = -0.00001, name = '' WHERE id = 1`, 'update things'],
+  [`UPDATE things SET id = 3 WHERE id = 2`, 'update things'],
+  [`UPDATE things SET name = name WHERE id = 3`, 'update things'],
+  // Replica identity: the primary key, an index, the whole row, nothing.
+  [`INSERT INTO indexed VALUES (1, 'one', 'c', repeat('z', 9000))`, 'insert indexed'],
+  [`UPDATE indexed SET c = 'd'`, 'update indexed'],
+  [`UPDATE indexed SET b = 'uno'`, 'update indexed'],
+  [`UPDATE indexed SET a = 2, b = 'duo', big = NULL`, 'update indexed'],
+  [`DELETE FROM indexed`, 'delete indexed'],
+  [`INSERT INTO keyless VALUES ('a'), ('a'), (NULL)`, ...times(3, 'insert keyless')],
+  [`UPDATE keyless SET v = 'b' WHERE v = 'a'`, ...times(2, 'update keyless')],
+  [`DELETE FROM keyless`, ...times(3, 'delete keyless')],
+  [`INSERT INTO silent VALUES (1, 'x')`, 'insert silent'],
+  // Large values that an update leaves alone, with the key and with all of the row.
+  [`INSERT INTO plain VALUES (1, 'a', repeat('y', 9000))`, 'insert plain'],
+  [`UPDATE plain SET v = 'b'`, 'update plain'],
+  [`UPDATE plain SET id = 2`, 'update plain'],
+  [`UPDATE plain SET big = big || 'z'`, 'update plain'],
+  [`UPDATE things SET n = 2 WHERE id = 1`, 'update things'],
+  [`UPDATE things SET id = 4 WHERE id = 1`, 'update things'],
+  // Savepoints, and subtransactions that are many and deep.
+  [`BEGIN; SAVEPOINT a; INSERT INTO plain VALUES (10, 'gone', ''); ROLLBACK TO a; INSERT INTO plain VALUES (11, 'kept', '');
+    SAVEPOINT b; UPDATE plain SET v = 'gone' WHERE id = 11; SAVEPOINT c; DELETE FROM plain WHERE id = 11; ROLLBACK TO b;
+    UPDATE plain SET v = 'stays' WHERE id = 11; RELEASE b; COMMIT`, 'insert plain', 'update plain'],
+  [`DO $$ BEGIN FOR n IN 1..200 LOOP
+      BEGIN INSERT INTO plain VALUES (1000 + n, 'sub', NULL); IF n % 10 = 0 THEN RAISE 'no'; END IF;
+      EXCEPTION WHEN raise_exception THEN NULL; END;
+    END LOOP; END $$`, ...times(180, 'insert plain')],
+  [`BEGIN; ${Array.from({ length: 100 }, (_, n) => `SAVEPOINT s${n}; INSERT INTO plain VALUES (${2000 + n}, 'deep', NULL);`).join('\n')}
+    ROLLBACK TO s50; COMMIT`, ...times(50, 'insert plain')],
+  [`BEGIN; INSERT INTO plain VALUES (3000, 'all gone', NULL); ROLLBACK`],
+  // Transactions that say nothing of marked tables, nothing at all, or little of them.
+  [`INSERT INTO unmarked SELECT generate_series(1, 1000)`],
+  [`BEGIN; SELECT pg_current_xact_id(); COMMIT`],
+  [`BEGIN; DELETE FROM unmarked; DELETE FROM plain WHERE id > 100; COMMIT`, ...times(230, 'delete plain')],
+  [`CREATE TABLE made AS SELECT 1 AS n; DROP TABLE made`],
+  // Many rows with one position in the log.
+  [`COPY plain (id, v) FROM PROGRAM 'seq -f "%g,copied" 5000 6999' WITH (FORMAT csv)`, ...times(2000, 'insert plain')],
+  [`INSERT INTO plain SELECT n, 'v' || n, NULL FROM generate_series(100, 300) n`, ...times(201, 'insert plain')],
+  [`INSERT INTO plain VALUES (100, 'new', '') ON CONFLICT (id) DO UPDATE SET v = 'conflict'`, 'update plain'],
+  // TRUNCATE: one table, several, those that depend on them, a partitioned one.
+  [`BEGIN; INSERT INTO parent VALUES (1); INSERT INTO child VALUES (1, 1); COMMIT`, 'insert parent', 'insert child'],
+  [`TRUNCATE things, plain`, 'truncate things', 'truncate plain'],
+  [`TRUNCATE parent RESTART IDENTITY CASCADE`, 'truncate parent', 'truncate child'],
+  [`BEGIN; TRUNCATE unmarked, plain; INSERT INTO plain VALUES (1, 'after', NULL); COMMIT`, 'truncate plain', 'insert plain'],
+  // Partitions are tables of their own; a row that moves is deleted here and inserted there.
+  [`INSERT INTO split VALUES (1, 'low'), (101, 'high')`, 'insert split_low', 'insert split_high'],
+  [`UPDATE split SET id = 102 WHERE id = 1`, 'delete split_low', 'insert split_high'],
+  [`DELETE FROM split`, ...times(2, 'delete split_high')],
+  // Names that need quotes, in SQL and in the lists that the plugins are given.
+  [`INSERT INTO ${odd} VALUES (1, 'x'); UPDATE ${odd} SET id = 2; DELETE FROM ${odd}`,
+    ...['insert', 'update', 'delete'].map((type) => `${type} t.a*b'c\\d e`)],
+  // Messages, in and between transactions; those outside come whatever becomes of a transaction around them.
+  [`SELECT pg_logical_emit_message(false, 'alone', 'one')`, 'message alone'],
+  [`SELECT pg_logical_emit_message(true, 'inside', 'one')`, 'message inside'],
+  [`BEGIN; INSERT INTO plain VALUES (20, 'before', NULL); SELECT pg_logical_emit_message(true, 'inside', 'two');
+    SELECT pg_logical_emit_message(false, 'alone', 'two'); SAVEPOINT s; SELECT pg_logical_emit_message(true, 'gone', '');
+    ROLLBACK TO s; DELETE FROM plain WHERE id = 20; COMMIT`, 'message alone', 'insert plain', 'message inside', 'delete plain'],
+  [`BEGIN; INSERT INTO plain VALUES (21, 'gone', NULL); SELECT pg_logical_emit_message(false, 'alone', 'three');
+    SELECT pg_logical_emit_message(true, 'gone', ''); ROLLBACK`, 'message alone'],
+  [`SELECT pg_logical_emit_message(n % 2 = 0, '', '') FROM generate_series(1, 4) n`, ...times(4, 'message ')],
+  [`SELECT pg_logical_emit_message(n % 2 = 0, E'a"b\\\\c\\n\\u00e9\\U0001F600', E'"\\\\\\t\\u0007\\u2028\\U0001F600</script>')
+    FROM generate_series(1, 2) n`, ...times(2, 'message a"b\\c\n\u00e9\u{1F600}')],
+  [`SELECT pg_logical_emit_message(n % 2 = 0, 'large', repeat(E'0123456789"\\n', 300000)) FROM generate_series(1, 2) n`,
+    ...times(2, 'message large')],
+  // Bytes that are no text; there is no NUL among them.
+  [`SELECT pg_logical_emit_message(n % 2 = 0, 'bytes', '\\xff80c328f0908d41eda080c0af'::bytea) FROM generate_series(1, 2) n`,
+    ...times(2, 'message bytes')],
+  // Tables that change between transactions, and inside of one.
+  [`ALTER TABLE plain ADD extra int[] DEFAULT '{1,2}'`],
+  [`INSERT INTO plain (id, v, big, extra) VALUES (5, 'after', NULL, '{3}')`, 'insert plain'],
+  [`UPDATE plain SET v = 'old row, new column' WHERE id = 1`, 'update plain'],
+  [`ALTER TABLE plain DROP v`],
+  [`INSERT INTO plain (id) VALUES (6)`, 'insert plain'],
+  [`CREATE TYPE late AS ENUM ('x'); ALTER TABLE plain ADD l late`],
+  [`INSERT INTO plain (id, l) VALUES (7, 'x')`, 'insert plain'],
+  [`BEGIN; INSERT INTO plain (id) VALUES (8); ALTER TABLE plain RENAME extra TO more; INSERT INTO plain (id) VALUES (9);
+    ALTER TABLE plain ALTER l TYPE text; UPDATE plain SET more = '{9}' WHERE id = 9; ALTER TABLE plain ADD late int DEFAULT 3;
+    INSERT INTO plain (id) VALUES (10); COMMIT`, 'insert plain', 'insert plain', 'update plain', 'insert plain'],
+  [`DELETE FROM plain WHERE id = 7`, 'delete plain'],
+];
+
+const kindOf = ({ type, name, prefix }) => `${type} ${name ?? prefix}`;
+
+/** Two walpipers on DB, one with either plugin. */
+async function both(scene, db, config = {}) {
+  const walpipers = {};
+  for (const plugin of plugins) {
+    walpipers[plugin] = await scene.walpiper(db, { ...config, slot: { name: `${db.name}_${plugin}`, plugin } });
   }
-  return events;
+  return walpipers;
 }
 
 scenario('both plugins give byte-equal events for one and the same workload, ids included', async (scene) => {
   const db = await scene.database();
   await db.query(ddl);
-  const wal2json = await scene.walpiper(db, { tables, slot: { name: 'both_wal2json', plugin: 'wal2json' } });
-  const pgoutput = await scene.walpiper(db, { tables, slot: { name: 'both_pgoutput', plugin: 'pgoutput' } });
-  for (const sql of workload) await db.query(sql);
-  const count = { 'public.things': 6, 'public.plain': 210, 'public.indexed': 4 };
-  const [a, b] = [await all(wal2json, count), await all(pgoutput, count)];
+  const { wal2json, pgoutput } = await both(scene, db, { tables });
+  for (const [sql] of workload) await db.query(sql);
+  const [a, b] = [await capturedEvents(wal2json), await capturedEvents(pgoutput)];
+  const events = a.map((text) => JSON.parse(text));
+  assert.deepEqual(events.map(kindOf), workload.flatMap(([, ...expected]) => expected));
   assert.deepEqual(b, a);
+  assertInOrder(events.map((event) => `00000000-${event.id}`));
   assert.ok(!a.some((event) => event.includes('"twice"')), 'generated columns are in no event');
+});
+
+// A kill in between, and what the server sends again, show in no event: the other walpiper was not killed.
+for (const killed of plugins) {
+  scenario(`${killed}: messages and rows come exactly once, whenever walpiper is killed`, async (scene) => {
+    const db = await scene.database();
+    await db.query('CREATE TABLE rows (id int PRIMARY KEY)');
+    const walpipers = await both(scene, db, { tables: [{ name: 'public.rows' }] });
+    let written = 0;
+    let stopped = false;
+    const write = async (n) => {
+      await db.query(`SELECT pg_logical_emit_message(false, 'alone', '${n}')`);
+      await db.query(`BEGIN; INSERT INTO rows VALUES (${n}); SELECT pg_logical_emit_message(false, 'in', '${n}'),
+        pg_logical_emit_message(true, 'in', '${n}'); COMMIT`);
+      written++;
+    };
+    const writing = (async () => {
+      for (let n = 0; !stopped; n++) await write(n);
+    })();
+    for (let round = 0; round < 6; round++) {
+      const before = written;
+      await until('more is written', () => written >= before + 20);
+      await walpipers[killed].kill();
+      await walpipers[killed].start();
+    }
+    stopped = true;
+    await writing;
+    const [a, b] = [await capturedEvents(walpipers.wal2json), await capturedEvents(walpipers.pgoutput)];
+    assert.deepEqual(a.map((text) => kindOf(JSON.parse(text))), Array(written).fill(['message alone', 'message in', 'insert rows', 'message in']).flat());
+    assert.deepEqual(b, a);
+  });
+}
+
+scenario('a message outside of transactions has no time and no xid; its LSN is the one that the server gave', async (scene) => {
+  const db = await scene.database();
+  const walpipers = await both(scene, db);
+  const lsn = await db.value(`SELECT pg_logical_emit_message(false, 'a', 'b') - '0/0'`);
+  for (const plugin of plugins) {
+    const [event, ...more] = (await capturedEvents(walpipers[plugin])).map((text) => JSON.parse(text));
+    assert.deepEqual(more, []);
+    const halves = [Number(BigInt(lsn) >> 32n), Number(BigInt(lsn) & 0xffffffffn)];
+    assert.equal(event.id, `${BigInt(lsn).toString(16).toUpperCase()}-1`);
+    assert.deepEqual(
+      { ...event, source: null, id: null },
+      { id: null, name: null, type: 'message', source: null, prefix: 'a', content: 'b', timestamp: null, lsn: halves, xid: null },
+    );
+  }
+});
+
+scenario('a message with NUL among its bytes: wal2json ends its content there, pgoutput gives all of it', async (scene) => {
+  const db = await scene.database();
+  const walpipers = await both(scene, db);
+  await db.query(`SELECT pg_logical_emit_message(true, 'nul', '\\x610062ff'::bytea)`);
+  const contents = {};
+  for (const plugin of plugins) contents[plugin] = (await capturedEvents(walpipers[plugin])).map((text) => JSON.parse(text).content);
+  assert.deepEqual(contents, { wal2json: ['a'], pgoutput: ['a\0b\ufffd'] });
+});
+
+scenario('prepared transactions come when they are committed, over restarts of server and walpiper', async (scene) => {
+  const server = await scene.postgres({ max_prepared_transactions: '10' });
+  const db = await scene.database({ server });
+  await db.query('CREATE TABLE rows (id int PRIMARY KEY, v text)');
+  const walpipers = await both(scene, db, { tables: [{ name: 'public.rows' }] });
+  const prepare = (name, id) =>
+    db.query(`BEGIN; INSERT INTO rows VALUES (${id}, '${name}'); SELECT pg_logical_emit_message(true, '${name}', ''),
+      pg_logical_emit_message(false, 'at once ${name}', ''); PREPARE TRANSACTION '${name}'`);
+  await prepare('a', 1);
+  await prepare('b', 2);
+  await db.query(`INSERT INTO rows VALUES (3, 'between')`);
+  await db.query(`COMMIT PREPARED 'b'`);
+  await prepare('c', 4);
+  for (const plugin of plugins) {
+    await captured(walpipers[plugin]); // all but a and c is confirmed: the server must still know of them
+    await walpipers[plugin].kill();
+  }
+  await server.restart('SIGQUIT');
+  await db.query(`COMMIT PREPARED 'a'`);
+  await db.query(`ROLLBACK PREPARED 'c'`);
+  for (const plugin of plugins) await walpipers[plugin].start();
+  await prepare('d', 5);
+  await server.restart();
+  await db.query(`COMMIT PREPARED 'd'`);
+  const [a, b] = [await capturedEvents(walpipers.wal2json), await capturedEvents(walpipers.pgoutput)];
+  const kinds = a.map((text) => JSON.parse(text)).map((event) => `${kindOf(event)}${event.new_record ? event.new_record.v : ''}`);
+  assert.deepEqual(kinds, [
+    ...['message at once a', 'message at once b', 'insert rowsbetween', 'insert rowsb', 'message b', 'message at once c'],
+    ...['insert rowsa', 'message a', 'message at once d', 'insert rowsd', 'message d'],
+  ]);
+  assert.deepEqual(b, a);
+});
+
+scenario('COPY of 100 000 rows, all at one LSN: each event has an id of its own, in the order of the rows', async (scene) => {
+  const db = await scene.database();
+  await db.query('CREATE TABLE rows (id int PRIMARY KEY, v text)');
+  const walpipers = await both(scene, db, { tables: [{ name: 'public.rows' }] });
+  await db.query(`COPY rows FROM PROGRAM 'seq -f "%g,copied" 1 99999; echo 100000,copied' WITH (FORMAT csv)`);
+  const ids = {};
+  for (const plugin of plugins) {
+    const stream = await walpipers[plugin].subscribe('/streams/rows', { lastEventId: 'earliest' });
+    const frames = await stream.first(100_000, 60_000);
+    assertInOrder(frames.map((frame) => frame.id));
+    frames.forEach((frame, n) => assert.ok(frame.data.includes(`"new_record":{"id":${n + 1},"v":"copied"}`), frame.data));
+    ids[plugin] = frames.map((frame) => frame.id.replace(/^[0-9a-f]{8}-/, ''));
+    stream.close();
+  }
+  assert.deepEqual(ids.wal2json, ids.pgoutput);
+});
+
+scenario('a published table without replica identity: the server refuses its updates, whatever the plugin', async (scene) => {
+  const db = await scene.database();
+  await db.query(`CREATE TABLE silent (id int PRIMARY KEY, v text); ALTER TABLE silent REPLICA IDENTITY NOTHING;
+    CREATE TABLE keyless (v text)`);
+  const walpipers = await both(scene, db, { tables: [{ name: 'public.silent' }, { name: 'public.keyless' }] });
+  await db.query(`INSERT INTO silent VALUES (1, 'a'); INSERT INTO keyless VALUES ('a')`);
+  for (const sql of [`UPDATE silent SET v = 'b'`, 'DELETE FROM silent', `UPDATE keyless SET v = 'b'`, 'DELETE FROM keyless']) {
+    await assert.rejects(db.query(sql), /does not have a replica identity/, sql);
+  }
+  for (const plugin of plugins) {
+    const kinds = (await capturedEvents(walpipers[plugin])).map((text) => kindOf(JSON.parse(text)));
+    assert.deepEqual(kinds, ['insert silent', 'insert keyless'], plugin);
+  }
 });
 
 scenario('pgoutput: a transaction larger than memory, and a kill in the middle of it', { timeout: 120_000 }, async (scene) => {
