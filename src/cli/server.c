@@ -12,6 +12,8 @@ int server_open(struct server *server, const struct config *config, struct error
     int rc = pg_connect_wait(&server->pg, &params, false, err);
     if (rc == -ECONNRESET)
         return error_set(err, rc, "database: %s; start the server, or correct database", err->text);
+    if (rc == -EPERM || rc == -ENOENT)
+        return error_prefix(err, "database");
     if (rc < 0)
         return rc;
     rc = server_query(server, "SET lock_timeout = '10s'", 0, NULL, err);

@@ -1,5 +1,5 @@
 #include "pg/conn.h"
-#include "base/buffer.h"
+#include "base/clock.h"
 #include "pg/connect.h"
 #include "pg/failure.h"
 #include <errno.h>
@@ -34,6 +34,7 @@ struct pg_conn {
     const struct pg_conn_events *events;
     void *owner;
     struct reply *first, *last;
+    uint64_t last_heard;
     struct error failure;     /* why the connection is gone */
     struct error transaction; /* the first failure since the last sync */
 };
@@ -186,6 +187,8 @@ static void on_socket(struct ev_loop *ev, ev_io *io, int events)
 {
     struct pg_conn *c = io->data;
     (void)ev;
+    if (events & EV_READ)
+        c->last_heard = clock_monotonic_ms();
     if ((events & EV_READ) && !PQconsumeInput(c->pg)) {
         conn_fail_libpq(c);
         return;
@@ -203,6 +206,7 @@ static void on_connected(void *owner, PGconn *pg, const struct error *err)
         return;
     }
     c->pg = pg;
+    c->last_heard = clock_monotonic_ms();
     if (!PQenterPipelineMode(pg)) {
         conn_fail_libpq(c);
         return;
@@ -256,6 +260,17 @@ void pg_conn_close(struct pg_conn *c)
     ev_io_stop(c->loop->ev, &c->io);
     c->deferred.free = conn_free;
     loop_defer_free(c->loop, &c->deferred);
+}
+
+uint64_t pg_conn_last_heard(const struct pg_conn *c)
+{
+    return c->pg ? c->last_heard : clock_monotonic_ms();
+}
+
+struct pg_place pg_conn_place(const struct pg_conn *c)
+{
+    return (struct pg_place){c->pg ? PQhost(c->pg) : NULL, c->pg ? PQhostaddr(c->pg) : NULL,
+                             c->pg ? PQport(c->pg) : NULL};
 }
 
 /* --- statements ------------------------------------------------------------------------------ */

@@ -1,9 +1,8 @@
 /* pg/conn.h - one libpq connection on a loop, for ordinary statements.
  *
- * Never blocks after pg_conn_start(), which may resolve a host name. Statements go out as a
- * pipeline: what is sent between two syncs is one implicit transaction, all or nothing. Borrows the
- * loop and the parameters, owns the PGconn. It does not reconnect: the owner decides when to start
- * a new one.
+ * Never blocks. Statements go out as a pipeline: what is sent between two syncs is one implicit
+ * transaction, all or nothing. Borrows the loop and the parameters, owns the PGconn. It does not
+ * reconnect: the owner decides when to start a new one.
  *
  * Order of callbacks: on_ready once, then on_result a statement and on_done a sync, in the order
  * they were sent, then on_closed once. No callback runs before the call that causes it has
@@ -15,13 +14,20 @@
 #include "loop/loop.h"
 #include <libpq-fe.h>
 #include <stdbool.h>
+#include <stdint.h>
 
-/* How to reach the server. All borrowed, must outlive every connection made from it; NULL: libpq's
- * own default (PG* variables, .pgpass). */
+/* One server of those that a host name, or a list of them, may mean. */
+struct pg_place {
+    const char *host, *address, *port;
+};
+
+/* How to reach the server. All borrowed until the call that takes it returns; NULL: libpq's own
+ * default (PG* variables, .pgpass). */
 struct pg_params {
     const char *url; /* wins over the fields */
     const char *hostname, *port, *database, *username, *password;
     const char *application_name;
+    struct pg_place place; /* wins over all: this server and no other */
 };
 
 struct pg_conn;
@@ -60,6 +66,12 @@ int pg_conn_prepare(struct pg_conn *conn, const char *name, const char *sql);
 int pg_conn_describe(struct pg_conn *conn, const char *name, pg_on_result on_result);
 /* Ends the transaction and calls ON_DONE when the server has answered all. */
 int pg_conn_sync(struct pg_conn *conn, pg_on_done on_done);
+
+/* clock_monotonic_ms() when the server was last heard; now, while the connection is being made,
+ * which has a limit of its own. */
+uint64_t pg_conn_last_heard(const struct pg_conn *conn);
+/* Where the connection goes, borrowed from it; all NULL before on_ready. */
+struct pg_place pg_conn_place(const struct pg_conn *conn);
 
 /* For a script of several statements (no parameters): only while nothing is under way. */
 int pg_conn_script(struct pg_conn *conn, const char *sql, pg_on_done on_done);

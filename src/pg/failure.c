@@ -14,6 +14,69 @@ int pg_failure_of_connection(struct error *err, const PGconn *pg)
     return error_set(err, -ECONNRESET, "%.*s", first_line_length(text), text);
 }
 
+/* --- connecting ------------------------------------------------------------------------------ */
+
+/* A line for each address; those that begin with a tab ask whether the server is running. */
+static void append_lines(char *out, size_t size, const char *text)
+{
+    size_t len = 0;
+    for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        if (*line == '\t' || *line == '\n')
+            continue;
+        int written = snprintf(out + len, size - len, "%s%.*s", len ? "; " : "",
+                               first_line_length(line), line);
+        if (written < 0 || (size_t)written >= size - len)
+            return;
+        len += (size_t)written;
+    }
+}
+
+bool pg_failure_of_connecting(struct error *err, const PGconn *pg)
+{
+    char lines[ERROR_TEXT_MAX] = "out of memory";
+    const char *text = pg ? PQerrorMessage(pg) : "";
+    append_lines(lines, sizeof(lines), text);
+    /* The server writes its severity, in its language, and two blanks; libpq's words have none. */
+    bool refused = strstr(text, ":  ");
+    bool certificate = !refused && (strstr(text, "certificate") || strstr(text, "private key"));
+    error_set(err, certificate ? -EPERM : -ECONNRESET, "%s", lines);
+    return refused;
+}
+
+void pg_failure_add_sqlstate(struct error *err, const char *verbose)
+{
+    static const char symbols[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    for (const char *at = strstr(verbose, ":  "); at; at = strstr(at + 3, ":  "))
+        if (strspn(at + 3, symbols) == 5 && at[8] == ':')
+            snprintf(err->sqlstate, sizeof(err->sqlstate), "%.5s", at + 3);
+}
+
+static const struct {
+    const char *sqlstate;
+    int code;
+    const char *mend;
+    bool of_role; /* the mend ends with its name */
+} connecting_mends[] = {
+    {"28P01", -EPERM, "set database.password, or the line in ~/.pgpass, to that of role ", true},
+    {"28000", -EPERM, "correct database.username, or let pg_hba.conf accept role ", true},
+    {"42501", -EPERM, "grant it; for replication: ALTER ROLE ... REPLICATION of role ", true},
+    {"3D000", -ENOENT, "create it, or correct database.database", false},
+};
+
+void pg_failure_add_mend(struct error *err, const char *user)
+{
+    const struct error cause = *err;
+    for (size_t i = 0; i < sizeof(connecting_mends) / sizeof(connecting_mends[0]); i++) {
+        if (strcmp(cause.sqlstate, connecting_mends[i].sqlstate) != 0)
+            continue;
+        error_set(err, connecting_mends[i].code, "%s; %s%s", cause.text, connecting_mends[i].mend,
+                  user && connecting_mends[i].of_role ? user : "");
+        memcpy(err->sqlstate, cause.sqlstate, sizeof(err->sqlstate));
+    }
+}
+
+/* --- results --------------------------------------------------------------------------------- */
+
 /* Of data errors the detail quotes the row ("Failing row contains ..."), which has no place in a
  * log. */
 static const char *safe_detail(const PGresult *result, const char *sqlstate)

@@ -10,6 +10,15 @@
 
 /* The first line of what libpq says of the connection; code -ECONNRESET. */
 int pg_failure_of_connection(struct error *err, const PGconn *pg);
+/* Of an attempt to connect, all that libpq says, of each address in turn; code -ECONNRESET, or
+ * -EPERM when it is about certificates. True when the last word was the server's. */
+bool pg_failure_of_connecting(struct error *err, const PGconn *pg);
+/* VERBOSE is libpq's message of the same refusal in PQERRORS_VERBOSE: takes the SQLSTATE from it.
+ */
+void pg_failure_add_sqlstate(struct error *err, const char *verbose);
+/* What a human must mend to connect as USER: the code that says so, and how. */
+void pg_failure_add_mend(struct error *err, const char *user);
+
 /* Message, detail (unless it may quote a row) and SQLSTATE of a failed result; code -EPROTO, or
  * -ECONNRESET without SQLSTATE.
  */

@@ -367,6 +367,7 @@ void pg_session_resume(struct pg_session *s)
     if (s->state != SESSION_STREAMING || !s->paused)
         return;
     s->paused = false;
+    s->last_heard = clock_monotonic_ms(); /* who does not listen hears nothing */
     if (offer_held(s)) {
         ev_timer_set(&s->again, 0., 0.);
         ev_timer_start(s->loop->ev, &s->again);
@@ -389,5 +390,11 @@ int pg_session_end(struct pg_session *s)
 
 uint64_t pg_session_last_heard(const struct pg_session *s)
 {
-    return s->last_heard;
+    return s->pg && !s->paused ? s->last_heard : clock_monotonic_ms();
+}
+
+struct pg_place pg_session_place(const struct pg_session *s)
+{
+    return (struct pg_place){s->pg ? PQhost(s->pg) : NULL, s->pg ? PQhostaddr(s->pg) : NULL,
+                             s->pg ? PQport(s->pg) : NULL};
 }

@@ -48,7 +48,10 @@ void pg_session_resume(struct pg_session *session);
 /* The orderly end of a stream: no message is offered any more, the server gets what was sent (the
  * last confirmation too) and says goodbye; then on_closed. */
 int pg_session_end(struct pg_session *session);
-/* clock_monotonic_ms() of the last message of the server. */
+/* clock_monotonic_ms() when the server was last heard; now, while the connection is being made or
+ * nothing is read on purpose. */
 uint64_t pg_session_last_heard(const struct pg_session *session);
+/* As pg_conn_place(). */
+struct pg_place pg_session_place(const struct pg_session *session);
 
 #endif
