@@ -26,6 +26,8 @@ struct event_column {
     struct str old_value; /* JSON text, from old_record or changes; equal to new_value when the old
                            * value is known and did not change */
     bool primary_key;
+    bool left_out; /* the event was too large: a value of this column, old or new, was known but is
+                    * longer than what such an event keeps, and is not here */
 };
 
 struct event {
@@ -37,6 +39,8 @@ struct event {
     struct str id;    /* <epoch>-<commit end LSN, hex>-<ordinal> */
     struct str json;  /* the event, contract section 3, one line */
     struct str frame; /* the same as one SSE frame: id, event, data, blank line; contains json */
+    struct str error;    /* a JSON string, when the event was too large: why it has no records, though
+                          * its columns have their small values; data == NULL: it has them */
     uint16_t column_count;
     const unsigned char *columns; /* opaque, for event_column_at() */
 };

@@ -48,15 +48,28 @@ static int append_word(struct buffer *out, const struct event *event, const char
     return status == -ENODATA ? 0 : status;
 }
 
-static int append_frame(struct buffer *out, const struct config *config, const struct event *event)
+/* An event that was too large has no payload, and says so in its place: never null. */
+static struct str payload_of(const struct config *config, const struct event *event,
+                             struct buffer *error)
 {
     struct event_column column;
-    struct str payload = STR("null");
-    struct buffer words;
 
-    if (event_column_find(event, str_from(config->events.payload), &column) &&
-        column.new_value.data != NULL)
-        payload = column.new_value;
+    if (!event_column_find(event, str_from(config->events.payload), &column))
+        return STR("null");
+    if (column.new_value.data != NULL || !column.left_out)
+        return column.new_value.data != NULL ? column.new_value : STR("null");
+    buffer_append_str(error, STR("{\"error\":"));
+    buffer_append_str(error, event->error);
+    buffer_append_char(error, '}');
+    return buffer_str(error);
+}
+
+static int append_frame(struct buffer *out, const struct config *config, const struct event *event)
+{
+    struct buffer words, error;
+
+    buffer_init(&error, event->error.len + FRAME_OVERHEAD);
+    struct str payload = payload_of(config, event, &error);
     buffer_init(&words, 2 * WORD_MAX);
     buffer_reserve(&words, 1); /* both may be empty */
     int status = append_word(&words, event, config->events.id);
@@ -65,9 +78,12 @@ static int append_frame(struct buffer *out, const struct config *config, const s
         status = append_word(&words, event, config->events.type);
     flatten(&words);
     if (status == 0)
+        status = error.failed;
+    if (status == 0)
         status = sse_frame(out, (struct str){words.data, id_len},
                            (struct str){words.data + id_len, words.len - id_len}, payload);
     buffer_release(&words);
+    buffer_release(&error);
     return status;
 }
 

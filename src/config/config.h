@@ -34,6 +34,7 @@ struct config_table {
 
 enum config_plugin { CONFIG_PLUGIN_AUTO, CONFIG_PLUGIN_WAL2JSON, CONFIG_PLUGIN_PGOUTPUT };
 enum config_auth { CONFIG_AUTH_NONE, CONFIG_AUTH_GATEWAY, CONFIG_AUTH_JWT };
+enum config_on_large_event { CONFIG_STRIP_EVENT, CONFIG_STOP_CAPTURE };
 enum config_on_error { CONFIG_PARK, CONFIG_STOP, CONFIG_SKIP };
 
 /* Which column of a source table is the target's id. */
@@ -67,6 +68,7 @@ struct config {
     struct {
         char *name;
         bool durable;
+        bool recreate;
         enum config_plugin plugin;
     } slot;
     char *publication;
@@ -81,6 +83,8 @@ struct config {
         char *path;
         uint64_t retention_bytes; /* 0: no limit */
         uint64_t retention_age_us;
+        uint64_t max_event; /* bytes of a record */
+        enum config_on_large_event on_large_event;
     } journal;
     struct {
         struct config_name *listen;

@@ -104,6 +104,7 @@ static int rules_names(struct rules *r)
     r->config->app_name = rules_take(&raw->app_name);
     r->config->slot.name = rules_take(&raw->slot.name);
     r->config->slot.durable = raw->slot.durable;
+    r->config->slot.recreate = raw->slot.recreate;
     r->config->slot.plugin = (enum config_plugin)raw->slot.plugin;
     r->config->publication = rules_take(&raw->publication);
     return code;
@@ -111,6 +112,24 @@ static int rules_names(struct rules *r)
 
 /* --- journal
  * ---------------------------------------------------------------------------------------- */
+
+/* The largest is what a record can index: a row of PostgreSQL has up to 1 GB, its update with both
+ * records three times as much. */
+#define EVENT_MIN ((uint64_t)64 << 10)
+#define EVENT_MAX ((uint64_t)3 << 30)
+
+static int rules_large_events(struct rules *r)
+{
+    uint64_t max = 0;
+
+    if (quantity_size(str_from(r->raw->journal.max_event), &max) < 0 || max < EVENT_MIN ||
+        max > EVENT_MAX)
+        return node_fail(r->tree, node_at(r->tree, "journal.max_event"), r->err,
+                         "must be a size from 64kB to 3GB; write 64MB");
+    r->config->journal.max_event = max;
+    r->config->journal.on_large_event = (enum config_on_large_event)r->raw->journal.on_large_event;
+    return 0;
+}
 
 static int rules_journal(struct rules *r)
 {
@@ -123,8 +142,9 @@ static int rules_journal(struct rules *r)
     if (quantity_size(str_from(from->retention.bytes), &r->config->journal.retention_bytes) < 0)
         return node_fail(r->tree, node_at(r->tree, "journal.retention.bytes"), r->err,
                          "no size; write a number with kB, MB, GB or TB: 1GB");
-    return duration(r, "journal.retention.age", from->retention.age,
-                    &r->config->journal.retention_age_us);
+    int code = duration(r, "journal.retention.age", from->retention.age,
+                        &r->config->journal.retention_age_us);
+    return code < 0 ? code : rules_large_events(r);
 }
 
 /* --- http and auth

@@ -30,6 +30,10 @@ static const struct cyaml_strval auth_modes[] = {
     {"gateway", CONFIG_AUTH_GATEWAY},
     {"jwt", CONFIG_AUTH_JWT},
 };
+static const struct cyaml_strval large_event_policies[] = {
+    {"strip", CONFIG_STRIP_EVENT},
+    {"stop", CONFIG_STOP_CAPTURE},
+};
 static const struct cyaml_strval error_policies[] = {
     {"park", CONFIG_PARK},
     {"stop", CONFIG_STOP},
@@ -69,6 +73,7 @@ static const struct cyaml_schema_field database_fields[] = {
 static const struct cyaml_schema_field slot_fields[] = {
     TEXT("name", struct raw_slot, name),
     WORD("durable", struct raw_slot, durable, booleans),
+    WORD("recreate", struct raw_slot, recreate, booleans),
     WORD("plugin", struct raw_slot, plugin, plugins),
     CYAML_FIELD_END,
 };
@@ -98,6 +103,8 @@ static const struct cyaml_schema_field retention_fields[] = {
 static const struct cyaml_schema_field journal_fields[] = {
     TEXT("path", struct raw_journal, path),
     KEYS("retention", struct raw_journal, retention, retention_fields),
+    TEXT("max_event", struct raw_journal, max_event),
+    WORD("on_large_event", struct raw_journal, on_large_event, large_event_policies),
     CYAML_FIELD_END,
 };
 

@@ -55,6 +55,7 @@ struct raw_database {
 struct raw_slot {
     char *name;
     int durable;
+    int recreate;
     int plugin; /* of enum config_plugin */
 };
 
@@ -75,6 +76,8 @@ struct raw_retention {
 struct raw_journal {
     char *path;
     struct raw_retention retention;
+    char *max_event;
+    int on_large_event;
 };
 
 struct raw_cors {

@@ -26,9 +26,9 @@ static uint16_t name_length(struct str name)
 static int put_index(struct encoder *e)
 {
     const struct relation *relation = e->change->relation;
-    size_t index_len =
-        sizeof(struct record_header) + e->column_count * sizeof(struct record_column) +
-        (e->stripped ? sizeof(struct record_slice) : 0);
+    size_t index_len = sizeof(struct record_header) +
+                       e->column_count * sizeof(struct record_column) +
+                       (e->stripped ? sizeof(struct record_slice) : 0);
     char *index = buffer_reserve(e->out, index_len);
 
     if (index == NULL)
@@ -77,7 +77,7 @@ static void store_header(const struct encoder *e)
 
 /* Appends the value of column INDEX and says where it stands. */
 int encode_value(struct encoder *e, uint16_t index, const struct value *v,
-                     struct record_slice *ret_slice)
+                 struct record_slice *ret_slice)
 {
     const struct relation_column *column = &e->change->relation->columns[index];
     uint32_t at = here(e);
@@ -202,6 +202,23 @@ void encode_object_name(const struct change *change, char text[OBJECT_MAX])
                  STR_ARG(str_truncate(relation->table, 100)));
 }
 
+static int explain_size(const struct encoder *e, struct error *err)
+{
+    const struct weight weight = encode_weigh(e->change);
+    char object[OBJECT_MAX], lsn[LSN_TEXT_MAX], mend[160] = "";
+
+    encode_object_name(e->change, object);
+    if (weight.heaviest != NULL)
+        snprintf(mend, sizeof(mend), "exclude column %.*s, ",
+                 STR_ARG(str_truncate(weight.heaviest->name, 100)));
+    return error_set(err, -EMSGSIZE,
+                     "%s: the values of a change in transaction %" PRIu32 " at %s have %zu bytes, "
+                     "too many for an event of at most %zu bytes: raise journal.max_event, %sor "
+                     "set journal.on_large_event: strip",
+                     object, e->transaction->xid, lsn_format(e->transaction->end_lsn, lsn),
+                     weight.bytes, e->out->max, mend);
+}
+
 static int explain(const struct encoder *e, int code, struct error *err)
 {
     uint32_t xid = e->transaction->xid;
@@ -212,10 +229,7 @@ static int explain(const struct encoder *e, int code, struct error *err)
     if (code == -ENOMEM)
         return error_set(err, code, "%s: no memory for an event", object);
     if (code == -EMSGSIZE)
-        return error_set(err, code,
-                         "%s: an event of transaction %" PRIu32 " at %s is larger than %zu bytes; "
-                         "exclude large columns to go on",
-                         object, xid, lsn, e->out->max);
+        return explain_size(e, err);
     if (e->culprit == NULL)
         return error_set(err, code, "%s: unknown kind of change %d", object, (int)e->change->type);
     return error_set(err, code,
@@ -225,31 +239,49 @@ static int explain(const struct encoder *e, int code, struct error *err)
                      xid, lsn);
 }
 
+static int encode(struct encoder *e, uint32_t ordinal)
+{
+    char epoch[EPOCH_DIGITS + 1] = "", id[EVENT_ID_MAX];
+
+    assert(e->origin->epoch.len == EPOCH_DIGITS);
+    assert((e->change->type == EVENT_MESSAGE) == (e->change->relation == NULL));
+    memcpy(epoch, e->origin->epoch.data, EPOCH_DIGITS);
+    e->start = e->out->len;
+    e->column_count = e->change->relation != NULL ? e->change->relation->column_count : 0;
+    e->id =
+        str_from(event_id_format(epoch, (struct position){e->transaction->end_lsn, ordinal}, id));
+    int r = put_index(e);
+    if (r == 0 && e->stripped)
+        r = encode_kept_values(e);
+    if (r == 0)
+        r = put_frame(e);
+    if (r == 0)
+        store_header(e);
+    else
+        e->out->len = e->start;
+    return r;
+}
+
 int event_encode(struct buffer *out, const struct event_origin *origin,
                  const struct transaction *transaction, uint32_t ordinal,
                  const struct change *change, struct error *err)
 {
-    char epoch[EPOCH_DIGITS + 1] = "", id[EVENT_ID_MAX];
-    struct encoder e = {
-        .out = out,
-        .start = out->len,
-        .origin = origin,
-        .transaction = transaction,
-        .change = change,
-        .column_count = change->relation != NULL ? change->relation->column_count : 0,
-    };
+    struct encoder e = {.out = out, .origin = origin, .transaction = transaction, .change = change};
 
-    assert(origin->epoch.len == EPOCH_DIGITS);
-    assert((change->type == EVENT_MESSAGE) == (change->relation == NULL));
-    memcpy(epoch, origin->epoch.data, EPOCH_DIGITS);
-    e.id = str_from(event_id_format(epoch, (struct position){transaction->end_lsn, ordinal}, id));
-    int r = put_index(&e);
-    if (r == 0)
-        r = put_frame(&e);
-    if (r < 0) {
-        out->len = e.start;
-        return explain(&e, r, err);
-    }
-    store_header(&e);
-    return 0;
+    int r = encode(&e, ordinal);
+    return r < 0 ? explain(&e, r, err) : 0;
+}
+
+int event_encode_stripped(struct buffer *out, const struct event_origin *origin,
+                          const struct transaction *transaction, uint32_t ordinal,
+                          const struct change *change, struct error *err)
+{
+    struct encoder e = {.out = out,
+                        .origin = origin,
+                        .transaction = transaction,
+                        .change = change,
+                        .stripped = true};
+
+    int r = encode(&e, ordinal);
+    return r < 0 ? explain(&e, r, err) : 0;
 }

@@ -3,9 +3,14 @@
  *
  *     record_header | record_column * column_count | names: schema, table, columns | SSE frame
  *
+ * and of an event that was too large, without its records:
+ *
+ *     record_header | record_column * column_count | record_slice of its error | names |
+ *     small values that topics and operators go by | SSE frame
+ *
  * Offsets count from the record's first byte. Integers are in the machine's order, like the pages
  * of the journal that keeps them; the magic number refuses a record of the other order. A change of
- * these structs is a new RECORD_VERSION. */
+ * these structs is a new version. */
 #ifndef EVENT_LAYOUT_H
 #define EVENT_LAYOUT_H
 
@@ -13,13 +18,14 @@
 #include <stdint.h>
 
 #define RECORD_MAGIC UINT32_C(0x77706531)
-#define RECORD_VERSION 1
+
+enum record_version { RECORD_WHOLE = 1, RECORD_STRIPPED = 2 };
 
 struct record_header {
     uint32_t magic;
-    uint16_t version;
-    uint16_t type;   /* enum event_type */
-    uint32_t length; /* of the whole record */
+    uint16_t version; /* enum record_version */
+    uint16_t type;    /* enum event_type */
+    uint32_t length;  /* of the whole record */
     uint32_t xid;
     int64_t commit_time;
     uint32_t frame_at; /* up to the record's end */
@@ -34,6 +40,7 @@ enum record_column_flags {
     RECORD_PRIMARY_KEY = 1,
     RECORD_HAS_NEW = 2,
     RECORD_HAS_OLD = 4,
+    RECORD_LEFT_OUT = 8, /* of a stripped event: a value that was known is not in the record */
 };
 
 struct record_slice {
@@ -41,7 +48,7 @@ struct record_slice {
 };
 
 struct record_column {
-    struct record_slice new_value, old_value; /* inside the json; valid as flags say */
+    struct record_slice new_value, old_value; /* inside the json or the values; as flags say */
     uint32_t name_at;
     uint16_t name_len;
     uint16_t flags;

@@ -18,6 +18,7 @@ struct event_origin {
     struct str epoch;    /* 8 hex digits */
     struct str database; /* source.db */
     struct str version;  /* source.version */
+    uint64_t max_event;  /* the limit that a stripped event names */
 };
 
 /* Appends the record of one change to OUT. ORDINAL counts from 1 in the transaction. 0; -EMSGSIZE
@@ -33,6 +34,14 @@ struct event_origin {
 int event_encode(struct buffer *out, const struct event_origin *origin,
                  const struct transaction *transaction, uint32_t ordinal,
                  const struct change *change, struct error *err);
+
+/* The same for a change whose event has no room in a buffer of origin->max_event bytes: its
+ * records, or the content of a message, are null, and "error" says why. The record still has the
+ * small values that topics and operators go by; it has the same bytes whenever it is made, by
+ * either plugin. */
+int event_encode_stripped(struct buffer *out, const struct event_origin *origin,
+                          const struct transaction *transaction, uint32_t ordinal,
+                          const struct change *change, struct error *err);
 
 /* Reads a record. RET borrows from BYTES. 0, or -EBADMSG when BYTES are not a whole record. */
 int event_read(struct event *ret, struct str bytes);

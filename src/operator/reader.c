@@ -36,10 +36,11 @@ static int take(struct reader *r, const struct journal_entry *entry, struct op_b
         return error_set(err, touched, "cannot take in event %.*s: %s", STR_ARG(event.id),
                          touched == -EMSGSIZE ? "its id is too long" : "no memory");
     if (touched == TOUCH_UNKNOWN)
-        error_set(err, -EINVAL,
-                  "event %.*s of %.*s.%.*s does not tell the old id: the table's "
-                  "replica identity lacked it",
-                  STR_ARG(event.id), STR_ARG(event.schema), STR_ARG(event.table));
+        error_set(err, -EINVAL, "event %.*s of %.*s.%.*s does not tell the %s", STR_ARG(event.id),
+                  STR_ARG(event.schema), STR_ARG(event.table),
+                  event.error.data ? "id: it is without its records (journal.max_event), and its "
+                                     "id is long or not in the table's replica identity"
+                                   : "old id: the table's replica identity lacked it");
     return touched;
 }
 

@@ -101,6 +101,9 @@ int touch_event(const struct config_operator *op, const struct event *event, str
     struct event_column column;
     if (!event_column_find(event, str_from(source->column), &column))
         return TOUCH_UNKNOWN;
+    /* An id that is longer than what a large event keeps. */
+    if (column.left_out)
+        return TOUCH_UNKNOWN;
     struct toucher t = {.dirty = dirty, .scratch = scratch, .nulls = nulls};
     if (event->type == EVENT_INSERT)
         return touch_inserted(&t, &column);

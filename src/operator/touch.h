@@ -11,7 +11,7 @@ enum touch {
     TOUCH_NOTHING, /* not a source of the operator, a type it does not listen to, or no id */
     TOUCH_IDS,     /* ids were added, and the event's transaction */
     TOUCH_ALL,     /* a source was truncated: any id may be touched */
-    TOUCH_UNKNOWN, /* the replica identity does not give the old id: any id may be touched */
+    TOUCH_UNKNOWN, /* the event does not give an id: any may be touched */
 };
 
 /* Adds the event's ids to DIRTY. SCRATCH is for the text of an id. Counts SQL NULLs in *NULLS.

@@ -1,11 +1,12 @@
 #include "source/capture.h"
+#include "base/log.h"
 #include <errno.h>
 
-/* The largest record: PostgreSQL's own limit for a row is 1 GB, and JSON escapes can grow it. */
-#define RECORD_MAX ((size_t)3 << 30)
+/* What is left of an event that is too large: names and small values of at most 1 600 columns. */
+#define STRIPPED_MAX ((size_t)64 << 20)
 
 /* Scratch memory above this is given back after the large row that needed it. */
-#define RECORD_KEEP ((size_t)1 << 20)
+#define SCRATCH_KEEP ((size_t)1 << 20)
 
 /* Messages of a kept transaction that are decoded in one turn of the loop. */
 #define DRAIN_MESSAGES 1000
@@ -14,7 +15,8 @@ void capture_init(struct capture *c, struct relation_cache *cache, struct journa
                   const struct config *config)
 {
     *c = (struct capture){.cache = cache, .journal = journal, .config = config};
-    buffer_init(&c->record, RECORD_MAX);
+    buffer_init(&c->record, config->journal.max_event);
+    buffer_init(&c->stripped, STRIPPED_MAX);
     spool_init(&c->spool, config->journal.path);
 }
 
@@ -24,6 +26,7 @@ void capture_release(struct capture *c)
         c->ops->destroy(c->decoder);
     spool_release(&c->spool);
     buffer_release(&c->record);
+    buffer_release(&c->stripped);
 }
 
 static int use_decoder(struct capture *c, const struct decoder_ops *ops)
@@ -47,6 +50,7 @@ int capture_restart(struct capture *c, const struct decoder_ops *ops,
 {
     spool_clear(&c->spool);
     c->origin = *origin;
+    c->origin.max_event = c->config->journal.max_event;
     c->in_transaction = false;
     c->draining = false;
     c->kept.data = NULL;
@@ -70,28 +74,61 @@ static bool events_row_id(const struct capture *c, const struct change *change, 
     return false;
 }
 
+static void give_back(struct buffer *scratch)
+{
+    if (scratch->capacity > SCRATCH_KEEP)
+        buffer_release(scratch);
+    buffer_reset(scratch);
+}
+
+/* *RET_RECORD borrows from the scratch memory. */
+static int encode(struct capture *c, const struct decoded *decoded, struct str *ret_record,
+                  struct error *err)
+{
+    uint32_t ordinal = c->ordinal + 1;
+    struct buffer *to = &c->record;
+    buffer_reset(to);
+    int rc = event_encode(to, &c->origin, &decoded->transaction, ordinal, &decoded->change, err);
+    if (rc == -EMSGSIZE && c->config->journal.on_large_event == CONFIG_STRIP_EVENT) {
+        to = &c->stripped;
+        buffer_reset(to);
+        rc = event_encode_stripped(to, &c->origin, &decoded->transaction, ordinal, &decoded->change,
+                                   err);
+    }
+    if (rc == 0)
+        *ret_record = buffer_str(to);
+    return rc;
+}
+
+static void tell_stripped(struct str record)
+{
+    struct event event;
+    if (event_read(&event, record) == 0)
+        log_warn("source", "event %.*s comes without its records: %.*s", STR_ARG(event.id),
+                 STR_ARG(event.error));
+}
+
 static int append_change(struct capture *c, const struct decoded *decoded, struct error *err)
 {
     struct position position = {decoded->transaction.end_lsn, c->ordinal + 1};
-    buffer_reset(&c->record);
-    int rc = event_encode(&c->record, &c->origin, &decoded->transaction, position.ordinal,
-                          &decoded->change, err);
+    struct str record;
+    int64_t id;
+    int rc = encode(c, decoded, &record, err);
     if (rc < 0)
         return rc;
-    int64_t id;
     bool tagged = events_row_id(c, &decoded->change, &id);
-    rc = journal_append(c->journal, position, buffer_str(&c->record), tagged ? &id : NULL);
+    rc = journal_append(c->journal, position, record, tagged ? &id : NULL);
+    if (rc == 0 && c->stripped.len > 0)
+        tell_stripped(record);
+    give_back(&c->record);
+    give_back(&c->stripped);
     if (rc < 0)
         return rc == -EAGAIN
                    ? rc
                    : error_set(err, rc, "an event of %zu bytes does not go into the journal: %s",
-                               c->record.len, strerrordesc_np(-rc));
+                               record.len, strerrordesc_np(-rc));
     c->ordinal = position.ordinal;
     c->has_events = true;
-    if (c->record.capacity > RECORD_KEEP) {
-        buffer_release(&c->record);
-        buffer_init(&c->record, RECORD_MAX);
-    }
     return 0;
 }
 

@@ -22,7 +22,8 @@ struct capture {
     struct journal *journal;
     const struct config *config;
     struct event_origin origin;
-    struct buffer record; /* scratch */
+    struct buffer record;   /* scratch, at most journal.max_event */
+    struct buffer stripped; /* scratch, for events that have no room there */
     bool in_transaction;
     bool has_events;    /* the open transaction has given some */
     uint64_t marked;    /* the newest position that may be confirmed */
@@ -45,7 +46,8 @@ int capture_restart(struct capture *capture, const struct decoder_ops *ops,
 
 /* One message. 0: done with. Else the same message again, after: -EAGAIN, the journal has room;
  * -EINPROGRESS, other work of the loop; -ENOENT, the type *ret_missing_type was loaded. Others: ERR
- * says why, the stream must start again. */
+ * says why, the stream must start again; after -EMSGSIZE, an event that is too large where
+ * journal.on_large_event says stop, only once the configuration has changed. */
 int capture_message(struct capture *capture, struct str message, uint64_t lsn,
                     uint32_t *ret_missing_type, struct error *err);
 

@@ -75,8 +75,9 @@ static void start_stream(struct source *s)
     if (continuity != CONTINUITY_KEPT && begin_epoch(s, continuity, slot.confirmed) < 0)
         return;
     journal_epoch(journal, s->epoch);
-    const struct event_origin origin = {str_from(s->epoch), str_from(s->facts.database),
-                                        STR(WALPIPER_VERSION)};
+    const struct event_origin origin = {.epoch = str_from(s->epoch),
+                                        .database = str_from(s->facts.database),
+                                        .version = STR(WALPIPER_VERSION)};
     if (capture_restart(&s->capture, s->plugin, &origin) < 0) {
         slot_session_failed(s, &(struct error){.code = -ENOMEM, .text = "no memory for a decoder"});
         return;

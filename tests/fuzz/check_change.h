@@ -12,7 +12,8 @@
 
 #define RECORD_MAX (16UL << 20)
 
-static const struct event_origin origin = {STR("7f3a91c2"), STR("demo"), STR("0.1.0")};
+static const struct event_origin origin = {
+    .epoch = STR("7f3a91c2"), .database = STR("demo"), .version = STR("0.1.0")};
 
 static inline void check_values(const struct relation *relation, const struct value *values)
 {

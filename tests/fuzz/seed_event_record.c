@@ -7,7 +7,8 @@
 
 #define FILE_MAX (1UL << 20)
 
-static const struct event_origin origin = {STR("7f3a91c2"), STR("demo"), STR("0.1.0")};
+static const struct event_origin origin = {
+    .epoch = STR("7f3a91c2"), .database = STR("demo"), .version = STR("0.1.0")};
 
 static void write_record(const char *directory, unsigned number, struct str record)
 {

@@ -77,4 +77,37 @@ START_TEST(test_bad_payload)
 }
 END_TEST
 
-UNIT_SUITE("api/events_frame", test_frames, test_line_ends, test_bad_payload)
+/* Null would be a payload that somebody wrote. */
+START_TEST(test_a_payload_that_was_too_large_is_an_error_and_not_null)
+{
+    static char payload[2000];
+    const struct event_origin origin = {.epoch = STR("7f3a91c2"), .max_event = 1000};
+    const struct transaction transaction = {.xid = 7, .end_lsn = at.lsn};
+    const struct config config = record_config();
+    struct events_frame_cache cache = {0};
+    struct buffer record;
+    struct event event;
+    struct error err;
+
+    memset(payload, '1', sizeof(payload) - 1);
+    buffer_init(&record, 1 << 20);
+    const struct value row[] = {record_value("7"), record_value("t"), record_value("toto"),
+                                record_value(payload)};
+    const struct change change = {.type = EVENT_INSERT, .relation = &events, .new_values = row};
+    ck_assert_int_eq(event_encode_stripped(&record, &origin, &transaction, 1, &change, &err), 0);
+    struct shared *bytes = shared_new(record.data, record.len);
+    ck_assert_int_eq(event_read(&event, (struct str){bytes->data, bytes->len}), 0);
+    const struct journal_entry entry = {at, bytes};
+    const struct shared *frame = events_frame_get(&cache, &config, &entry, &event);
+    ck_assert(str_equal((struct str){frame->data, frame->len},
+                        STR("id: 7\nevent: t\ndata: {\"error\":\"public.events: its values have "
+                            "2005 bytes, too many for an event of at most 1000 bytes "
+                            "(journal.max_event)\"}\n\n")));
+    events_frame_cache_release(&cache);
+    shared_unref(bytes);
+    buffer_release(&record);
+}
+END_TEST
+
+UNIT_SUITE("api/events_frame", test_frames, test_line_ends, test_bad_payload,
+           test_a_payload_that_was_too_large_is_an_error_and_not_null)

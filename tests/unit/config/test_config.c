@@ -3,7 +3,7 @@
 static const char full[] =
     "app_name: shop\n"
     "database: {url: 'postgresql://u@h/d', hostname: elsewhere, port: 5433}\n"
-    "slot: {name: shop_1, durable: false, plugin: wal2json}\n"
+    "slot: {name: shop_1, durable: false, recreate: true, plugin: wal2json}\n"
     "publication: Shop\n"
     "tables:\n"
     "  - name: posts\n"
@@ -17,7 +17,8 @@ static const char full[] =
     "  table: shop.feed\n"
     "  columns: {id: i, type: t, consumer: c, payload: p, timestamp: ts}\n"
     "  retention: 0\n"
-    "journal: {path: /var/lib/j, retention: {bytes: 64MB, age: 36h}}\n"
+    "journal: {path: /var/lib/j, retention: {bytes: 64MB, age: 36h}, max_event: 512MB,\n"
+    "  on_large_event: stop}\n"
     "http:\n"
     "  listen: ['127.0.0.1:4000', '[::1]:4000', 'unix:/run/w.sock']\n"
     "  threads: 3\n"
@@ -56,6 +57,7 @@ START_TEST(test_every_key_reaches_the_struct)
     ck_assert_str_eq(c.app_name, "shop");
     ck_assert_str_eq(c.slot.name, "shop_1");
     ck_assert(!c.slot.durable);
+    ck_assert(c.slot.recreate);
     ck_assert_int_eq(c.slot.plugin, CONFIG_PLUGIN_WAL2JSON);
     ck_assert_str_eq(c.publication, "Shop");
     ck_assert(c.events.enabled);
@@ -69,6 +71,8 @@ START_TEST(test_every_key_reaches_the_struct)
     ck_assert_str_eq(c.journal.path, "/var/lib/j");
     ck_assert_uint_eq(c.journal.retention_bytes, 64u << 20);
     ck_assert_uint_eq(c.journal.retention_age_us, 36ull * 3600 * 1000000);
+    ck_assert_uint_eq(c.journal.max_event, 512u << 20);
+    ck_assert_int_eq(c.journal.on_large_event, CONFIG_STOP_CAPTURE);
     ck_assert_uint_eq(c.http.listen_count, 3);
     ck_assert_str_eq(c.http.listen[1].text, "[::1]:4000");
     ck_assert_str_eq(c.http.listen[2].text, "unix:/run/w.sock");
@@ -143,6 +147,7 @@ static void assert_defaults(const struct config *c)
     ck_assert_ptr_null(c->database.password);
     ck_assert_str_eq(c->slot.name, "walpiper");
     ck_assert(c->slot.durable);
+    ck_assert(!c->slot.recreate);
     ck_assert_int_eq(c->slot.plugin, CONFIG_PLUGIN_AUTO);
     ck_assert_str_eq(c->publication, "walpiper");
     ck_assert_uint_eq(c->table_count, 0);
@@ -153,6 +158,8 @@ static void assert_defaults(const struct config *c)
     ck_assert_str_eq(c->journal.path, "data/journal");
     ck_assert_uint_eq(c->journal.retention_bytes, 1u << 30);
     ck_assert_uint_eq(c->journal.retention_age_us, 7ull * 24 * 3600 * 1000000);
+    ck_assert_uint_eq(c->journal.max_event, 64u << 20);
+    ck_assert_int_eq(c->journal.on_large_event, CONFIG_STRIP_EVENT);
     ck_assert_uint_eq(c->http.listen_count, 1);
     ck_assert_str_eq(c->http.listen[0].text, "127.0.0.1:4000");
     ck_assert_uint_ge(c->http.threads, 1);

@@ -109,11 +109,14 @@ START_TEST(test_the_demo_shows_the_defaults)
     ck_assert_str_eq(shown.app_name, plain.app_name);
     ck_assert_str_eq(shown.slot.name, plain.slot.name);
     ck_assert_int_eq(shown.slot.durable, plain.slot.durable);
+    ck_assert_int_eq(shown.slot.recreate, plain.slot.recreate);
     ck_assert_str_eq(shown.publication, plain.publication);
     ck_assert_str_eq(shown.events.table, plain.events.table);
     ck_assert_str_eq(shown.events.consumer, plain.events.consumer);
     ck_assert_uint_eq(shown.journal.retention_bytes, plain.journal.retention_bytes);
     ck_assert_uint_eq(shown.journal.retention_age_us, plain.journal.retention_age_us);
+    ck_assert_uint_eq(shown.journal.max_event, plain.journal.max_event);
+    ck_assert_int_eq(shown.journal.on_large_event, plain.journal.on_large_event);
     ck_assert_mem_eq(&shown.auth, &plain.auth, sizeof(plain.auth));
     ck_assert_mem_eq(&shown.retry, &plain.retry, sizeof(plain.retry));
     ck_assert_mem_eq(&shown.log, &plain.log, sizeof(plain.log));

@@ -14,7 +14,8 @@
 #define END_LSN UINT64_C(0x1543F30)
 #define TIME_2000 UINT64_C(848565686739092) /* 2026-11-21 08:41:26.739092 UTC */
 
-static const struct event_origin origin = {STR("7f3a91c2"), STR("demo"), STR("0.1.0")};
+static const struct event_origin origin = {
+    .epoch = STR("7f3a91c2"), .database = STR("demo"), .version = STR("0.1.0")};
 
 static struct golden golden;
 static struct relation_cache *cache;

@@ -338,8 +338,28 @@ START_TEST(too_large_message_is_named_by_its_prefix)
 
     buffer_init(&out, 100);
     ck_assert_int_eq(event_encode(&out, &origin, &transaction, 1, &change, &err), -EMSGSIZE);
-    ck_assert_str_eq(err.text, "message audit: an event of transaction 8841 at 0/16B3748 is larger "
-                               "than 100 bytes; exclude large columns to go on");
+    ck_assert_str_eq(err.text,
+                     "message audit: the values of a change in transaction 8841 at "
+                     "0/16B3748 have 6 bytes, too many for an event of at most 100 bytes: "
+                     "raise journal.max_event, or set journal.on_large_event: strip");
+    buffer_release(&out);
+}
+END_TEST
+
+START_TEST(too_large_row_is_named_with_its_largest_column)
+{
+    const struct value row[] = {TEXT_VALUE("89"), TEXT_VALUE("p-1"), TEXT_VALUE("123456789"),
+                                NULL_VALUE};
+    const struct change change = {EVENT_INSERT, &comments, .new_values = row};
+    struct error err;
+
+    buffer_init(&out, 300);
+    ck_assert_int_eq(event_encode(&out, &origin, &transaction, 1, &change, &err), -EMSGSIZE);
+    ck_assert_str_eq(
+        err.text, "public.comments: the values of a change in transaction 8841 at 0/16B3748 have "
+                  "14 bytes, too many for an event of at most 300 bytes: raise "
+                  "journal.max_event, exclude column body, or set journal.on_large_event: "
+                  "strip");
     buffer_release(&out);
 }
 END_TEST
@@ -376,7 +396,7 @@ START_TEST(record_is_whole_or_absent_at_every_maximum)
             int r = event_encode(&out, &origin, &transaction, 3, &changes[i], &err);
             ck_assert_int_eq(r, max < whole.len ? -EMSGSIZE : 0);
             ck_assert_uint_eq(out.len, r == 0 ? max : 0);
-            ck_assert((r == 0) == (strstr(err.text, "is larger than") == NULL));
+            ck_assert((r == 0) == (strstr(err.text, "too many for an event") == NULL));
             ck_assert(r < 0 || memcmp(out.data, whole.data, max) == 0);
             buffer_release(&out);
         }
@@ -415,5 +435,6 @@ UNIT_SUITE("event/encode", insert_has_the_new_row, update_with_full_identity_has
            table_without_columns_has_empty_objects,
            odd_names_are_escaped_in_json_and_raw_in_the_record, lsn_is_two_halves_of_the_commit_end,
            records_follow_each_other_in_one_buffer, impossible_value_names_relation_and_column,
-           too_large_message_is_named_by_its_prefix, unknown_type_of_change_is_refused,
-           every_allocation_may_fail, record_is_whole_or_absent_at_every_maximum)
+           too_large_message_is_named_by_its_prefix, too_large_row_is_named_with_its_largest_column,
+           unknown_type_of_change_is_refused, every_allocation_may_fail,
+           record_is_whole_or_absent_at_every_maximum)

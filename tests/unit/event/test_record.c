@@ -149,7 +149,7 @@ START_TEST(other_versions_and_types_are_refused)
     char *version = out.data + 4, *type = out.data + 6;
     const char types[] = {0, 6, 127};
 
-    *version = 2;
+    *version = 3;
     ck_assert_int_eq(read_copy(buffer_str(&out)), -EBADMSG);
     *version = 1;
     for (size_t i = 0; i < sizeof(types); i++) {

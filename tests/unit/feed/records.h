@@ -41,7 +41,8 @@ static inline struct value record_value(const char *text)
 static inline void record_make(struct buffer *out, struct position position,
                                const struct change *change)
 {
-    const struct event_origin origin = {STR("7f3a91c2"), STR("demo"), STR("0.1.0")};
+    const struct event_origin origin = {
+        .epoch = STR("7f3a91c2"), .database = STR("demo"), .version = STR("0.1.0")};
     const struct transaction transaction = {
         .xid = 7, .commit_lsn = position.lsn - 8, .end_lsn = position.lsn, .commit_time = 0};
     struct error err = {0};

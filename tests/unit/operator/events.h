@@ -34,24 +34,47 @@ static inline struct value value_of(const char *text)
     return (struct value){VALUE_TEXT, str_from(text)};
 }
 
-/* Appends the record of a change of a row of two columns; NULL for a row that is not there. */
+static const struct event_origin event_origin_of_tests = {
+    .epoch = {"7f3a91c2", 8}, .database = {"demo", 4}, .version = {"0.1.0", 5}};
+
+/* A change of a row of two columns; NULL for a row that is not there. VALUES has room for both. */
+static inline struct change change_of_row(enum event_type type, const struct relation *relation,
+                                          const char *const *new_row, const char *const *old_row,
+                                          struct value values[4])
+{
+    for (int i = 0; i < 2; i++) {
+        values[i] = value_of(new_row ? new_row[i] : NULL);
+        values[2 + i] = value_of(old_row ? old_row[i] : NULL);
+    }
+    return (struct change){.type = type,
+                           .relation = relation,
+                           .new_values = new_row ? values : NULL,
+                           .old_values = old_row ? values + 2 : NULL};
+}
+
+/* Appends the record of such a change. */
 static inline void encode_row(struct buffer *out, enum event_type type,
                               const struct relation *relation, uint32_t xid,
                               const char *const *new_row, const char *const *old_row)
 {
-    static const struct event_origin origin = {{"7f3a91c2", 8}, {"demo", 4}, {"0.1.0", 5}};
-    struct value new_values[2], old_values[2];
-    for (int i = 0; i < 2; i++) {
-        new_values[i] = value_of(new_row ? new_row[i] : NULL);
-        old_values[i] = value_of(old_row ? old_row[i] : NULL);
-    }
-    struct transaction transaction = {.xid = xid, .commit_lsn = 90, .end_lsn = 100};
-    struct change change = {.type = type,
-                            .relation = relation,
-                            .new_values = new_row ? new_values : NULL,
-                            .old_values = old_row ? old_values : NULL};
+    struct value values[4];
+    const struct transaction transaction = {.xid = xid, .commit_lsn = 90, .end_lsn = 100};
+    const struct change change = change_of_row(type, relation, new_row, old_row, values);
     struct error err = {0};
-    ck_assert_msg(event_encode(out, &origin, &transaction, 1, &change, &err) == 0, "%s", err.text);
+    int rc = event_encode(out, &event_origin_of_tests, &transaction, 1, &change, &err);
+    ck_assert_msg(rc == 0, "%s", err.text);
+}
+
+/* The same of an update that was too large for an event. */
+static inline void encode_stripped_row(struct buffer *out, const struct relation *relation,
+                                       const char *const *new_row, const char *const *old_row)
+{
+    struct value values[4];
+    const struct transaction transaction = {.xid = 700, .commit_lsn = 90, .end_lsn = 100};
+    const struct change change = change_of_row(EVENT_UPDATE, relation, new_row, old_row, values);
+    struct error err = {0};
+    int rc = event_encode_stripped(out, &event_origin_of_tests, &transaction, 1, &change, &err);
+    ck_assert_msg(rc == 0, "%s", err.text);
 }
 
 #endif

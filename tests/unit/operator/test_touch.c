@@ -38,6 +38,16 @@ static int touch(enum event_type type, const struct relation *relation, const ch
     return touch_event(&op, &event, &dirty, &scratch, &nulls);
 }
 
+/* An update of comments whose event was too large. */
+static int touch_stripped(const char *const *new_row, const char *const *old_row)
+{
+    struct event event;
+    buffer_reset(&record);
+    encode_stripped_row(&record, &comments, new_row, old_row);
+    ck_assert_int_eq(event_read(&event, buffer_str(&record)), 0);
+    return touch_event(&op, &event, &dirty, &scratch, &nulls);
+}
+
 /* The dirty ids as "id" with - for a delete and + for a query. */
 static const char *ids(void)
 {
@@ -182,6 +192,20 @@ START_TEST(test_ids_of_text_lose_quotes_and_escapes)
 }
 END_TEST
 
+/* An id that a large event does not keep is not the one that the row had before. */
+START_TEST(test_an_id_that_was_left_out_is_not_known)
+{
+    static char long_id[2000];
+    setup();
+    memset(long_id, '7', sizeof(long_id) - 1);
+    ck_assert_int_eq(touch_stripped(ROW("9", long_id), ROW("9", "42")), TOUCH_UNKNOWN);
+    ck_assert_str_eq(ids(), "");
+    ck_assert_int_eq(touch_stripped(ROW("9", "43"), ROW("9", "42")), TOUCH_IDS);
+    ck_assert_str_eq(ids(), "42+ 43+");
+    teardown();
+}
+END_TEST
+
 UNIT_SUITE("operator/touch", test_insert_refreshes_the_mapped_id, test_a_move_refreshes_both_ids,
            test_an_update_in_place_refreshes_one,
            test_a_delete_refreshes_and_with_delete_with_deletes,
@@ -190,4 +214,4 @@ UNIT_SUITE("operator/touch", test_insert_refreshes_the_mapped_id, test_a_move_re
            test_a_key_that_is_not_in_the_old_row_did_not_change,
            test_null_ids_are_skipped_and_counted, test_an_unknown_old_id_is_said_and_not_guessed,
            test_truncate_touches_all, test_other_tables_and_types_touch_nothing,
-           test_ids_of_text_lose_quotes_and_escapes)
+           test_ids_of_text_lose_quotes_and_escapes, test_an_id_that_was_left_out_is_not_known)

@@ -10,7 +10,8 @@ static struct journal *journal;
 static struct relation_cache *cache;
 static struct config config;
 static struct capture capture;
-static const struct event_origin origin = {{"7f3a91c2", 8}, {"demo", 4}, {"0.1.0", 5}};
+static const struct event_origin origin = {
+    .epoch = {"7f3a91c2", 8}, .database = {"demo", 4}, .version = {"0.1.0", 5}};
 
 static pthread_mutex_t progress_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t progress = PTHREAD_COND_INITIALIZER;
@@ -58,6 +59,7 @@ static void setup(void)
     config.events.table = table;
     config.events.id = id;
     config.journal.path = directory;
+    config.journal.max_event = 64 << 20;
     capture_init(&capture, cache, journal, &config);
     ck_assert_int_eq(capture_restart(&capture, &wal2json_decoder, &origin), 0);
 }
@@ -272,6 +274,94 @@ START_TEST(a_message_for_which_the_journal_had_no_room_is_taken_later)
 }
 END_TEST
 
+/* The process starts again with another configuration. */
+static void configure(uint64_t max_event, enum config_on_large_event on_large_event)
+{
+    capture_release(&capture);
+    config.journal.max_event = max_event;
+    config.journal.on_large_event = on_large_event;
+    capture_init(&capture, cache, journal, &config);
+    ck_assert_int_eq(capture_restart(&capture, &wal2json_decoder, &origin), 0);
+}
+
+/* An insert of a text of BYTES bytes into table t. */
+static int large_insert(size_t bytes, struct error *err)
+{
+    uint32_t missing;
+    struct buffer text;
+    buffer_init(&text, 1 << 20);
+    buffer_append_str(&text, STR("{\"action\":\"I\"," HEAD
+                                 ",\"lsn\":\"0/180\",\"schema\":\"public\",\"table\":\"t\","
+                                 "\"columns\":[{\"name\":\"v\",\"typeoid\":25,\"value\":\""));
+    for (size_t i = 0; i < bytes; i++)
+        buffer_append_char(&text, 'x');
+    buffer_append_str(&text, STR("\"}],\"pk\":[]}"));
+    int rc = capture_message(&capture, buffer_str(&text), 0x180, &missing, err);
+    buffer_release(&text);
+    return rc;
+}
+
+/* The only record of the journal is an event of table t. */
+static void expect_only_event(bool stripped)
+{
+    struct error err = {0};
+    struct journal_cursor *cursor;
+    struct journal_entry entry;
+    struct event event;
+    ck_assert_uint_eq(records(), 1);
+    ck_assert_int_eq(journal_cursor_open(journal, &cursor, (struct position){0}, &err), 0);
+    ck_assert_int_eq(journal_cursor_next(cursor, &entry), 1);
+    ck_assert_int_eq(event_read(&event, (struct str){entry.bytes->data, entry.bytes->len}), 0);
+    ck_assert(str_equal(event.table, STR("t")));
+    ck_assert((event.error.data != NULL) == stripped);
+    journal_cursor_close(cursor);
+}
+
+START_TEST(an_event_that_is_too_large_comes_without_its_records)
+{
+    setup();
+    struct error err = {0};
+    configure(1000, CONFIG_STRIP_EVENT);
+    message(BEGIN);
+    ck_assert_int_eq(large_insert(1000, &err), 0);
+    message(COMMIT);
+    wait_durable(0x300);
+    expect_only_event(true);
+    teardown();
+}
+END_TEST
+
+START_TEST(an_event_that_is_too_large_stops_capture_where_the_configuration_says_so)
+{
+    setup();
+    struct error err = {0};
+    configure(1000, CONFIG_STOP_CAPTURE);
+    message(BEGIN);
+    ck_assert_int_eq(large_insert(1000, &err), -EMSGSIZE);
+    ck_assert_ptr_nonnull(strstr(err.text, "public.t: the values of a change in transaction 7"));
+    ck_assert_uint_eq(journal_durable_lsn(journal), 0x100);
+    /* The same again with a larger limit goes on from there. */
+    configure(10000, CONFIG_STOP_CAPTURE);
+    message(BEGIN);
+    ck_assert_int_eq(large_insert(1000, &err), 0);
+    message(COMMIT);
+    wait_durable(0x300);
+    expect_only_event(false);
+    teardown();
+}
+END_TEST
+
+START_TEST(scratch_memory_is_given_back_after_a_large_event)
+{
+    setup();
+    struct error err = {0};
+    message(BEGIN);
+    ck_assert_int_eq(large_insert((1 << 20) - 200, &err), 0);
+    ck_assert_ptr_null(capture.record.data);
+    teardown();
+}
+END_TEST
+
 UNIT_SUITE("source/capture", the_end_of_a_transaction_is_confirmed_once_it_is_on_disk,
            a_keepalive_inside_a_transaction_confirms_nothing,
            a_keepalive_between_transactions_lets_an_idle_database_go_on,
@@ -280,4 +370,7 @@ UNIT_SUITE("source/capture", the_end_of_a_transaction_is_confirmed_once_it_is_on
            a_type_that_is_not_known_yet_costs_nothing_but_a_second_look,
            a_message_outside_of_transactions_stands_and_is_confirmed_by_itself,
            a_message_that_comes_again_is_not_kept_twice,
-           a_message_for_which_the_journal_had_no_room_is_taken_later)
+           a_message_for_which_the_journal_had_no_room_is_taken_later,
+           an_event_that_is_too_large_comes_without_its_records,
+           an_event_that_is_too_large_stops_capture_where_the_configuration_says_so,
+           scratch_memory_is_given_back_after_a_large_event)
