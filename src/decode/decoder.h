@@ -40,9 +40,9 @@ struct decoder_ops {
     /* Forgets an open transaction: the stream starts again. */
     void (*reset)(struct decoder *decoder);
     /* Decodes one message (the payload of one XLogData). LSN is its position, for errors. 0;
-     * -ENOENT: a type is not in the cache, *ret_missing_type is its OID: load it and decode the
-     * same message again; -EBADMSG: the message breaks the format or the order B, changes, C;
-     * -ENOMEM. */
+     * -ENOENT: a type is not in the cache, *ret_missing_type is its OID, or the catalog is to be
+     * asked about a relation and it is 0: load it and decode the same message again; -EBADMSG: the
+     * message breaks the format or the order B, changes, C; -ENOMEM. */
     int (*decode)(struct decoder *decoder, struct str message, uint64_t lsn, struct decoded *ret,
                   uint32_t *ret_missing_type, struct error *err);
 

@@ -4,19 +4,16 @@
 
 #include <errno.h>
 
-struct relation_key {
-    struct str schema;
-    struct str table;
-};
-
-static inline int keys_differ(const struct relation_key *a, const struct relation_key *b)
+static inline int keys_differ(const struct relation_name *a, const struct relation_name *b)
 {
-    return !str_equal(a->table, b->table) || !str_equal(a->schema, b->schema);
+    return !relation_names_equal(*a, *b);
 }
 
 #define HASH_NONFATAL_OOM 1
 #define HASH_KEYCMP(a, b, len) keys_differ((a), (b))
 #include <uthash.h>
+
+#define NAME_MAX_BYTES 256 /* NAMEDATALEN of a server that was built for long names */
 
 struct left_out {
     struct left_out *next;
@@ -28,21 +25,35 @@ struct left_out {
 struct cached_relation {
     struct relation relation;  /* first: what callers have is where this is */
     struct left_out *left_out; /* owned; goes to the one that replaces it */
-    struct relation_key key;   /* its two names */
+    uint32_t oid;              /* likewise; 0: not known */
+    bool *outside_identity;    /* one for each column */
+    struct relation_name key;  /* its two names */
     UT_hash_handle hh;
     struct cached_relation *next_retired;
     struct relation_column columns[];
+};
+
+enum question {
+    QUESTION_NONE,
+    QUESTION_ASKED,
+    QUESTION_ANSWERED, /* for the next decode() */
+    QUESTION_SETTLED,  /* that decode() is going on */
 };
 
 struct relation_cache {
     struct type_table types;
     struct cached_relation *relations;
     struct cached_relation *retired; /* replaced, but perhaps still borrowed */
+    struct relation_names names;
+    bool has_catalog;
+    enum question question;
+    struct relation_name asked;
+    char asked_text[2 * NAME_MAX_BYTES]; /* what it consists of */
 };
 
 /* uthash's macros nest deeper than our own code may.
  * NOLINTBEGIN(readability-function-size) */
-static unsigned hash_of(const struct relation_key *key)
+static unsigned hash_of(const struct relation_name *key)
 {
     unsigned schema, table;
 
@@ -52,7 +63,7 @@ static unsigned hash_of(const struct relation_key *key)
 }
 
 static struct cached_relation *find_cached(const struct relation_cache *cache,
-                                           const struct relation_key *key)
+                                           const struct relation_name *key)
 {
     struct cached_relation *cached;
     unsigned hash = hash_of(key);
@@ -95,6 +106,10 @@ struct relation_cache *relation_cache_new(void)
 
 void relation_cache_collect(struct relation_cache *cache)
 {
+    if (cache->question == QUESTION_SETTLED)
+        cache->question = QUESTION_NONE;
+    if (cache->question == QUESTION_ANSWERED)
+        cache->question = QUESTION_SETTLED;
     while (cache->retired != NULL) {
         struct cached_relation *cached = cache->retired;
         cache->retired = cached->next_retired;
@@ -107,6 +122,8 @@ void relation_cache_clear_relations(struct relation_cache *cache)
 {
     while (cache->relations != NULL)
         retire(cache, cache->relations);
+    relation_names_clear(&cache->names);
+    cache->question = QUESTION_NONE;
 }
 
 void relation_cache_free(struct relation_cache *cache)
@@ -135,7 +152,7 @@ const struct type_info *relation_cache_type(const struct relation_cache *cache, 
 const struct relation *relation_cache_find(const struct relation_cache *cache, struct str schema,
                                            struct str table)
 {
-    const struct relation_key key = {schema, table};
+    const struct relation_name key = {schema, table};
     const struct cached_relation *cached = find_cached(cache, &key);
 
     return cached == NULL ? NULL : &cached->relation;
@@ -153,12 +170,12 @@ static struct str put_name(char **at, struct str name)
 }
 
 static struct cached_relation *new_cached(const struct relation_cache *cache,
-                                          const struct relation_key *key,
+                                          const struct relation_name *key,
                                           const struct relation_cache_column *columns,
                                           uint16_t count)
 {
     size_t size = sizeof(struct cached_relation) + count * sizeof(struct relation_column);
-    size_t names = key->schema.len + key->table.len;
+    size_t names = key->schema.len + key->table.len + count * sizeof(bool);
 
     for (uint16_t i = 0; i < count; i++)
         names += columns[i].name.len;
@@ -166,7 +183,8 @@ static struct cached_relation *new_cached(const struct relation_cache *cache,
     if (cached == NULL)
         return NULL;
 
-    char *at = (char *)cached + size;
+    cached->outside_identity = (bool *)((char *)cached + size);
+    char *at = (char *)(cached->outside_identity + count);
     cached->key.schema = put_name(&at, key->schema);
     cached->key.table = put_name(&at, key->table);
     cached->relation = (struct relation){
@@ -181,6 +199,7 @@ static struct cached_relation *new_cached(const struct relation_cache *cache,
             .type = relation_cache_type(cache, columns[i].type_oid),
             .primary_key = columns[i].primary_key,
         };
+        cached->outside_identity[i] = columns[i].outside_identity;
     }
     return cached;
 }
@@ -190,7 +209,7 @@ int relation_cache_put(struct relation_cache *cache, struct str schema, struct s
                        const struct relation_cache_column *columns, uint16_t count,
                        const struct relation **ret_relation, uint32_t *ret_missing_type)
 {
-    const struct relation_key key = {schema, table};
+    const struct relation_name key = {schema, table};
 
     for (uint16_t i = 0; i < count; i++) {
         if (relation_cache_type(cache, columns[i].type_oid) == NULL) {
@@ -209,6 +228,7 @@ int relation_cache_put(struct relation_cache *cache, struct str schema, struct s
         return -ENOMEM;
     }
     if (old != NULL) {
+        cached->oid = old->oid;
         cached->left_out = old->left_out;
         old->left_out = NULL;
         retire(cache, old);
@@ -220,7 +240,7 @@ int relation_cache_put(struct relation_cache *cache, struct str schema, struct s
 int relation_cache_leave_out(struct relation_cache *cache, struct str schema, struct str table,
                              struct str column)
 {
-    const struct relation_key key = {schema, table};
+    const struct relation_name key = {schema, table};
     struct cached_relation *cached = find_cached(cache, &key);
 
     if (cached == NULL)
@@ -249,4 +269,85 @@ bool relation_cache_leaves_out(const struct relation *relation, struct str colum
 bool relation_cache_is_whole(const struct relation *relation)
 {
     return ((const struct cached_relation *)relation)->left_out == NULL;
+}
+
+/* --- tables by other names ------------------------------------------------------------------- */
+
+int relation_cache_add_partition(struct relation_cache *cache, struct relation_name partition,
+                                 struct relation_name root)
+{
+    return relation_names_put(&cache->names, partition, root);
+}
+
+int relation_cache_pass_over(struct relation_cache *cache, struct relation_name name)
+{
+    return relation_names_put(&cache->names, name, (struct relation_name){0});
+}
+
+enum relation_role relation_cache_resolve(const struct relation_cache *cache,
+                                          struct relation_name name,
+                                          const struct relation **ret_relation)
+{
+    *ret_relation = relation_cache_find(cache, name.schema, name.table);
+    if (*ret_relation != NULL)
+        return RELATION_PUBLISHED;
+    const struct relation_name *root = relation_names_find(&cache->names, name);
+    if (root == NULL)
+        return RELATION_UNKNOWN;
+    if (root->table.len == 0)
+        return RELATION_UNPUBLISHED;
+    *ret_relation = relation_cache_find(cache, root->schema, root->table);
+    return *ret_relation == NULL ? RELATION_UNKNOWN : RELATION_PARTITION;
+}
+
+bool relation_cache_hides_old(const struct relation *relation, uint16_t index)
+{
+    return ((const struct cached_relation *)relation)->outside_identity[index];
+}
+
+void relation_cache_set_oid(struct relation_cache *cache, struct relation_name name, uint32_t oid)
+{
+    struct cached_relation *cached = find_cached(cache, &name);
+
+    if (cached != NULL)
+        cached->oid = oid;
+}
+
+bool relation_cache_has_oid(const struct relation_cache *cache, uint32_t oid)
+{
+    for (const struct cached_relation *at = cache->relations; at != NULL; at = at->hh.next)
+        if (at->oid == oid)
+            return true;
+    return false;
+}
+
+/* --- questions to the catalog ---------------------------------------------------------------- */
+
+void relation_cache_set_catalog(struct relation_cache *cache)
+{
+    cache->has_catalog = true;
+}
+
+bool relation_cache_ask(struct relation_cache *cache, struct relation_name name)
+{
+    if (!cache->has_catalog || name.schema.len > NAME_MAX_BYTES || name.table.len > NAME_MAX_BYTES)
+        return false;
+    if (cache->question == QUESTION_SETTLED && relation_names_equal(cache->asked, name))
+        return false;
+    char *at = cache->asked_text;
+    cache->asked.schema = put_name(&at, name.schema);
+    cache->asked.table = put_name(&at, name.table);
+    cache->question = QUESTION_ASKED;
+    return true;
+}
+
+struct relation_name relation_cache_asked(const struct relation_cache *cache)
+{
+    return cache->question == QUESTION_ASKED ? cache->asked : (struct relation_name){0};
+}
+
+void relation_cache_answered(struct relation_cache *cache)
+{
+    if (cache->question == QUESTION_ASKED)
+        cache->question = QUESTION_ANSWERED;
 }

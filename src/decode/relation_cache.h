@@ -5,6 +5,7 @@
 #ifndef DECODE_RELATION_CACHE_H
 #define DECODE_RELATION_CACHE_H
 
+#include "decode/relation_names.h"
 #include "event/change.h"
 #include "event/type.h"
 
@@ -27,6 +28,7 @@ struct relation_cache_column {
     struct str name;
     uint32_t type_oid;
     bool primary_key;
+    bool outside_identity; /* of the replica identity of a partitioned table; see below */
 };
 
 /* Adds or replaces the relation; copies names. 0; -ENOENT: a type is missing, its OID in
@@ -47,6 +49,53 @@ int relation_cache_leave_out(struct relation_cache *cache, struct str schema, st
 /* RELATION is one of a cache. */
 bool relation_cache_leaves_out(const struct relation *relation, struct str column);
 bool relation_cache_is_whole(const struct relation *relation); /* it leaves out nothing */
+
+/* --- tables by other names --------------------------------------------------------------------
+ *
+ * wal2json names the table where a row is. With publish_via_partition_root the publication has the
+ * root in place of its partitions; and tables get other names, new ones are made, while the stream
+ * runs. */
+
+enum relation_role {
+    RELATION_UNKNOWN,
+    RELATION_PUBLISHED,   /* under this name */
+    RELATION_PARTITION,   /* its rows are those of a published root */
+    RELATION_UNPUBLISHED, /* what it says is passed over */
+};
+
+/* Rows of PARTITION are those of ROOT. 0 or -ENOMEM. */
+int relation_cache_add_partition(struct relation_cache *cache, struct relation_name partition,
+                                 struct relation_name root);
+int relation_cache_pass_over(struct relation_cache *cache, struct relation_name name);
+/* What NAME stands for. *RET_RELATION: the relation, the root's for a partition; NULL for others.
+ */
+enum relation_role relation_cache_resolve(const struct relation_cache *cache,
+                                          struct relation_name name,
+                                          const struct relation **ret_relation);
+/* Column INDEX is outside of the replica identity of a partitioned table: pgoutput, which tells
+ * partitions by the root's identity and not their own, gives no old value of it. */
+bool relation_cache_hides_old(const struct relation *relation, uint16_t index);
+
+/* pg_class.oid of a relation that is there: outlives that it is replaced. */
+void relation_cache_set_oid(struct relation_cache *cache, struct relation_name name, uint32_t oid);
+bool relation_cache_has_oid(const struct relation_cache *cache, uint32_t oid);
+
+/* --- questions to the catalog -----------------------------------------------------------------
+ *
+ * A message of wal2json does not tell all of a table: which columns are generated, whether one was
+ * renamed, whether the table is published. Where there is a catalog, its decoder has it asked when
+ * a message differs from what is known. What the catalog says is of now and the message of before:
+ * a message that differs still is then taken as it is. */
+
+/* There is somebody who answers; without, messages are taken as they are. */
+void relation_cache_set_catalog(struct relation_cache *cache);
+/* The decoder asks about NAME: true when the caller must wait for the answer, false when there is
+ * no catalog, or the decode() before this one has asked already and has the answer. */
+bool relation_cache_ask(struct relation_cache *cache, struct relation_name name);
+/* What is asked for; a name without a table: nothing. Borrowed until the answer. */
+struct relation_name relation_cache_asked(const struct relation_cache *cache);
+/* The answer is in the cache. It counts for the next decode(). */
+void relation_cache_answered(struct relation_cache *cache);
 
 /* Frees relations that were replaced or cleared. A decoder calls it at the start of decode(): what
  * the decode before it returned may borrow from them until then. */

@@ -195,7 +195,7 @@ static int decode_row(struct decoder *decoder, struct decoded *decoded, uint32_t
         return r;
     r = wal2json_relation(decoder->cache, message, &decoder->draft, &change->relation,
                           ret_missing_type, err);
-    if (r < 0)
+    if (r < 0 || change->relation == NULL)
         return r;
     if (change->type == EVENT_INSERT || change->type == EVENT_UPDATE)
         change->new_values = decoder->new_values;

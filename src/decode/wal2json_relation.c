@@ -102,8 +102,22 @@ static bool same_primary_key(const struct relation *relation, const struct wal2j
     return count == pk->count;
 }
 
-/* True when RELATION is what MESSAGE shows. */
-static bool fits(const struct relation *relation, struct wal2json_message *message)
+/* True when the columns of an insert are those of RELATION, in its order unless it is the root of
+ * the table that the message is about: partitions have orders of their own. */
+static bool shows_all(const struct relation *relation, const struct wal2json_columns *columns,
+                      bool any_order)
+{
+    if (columns->count != relation->column_count)
+        return false;
+    for (uint16_t i = 0; i < columns->count && !any_order; i++)
+        if (columns->items[i].index != i)
+            return false;
+    return true;
+}
+
+/* True when RELATION is what MESSAGE shows. A partition's primary key may be its own. */
+static bool fits(const struct relation *relation, struct wal2json_message *message,
+                 enum relation_role role)
 {
     struct wal2json_columns *columns = &message->columns;
 
@@ -111,16 +125,11 @@ static bool fits(const struct relation *relation, struct wal2json_message *messa
         return true;
     if (!locate(relation, columns) || !locate(relation, &message->identity))
         return false;
-    if (message->action == 'I') {
-        if (columns->count != relation->column_count)
-            return false;
-        for (uint16_t i = 0; i < columns->count; i++)
-            if (columns->items[i].index != i)
-                return false;
-    }
+    if (message->action == 'I' && !shows_all(relation, columns, role == RELATION_PARTITION))
+        return false;
     if (message->action == 'U' && !may_leave_out_rest(relation, columns))
         return false;
-    return same_primary_key(relation, &message->pk);
+    return role == RELATION_PARTITION || same_primary_key(relation, &message->pk);
 }
 
 /* Adds the column, or gives the one of its name this type. NULL when there are too many. */
@@ -149,38 +158,58 @@ static bool draft_columns(struct wal2json_draft *draft, const struct wal2json_co
     return true;
 }
 
-/* What KNOWN still tells: all but what an update would have sent. */
+/* What KNOWN still tells of column INDEX: an insert has all columns, an update those of fixed
+ * length. */
+static bool still_there(const struct relation_column *column,
+                        const struct wal2json_message *message, uint16_t *next)
+{
+    bool sent = is_sent(&message->columns, column->name, next);
+
+    if (message->action == 'I')
+        return sent;
+    return message->action != 'U' || sent || !is_fixed_length(column->type);
+}
+
 static void draft_known(struct wal2json_draft *draft, const struct relation *known,
-                        const struct wal2json_message *message)
+                        const struct wal2json_message *message, enum relation_role role)
 {
     uint16_t next = 0;
 
     for (uint16_t i = 0; i < known->column_count; i++) {
         const struct relation_column *column = &known->columns[i];
-        bool sent = is_sent(&message->columns, column->name, &next);
-        if (message->action != 'U' || sent || !is_fixed_length(column->type))
+        if (!still_there(column, message, &next))
+            continue;
+        struct relation_cache_column *kept =
             draft_column(draft, column->name, column->type->oid, draft->count);
+        kept->primary_key = role == RELATION_PARTITION && column->primary_key;
+        kept->outside_identity = relation_cache_hides_old(known, i);
     }
 }
 
-/* The relation that MESSAGE shows: of an insert exactly its columns; of others, which do not show
- * all, together with what is KNOWN. False when there are too many columns. */
-static bool describe(struct wal2json_draft *draft, const struct wal2json_message *message,
-                     const struct relation *known)
+static bool draft_primary_key(struct wal2json_draft *draft, const struct wal2json_columns *pk)
 {
-    draft->count = 0;
-    if (known != NULL && message->action != 'I')
-        draft_known(draft, known, message);
-    if (!draft_columns(draft, &message->columns) || !draft_columns(draft, &message->identity))
-        return false;
-    for (uint16_t i = 0; i < message->pk.count; i++) {
-        const struct wal2json_column *column = &message->pk.items[i];
+    for (uint16_t i = 0; i < pk->count; i++) {
+        const struct wal2json_column *column = &pk->items[i];
         struct relation_cache_column *key = draft_column(draft, column->name, column->type_oid, i);
         if (key == NULL)
             return false;
         key->primary_key = true;
     }
     return true;
+}
+
+/* The relation that MESSAGE shows: of an insert exactly its columns; of others, which do not show
+ * all, together with what is KNOWN. The root of a partition keeps its order and its primary key.
+ * False when there are too many columns. */
+static bool describe(struct wal2json_draft *draft, const struct wal2json_message *message,
+                     const struct relation *known, enum relation_role role)
+{
+    draft->count = 0;
+    if (known != NULL && (message->action != 'I' || role == RELATION_PARTITION))
+        draft_known(draft, known, message, role);
+    if (!draft_columns(draft, &message->columns) || !draft_columns(draft, &message->identity))
+        return false;
+    return role == RELATION_PARTITION || draft_primary_key(draft, &message->pk);
 }
 
 /* As if what the publication leaves out had not been sent. */
@@ -194,33 +223,69 @@ static void drop_left_out(const struct relation *relation, struct wal2json_colum
     columns->count = kept;
 }
 
-int wal2json_relation(struct relation_cache *cache, struct wal2json_message *message,
-                      struct wal2json_draft *draft, const struct relation **ret_relation,
-                      uint32_t *ret_missing_type, struct error *err)
+/* As if the row before were sent by the root's replica identity: see relation_cache_hides_old(). */
+static void drop_hidden(const struct relation *root, struct wal2json_columns *identity)
 {
-    const struct relation *known = relation_cache_find(cache, message->schema, message->table);
+    uint16_t kept = 0;
 
-    if (known != NULL && !relation_cache_is_whole(known)) {
-        drop_left_out(known, &message->columns);
-        drop_left_out(known, &message->identity);
-        drop_left_out(known, &message->pk);
+    for (uint16_t i = 0; i < identity->count; i++)
+        if (!relation_cache_hides_old(root, identity->items[i].index))
+            identity->items[kept++] = identity->items[i];
+    identity->count = kept;
+}
+
+/* What is known does not fit the message: a question to the catalog, or another *RELATION. */
+static int find_anew(struct relation_cache *cache, struct wal2json_message *message,
+                     struct wal2json_draft *draft, const struct relation **relation,
+                     uint32_t *ret_missing_type, struct error *err)
+{
+    struct relation_name name = {message->schema, message->table};
+    enum relation_role role = relation_cache_resolve(cache, name, relation);
+
+    if (relation_cache_ask(cache, name)) {
+        *ret_missing_type = 0;
+        return error_set(err, -ENOENT, "the catalog is asked about it");
     }
-    if (known != NULL && fits(known, message)) {
-        *ret_relation = known;
-        return 0;
-    }
-    if (!describe(draft, message, known))
+    if (!describe(draft, message, *relation, role))
         return error_set(err, -EBADMSG, "more than %d columns", WAL2JSON_COLUMNS_MAX);
-
-    const struct relation *relation;
-    int r = relation_cache_put(cache, message->schema, message->table, draft->columns, draft->count,
-                               &relation, ret_missing_type);
+    if (role == RELATION_PARTITION)
+        name = (struct relation_name){(*relation)->schema, (*relation)->table};
+    int r = relation_cache_put(cache, name.schema, name.table, draft->columns, draft->count,
+                               relation, ret_missing_type);
     if (r == -ENOENT)
         return error_set(err, r, "type %u is not in the catalog that was read", *ret_missing_type);
     if (r < 0)
         return error_set(err, r, "memory is out");
-    if (!fits(relation, message))
+    if (!fits(*relation, message, role))
         return error_set(err, -EBADMSG, "a column is there twice or with two types");
+    return 0;
+}
+
+int wal2json_relation(struct relation_cache *cache, struct wal2json_message *message,
+                      struct wal2json_draft *draft, const struct relation **ret_relation,
+                      uint32_t *ret_missing_type, struct error *err)
+{
+    struct relation_name name = {message->schema, message->table};
+    const struct relation *relation;
+    enum relation_role role = relation_cache_resolve(cache, name, &relation);
+
+    /* A TRUNCATE of the root comes as its own, one of a partition alone is none of the root. */
+    if (role == RELATION_UNPUBLISHED || (role == RELATION_PARTITION && message->action == 'T')) {
+        *ret_relation = NULL;
+        return 0;
+    }
+    if (relation != NULL && !relation_cache_is_whole(relation)) {
+        drop_left_out(relation, &message->columns);
+        drop_left_out(relation, &message->identity);
+        drop_left_out(relation, &message->pk);
+    }
+    if (relation == NULL || !fits(relation, message, role)) {
+        int r = find_anew(cache, message, draft, &relation, ret_missing_type, err);
+        if (r < 0)
+            return r;
+    }
+    if (role == RELATION_PARTITION)
+        drop_hidden(relation, &message->identity);
     *ret_relation = relation;
     return 0;
 }

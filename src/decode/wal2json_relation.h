@@ -2,9 +2,11 @@
  * the columns, not a number of a relation: this compares them with the relation cache and replaces
  * the cached relation when a message shows that the table was altered. Private to decode/. Pure.
  *
- * What a message cannot show: an update leaves out large values that it did not touch, so a column
- * that is dropped, or renamed, looks untouched until the next insert, unless its type is of fixed
- * length and hence always sent. */
+ * What a message cannot show: which columns are generated; and an update leaves out large values
+ * that it did not touch, so a column that is dropped, or renamed, looks untouched until the next
+ * insert, unless its type is of fixed length and hence always sent. Therefore the catalog is asked,
+ * where there is one, when a message differs from what is known. (wal2json's positions of columns
+ * tell neither, and add a fifth to each message.) */
 #ifndef DECODE_WAL2JSON_RELATION_H
 #define DECODE_WAL2JSON_RELATION_H
 
@@ -17,10 +19,11 @@ struct wal2json_draft {
     struct relation_cache_column columns[WAL2JSON_COLUMNS_MAX];
 };
 
-/* The relation of an I, U, D or T, from the cache or put into it; takes out of MESSAGE the columns
- * that the publication leaves out and sets `index` of each that stays in `columns` and `identity`.
- * 0; -ENOENT: *ret_missing_type is not in the cache, which is as before; -EBADMSG: the message
- * contradicts itself, ERR says how; -ENOMEM. */
+/* The relation of an I, U, D or T, from the cache or put into it; of a partition its root; NULL for
+ * a message to be passed over. Takes out of MESSAGE what the publication leaves out and sets
+ * `index` of each that stays in `columns` and `identity`. 0; -ENOENT: *ret_missing_type is not in
+ * the cache, which is as before, or it is 0 and the catalog is to be asked about a relation
+ * (relation_cache_asked()); -EBADMSG: the message contradicts itself, ERR says how; -ENOMEM. */
 int wal2json_relation(struct relation_cache *cache, struct wal2json_message *message,
                       struct wal2json_draft *draft, const struct relation **ret_relation,
                       uint32_t *ret_missing_type, struct error *err);

@@ -138,7 +138,7 @@ static inline void golden_add_relations(struct relation_cache *cache)
             ck_assert_int_eq(relation_cache_leave_out(cache, schema, table, name), 0);
             continue;
         }
-        columns[count++] = (struct relation_cache_column){name, type_oid, primary_key};
+        columns[count++] = (struct relation_cache_column){name, type_oid, primary_key, false};
         ck_assert_int_eq(
             relation_cache_put(cache, schema, table, columns, count, &relation, &missing), 0);
     }

@@ -78,8 +78,8 @@ static void assert_keys(const struct relation *relation, const char *expected)
 static void add_catalog(const char *key, const char *other)
 {
     const struct relation_cache_column columns[] = {
-        {str_from(key), 23, true},
-        {str_from(other), 25, false},
+        {str_from(key), 23, true, false},
+        {str_from(other), 25, false, false},
     };
     const struct relation *relation;
 

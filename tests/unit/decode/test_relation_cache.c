@@ -10,8 +10,8 @@
 enum { INT4 = 23, TEXT = 25, MISSING = 4711 };
 
 static const struct relation_cache_column id_and_name[] = {
-    {STR("id"), INT4, true},
-    {STR("name"), TEXT, false},
+    {STR("id"), INT4, true, false},
+    {STR("name"), TEXT, false, false},
 };
 
 static struct relation_cache *new_cache(void)
@@ -66,7 +66,7 @@ START_TEST(test_names_are_copied)
 {
     struct relation_cache *cache = new_cache();
     char schema[] = "public", table[] = "posts", column[] = "id";
-    const struct relation_cache_column columns[] = {{{column, 2}, INT4, false}};
+    const struct relation_cache_column columns[] = {{{column, 2}, INT4, false, false}};
     const struct relation *relation;
     uint32_t missing;
 
@@ -128,7 +128,7 @@ START_TEST(test_replace_by_own_names)
 {
     struct relation_cache *cache = new_cache();
     const struct relation *old = put(cache, "public", "posts", 2);
-    const struct relation_cache_column columns[] = {{old->columns[1].name, INT4, true}};
+    const struct relation_cache_column columns[] = {{old->columns[1].name, INT4, true, false}};
     const struct relation *new;
     uint32_t missing;
 
@@ -146,8 +146,8 @@ START_TEST(test_missing_type)
 {
     struct relation_cache *cache = new_cache();
     const struct relation *old = put(cache, "public", "posts", 2);
-    const struct relation_cache_column columns[] = {{STR("id"), INT4, true},
-                                                    {STR("x"), MISSING, false}};
+    const struct relation_cache_column columns[] = {{STR("id"), INT4, true, false},
+                                                    {STR("x"), MISSING, false, false}};
     const struct relation *relation = NULL;
     uint32_t missing = 0;
 

@@ -393,7 +393,7 @@ START_TEST(test_lifetime)
     must_decode(BEGIN, DECODED_BEGIN);
     must_decode(INSERT, DECODED_CHANGE);
     const struct relation *relation = decoded.change.relation;
-    const struct relation_cache_column columns[] = {{STR("other"), 25, false}};
+    const struct relation_cache_column columns[] = {{STR("other"), 25, false, false}};
     const struct relation *other;
     ck_assert_int_eq(
         relation_cache_put(cache, STR("public"), STR("t"), columns, 1, &other, &missing_type), 0);

@@ -1,0 +1,130 @@
+#include "decode/relation_names.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static inline int names_differ(const struct relation_name *a, const struct relation_name *b)
+{
+    return !relation_names_equal(*a, *b);
+}
+
+#define HASH_NONFATAL_OOM 1
+#define HASH_KEYCMP(a, b, len) names_differ((a), (b))
+#include <uthash.h>
+
+/* One block of memory: this and the four texts. */
+struct relation_names_entry {
+    struct relation_name name;
+    struct relation_name root;
+    UT_hash_handle hh;
+};
+
+/* uthash's macros nest deeper than our own code may.
+ * NOLINTBEGIN(readability-function-size) */
+static unsigned hash_of(const struct relation_name *name)
+{
+    unsigned schema, table;
+
+    HASH_JEN(name->schema.data, name->schema.len, schema);
+    HASH_JEN(name->table.data, name->table.len, table);
+    return schema * 31 + table;
+}
+
+static struct relation_names_entry *find_entry(const struct relation_names *names,
+                                               const struct relation_name *name)
+{
+    struct relation_names_entry *entry;
+    unsigned hash = hash_of(name);
+
+    HASH_FIND_BYHASHVALUE(hh, names->by_name, name, sizeof(*name), hash, entry);
+    return entry;
+}
+
+/* False when memory is out: uthash then leaves it out. */
+static bool add_entry(struct relation_names *names, struct relation_names_entry *entry)
+{
+    unsigned hash = hash_of(&entry->name);
+
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, names->by_name, &entry->name, sizeof(entry->name), hash, entry);
+    return entry->hh.tbl != NULL;
+}
+
+static void drop_entry(struct relation_names *names, struct relation_names_entry *entry)
+{
+    if (entry->root.table.len == 0)
+        names->unpublished--;
+    HASH_DELETE(hh, names->by_name, entry);
+    free(entry);
+}
+/* NOLINTEND(readability-function-size) */
+
+static struct str put_text(char **at, struct str text)
+{
+    struct str copy = {*at, text.len};
+
+    if (text.len > 0)
+        memcpy(*at, text.data, text.len);
+    *at += text.len;
+    return copy;
+}
+
+static struct relation_names_entry *new_entry(struct relation_name name, struct relation_name root)
+{
+    struct relation_names_entry *entry = calloc(
+        1, sizeof(*entry) + name.schema.len + name.table.len + root.schema.len + root.table.len);
+    if (entry == NULL)
+        return NULL;
+    char *at = (char *)(entry + 1);
+    entry->name.schema = put_text(&at, name.schema);
+    entry->name.table = put_text(&at, name.table);
+    entry->root.schema = put_text(&at, root.schema);
+    entry->root.table = put_text(&at, root.table);
+    return entry;
+}
+
+static void forget_unpublished(struct relation_names *names)
+{
+    struct relation_names_entry *entry = names->by_name;
+
+    while (entry != NULL) {
+        struct relation_names_entry *next = entry->hh.next;
+        if (entry->root.table.len == 0)
+            drop_entry(names, entry);
+        entry = next;
+    }
+}
+
+int relation_names_put(struct relation_names *names, struct relation_name name,
+                       struct relation_name root)
+{
+    struct relation_names_entry *entry = new_entry(name, root);
+
+    if (entry == NULL)
+        return -ENOMEM;
+    if (root.table.len == 0 && names->unpublished >= RELATION_NAMES_MAX)
+        forget_unpublished(names);
+    struct relation_names_entry *old = find_entry(names, &name);
+    if (!add_entry(names, entry)) {
+        free(entry);
+        return -ENOMEM;
+    }
+    if (root.table.len == 0)
+        names->unpublished++;
+    if (old != NULL)
+        drop_entry(names, old);
+    return 0;
+}
+
+const struct relation_name *relation_names_find(const struct relation_names *names,
+                                                struct relation_name name)
+{
+    const struct relation_names_entry *entry = find_entry(names, &name);
+
+    return entry == NULL ? NULL : &entry->root;
+}
+
+void relation_names_clear(struct relation_names *names)
+{
+    while (names->by_name != NULL)
+        drop_entry(names, names->by_name);
+}
