@@ -6,6 +6,8 @@
 #include <uthash.h>
 
 #define BYTEA_OID 17
+#define INT2VECTOR_OID 22
+#define OIDVECTOR_OID 30
 
 struct type_table_entry {
     struct type_info type; /* keyed by type.oid */
@@ -54,6 +56,8 @@ static void set_kind(struct type_info *type, const struct type_table *table,
     } else if (row->element != 0) {
         type->kind = element != NULL ? JSON_KIND_ARRAY : JSON_KIND_STRING;
         type->element = element;
+        if (row->oid == INT2VECTOR_OID || row->oid == OIDVECTOR_OID)
+            type->delimiter = ' ';
     }
 }
 

@@ -181,9 +181,8 @@ int json_from_array(struct buffer *out, const struct type_info *type, struct str
 {
     struct buffer unescaped;
     struct array a = {.type = type, .left = text, .out = out, .unescaped = &unescaped};
-    enum { OID_INT2VECTOR = 22, OID_OIDVECTOR = 30 };
 
-    if (type->oid == OID_INT2VECTOR || type->oid == OID_OIDVECTOR)
+    if (type->delimiter == ' ')
         return convert_vector(out, type, text);
     a.delimiter = type->delimiter != '\0' ? type->delimiter : ',';
     buffer_init(&unescaped, text.len);

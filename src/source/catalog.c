@@ -3,13 +3,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Base and element types come before what is built on them: depth 0 is built on nothing.
- * int2vector and oidvector (22, 30) call themselves arrays but print otherwise. */
+/* Base and element types come before what is built on them: depth 0 is built on nothing. */
 const char catalog_types_sql[] =
     "WITH RECURSIVE t AS ("
     " SELECT oid, typname, typdelim, typbasetype AS base,"
-    "  CASE WHEN typlen = -1 AND typcategory = 'A' AND oid NOT IN (22, 30)"
-    "   THEN typelem ELSE 0::oid END AS element"
+    "  CASE WHEN typlen = -1 AND typcategory = 'A' THEN typelem ELSE 0::oid END AS element"
     "  FROM pg_type WHERE typtype <> 'p'),"
     " d AS (SELECT t.*, 0 AS depth FROM t WHERE base = 0 AND element = 0"
     " UNION ALL SELECT t.*, d.depth + 1 FROM t JOIN d"

@@ -58,6 +58,26 @@ START_TEST(test_domains_and_arrays)
 }
 END_TEST
 
+/* The vectors of the catalogs are arrays in all but their text, under a domain too. */
+START_TEST(test_vectors)
+{
+    struct type_table table = {0};
+
+    put(&table, 21, "int2", 0, 0, ',');
+    put(&table, 22, "int2vector", 0, 21, ',');
+    put(&table, 1006, "_int2vector", 0, 22, ',');
+    put(&table, 90001, "vector", 22, 0, ',');
+    const struct type_info *vector = type_table_find(&table, 22);
+    ck_assert_int_eq(vector->kind, JSON_KIND_ARRAY);
+    ck_assert_int_eq(vector->delimiter, ' ');
+    ck_assert_ptr_eq(vector->element, type_table_find(&table, 21));
+    ck_assert_int_eq(type_table_find(&table, 90001)->delimiter, ' ');
+    ck_assert_int_eq(type_table_find(&table, 1006)->delimiter, ',');
+    ck_assert_int_eq(type_table_find(&table, 1006)->element->delimiter, ' ');
+    type_table_release(&table);
+}
+END_TEST
+
 /* A domain or array over a type that nobody told us of is text, not a crash. */
 START_TEST(test_unknown_base)
 {
@@ -143,5 +163,5 @@ START_TEST(test_no_memory)
 }
 END_TEST
 
-UNIT_SUITE("decode/type_table", test_find, test_domains_and_arrays, test_unknown_base,
+UNIT_SUITE("decode/type_table", test_vectors, test_find, test_domains_and_arrays, test_unknown_base,
            test_bytea_and_bool, test_replace_in_place, test_long_name, test_no_memory)

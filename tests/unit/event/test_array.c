@@ -75,9 +75,9 @@ END_TEST
 START_TEST(vectors_print_without_braces)
 {
     const struct type_info int2vector = {
-        .oid = 22, .kind = JSON_KIND_ARRAY, .element = &type_int4, .delimiter = ','};
+        .kind = JSON_KIND_ARRAY, .element = &type_int4, .delimiter = ' '};
     const struct type_info oidvector = {
-        .oid = 30, .kind = JSON_KIND_ARRAY, .element = &type_text, .delimiter = ','};
+        .kind = JSON_KIND_ARRAY, .element = &type_text, .delimiter = ' '};
     const struct conversion numbers[] = {
         {"1 2 3", "[1,2,3]"}, {"", "[]"}, {"7", "[7]"}, {"1 ", NULL}, {"1  2", NULL}, {"x", NULL},
     };
