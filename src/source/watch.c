@@ -1,7 +1,9 @@
 #include "source/watch.h"
+#include "base/clock.h"
 #include "source/catalog.h"
 
 #define LOOK_EVERY_S 2.
+#define ANSWER_MS 10000 /* then a question is asked anew, on another connection */
 #define TABLES_MAX (16 * 1024 * 1024)
 
 static void on_tables(void *owner, const PGresult *result)
@@ -17,7 +19,7 @@ static void on_tables(void *owner, const PGresult *result)
 static void on_answered(void *owner, const struct error *err)
 {
     struct watch *w = owner;
-    w->asking = false;
+    w->asked_at = 0;
     if (err || w->seen.failed || w->seen.len == 0 || str_equal(buffer_str(&w->seen), w->tables))
         return;
     watch_stop(w);
@@ -27,9 +29,7 @@ static void on_answered(void *owner, const struct error *err)
 static void ask(struct watch *w)
 {
     const char *values[] = {w->publication};
-    if (w->asking)
-        return;
-    w->asking = true;
+    w->asked_at = clock_monotonic_ms();
     pg_conn_send(w->conn, &(struct pg_statement){.sql = catalog_tables_sql,
                                                  .values = values,
                                                  .parameter_count = 1,
@@ -39,16 +39,30 @@ static void ask(struct watch *w)
 
 static void on_ready(void *owner)
 {
-    ask(owner);
+    struct watch *w = owner;
+    w->ready = true;
+    ask(w);
+}
+
+static void drop_connection(struct watch *w)
+{
+    pg_conn_close(w->conn);
+    w->conn = NULL;
+    w->ready = false;
+    w->asked_at = 0;
 }
 
 static void on_closed(void *owner, const struct error *why)
 {
-    struct watch *w = owner;
     (void)why; /* the stream has its own connection, and tells of its own loss */
-    pg_conn_close(w->conn);
-    w->conn = NULL;
-    w->asking = false;
+    drop_connection(owner);
+}
+
+/* No answer for long: the connection may be dead. The next look makes a new one. */
+static void wait_for_answer(struct watch *w)
+{
+    if (clock_monotonic_ms() - w->asked_at > ANSWER_MS)
+        drop_connection(w);
 }
 
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events)
@@ -57,9 +71,11 @@ static void on_timer(struct ev_loop *ev, ev_timer *timer, int events)
     struct watch *w = timer->data;
     (void)ev;
     (void)events;
-    if (w->conn)
+    if (w->asked_at)
+        wait_for_answer(w);
+    else if (w->ready)
         ask(w);
-    else if (pg_conn_start(&w->conn, w->loop, w->params, &conn_events, w, NULL) < 0)
+    else if (!w->conn && pg_conn_start(&w->conn, w->loop, w->params, &conn_events, w, NULL) < 0)
         w->conn = NULL;
 }
 
@@ -79,9 +95,7 @@ void watch_start(struct watch *w, struct str tables)
 void watch_stop(struct watch *w)
 {
     ev_timer_stop(w->loop->ev, &w->timer);
-    pg_conn_close(w->conn);
-    w->conn = NULL;
-    w->asking = false;
+    drop_connection(w);
 }
 
 void watch_release(struct watch *w)

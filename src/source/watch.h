@@ -1,7 +1,7 @@
 /* source/watch.h - notices that the publication's list of tables has changed, whoever changed it:
  * wal2json is given the list once, at the start of a stream (trap 12). One ordinary connection, one
- * small query every few seconds; a lost connection is made again at the next look. Runs on the
- * capture loop. */
+ * small query every few seconds; a connection that is lost or does not answer is made again at the
+ * next look. Runs on the capture loop. */
 #ifndef SOURCE_WATCH_H
 #define SOURCE_WATCH_H
 
@@ -20,7 +20,8 @@ struct watch {
     struct buffer seen;
     struct pg_conn *conn;
     ev_timer timer;
-    bool asking;
+    bool ready;
+    uint64_t asked_at; /* clock, of the question under way; 0: none is */
 };
 
 /* The first five fields are set by the caller. */

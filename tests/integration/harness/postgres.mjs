@@ -106,7 +106,7 @@ export class Postgres {
 
   url(database) {
     const host = encodeURIComponent(this.socketDirectory);
-    return `postgresql:///${database}?host=${host}&port=5432&user=postgres`;
+    return `postgresql:///${database}?host=${host}&port=${this.settings.port}&user=postgres`;
   }
 
   logText() {

@@ -28,6 +28,8 @@ export class Walpiper {
     this.directory = directory;
     this.log = join(directory, 'walpiper.log');
     this.file = join(directory, 'walpiper.yaml');
+    this.env = {};
+    this.wrapper = []; // what stands before its command
     this.config = merge(
       {
         database: { url: database.url },
@@ -66,9 +68,10 @@ export class Walpiper {
 
   async launch() {
     if (!this.base) await this.configure();
-    this.child = startChild(binary, ['run', '-c', this.file], {
+    const [command, ...args] = [...this.wrapper, binary, 'run', '-c', this.file];
+    this.child = startChild(command, args, {
       log: this.log,
-      env: { ASAN_OPTIONS: 'detect_leaks=1', UBSAN_OPTIONS: 'print_stacktrace=1' },
+      env: { ...this.env, ASAN_OPTIONS: 'detect_leaks=1', UBSAN_OPTIONS: 'print_stacktrace=1' },
     });
   }
 
