@@ -273,6 +273,11 @@ struct pg_place pg_conn_place(const struct pg_conn *c)
                              c->pg ? PQport(c->pg) : NULL};
 }
 
+int pg_conn_pid(const struct pg_conn *c)
+{
+    return c->pg ? PQbackendPID(c->pg) : 0;
+}
+
 /* --- statements ------------------------------------------------------------------------------ */
 
 /* After an answer of libpq to a request: remembers what is owed, or fails. */

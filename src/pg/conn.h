@@ -72,6 +72,7 @@ int pg_conn_sync(struct pg_conn *conn, pg_on_done on_done);
 uint64_t pg_conn_last_heard(const struct pg_conn *conn);
 /* Where the connection goes, borrowed from it; all NULL before on_ready. */
 struct pg_place pg_conn_place(const struct pg_conn *conn);
+int pg_conn_pid(const struct pg_conn *conn); /* of the server's process; 0 before on_ready */
 
 /* For a script of several statements (no parameters): only while nothing is under way. */
 int pg_conn_script(struct pg_conn *conn, const char *sql, pg_on_done on_done);

@@ -398,3 +398,8 @@ struct pg_place pg_session_place(const struct pg_session *s)
     return (struct pg_place){s->pg ? PQhost(s->pg) : NULL, s->pg ? PQhostaddr(s->pg) : NULL,
                              s->pg ? PQport(s->pg) : NULL};
 }
+
+int pg_session_pid(const struct pg_session *s)
+{
+    return s->pg ? PQbackendPID(s->pg) : 0;
+}

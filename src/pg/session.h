@@ -51,7 +51,8 @@ int pg_session_end(struct pg_session *session);
 /* clock_monotonic_ms() when the server was last heard; now, while the connection is being made or
  * nothing is read on purpose. */
 uint64_t pg_session_last_heard(const struct pg_session *session);
-/* As pg_conn_place(). */
+/* As pg_conn_place() and pg_conn_pid(). */
 struct pg_place pg_session_place(const struct pg_session *session);
+int pg_session_pid(const struct pg_session *session);
 
 #endif
