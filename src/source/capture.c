@@ -1,5 +1,6 @@
 #include "source/capture.h"
 #include "base/log.h"
+#include "base/lsn.h"
 #include <errno.h>
 
 /* What is left of an event that is too large: names and small values of at most 1 600 columns. */
@@ -55,6 +56,7 @@ int capture_restart(struct capture *c, const struct decoder_ops *ops,
     c->draining = false;
     c->kept.data = NULL;
     c->marked = 0;
+    c->lsn = 0;
     return use_decoder(c, ops);
 }
 
@@ -207,6 +209,14 @@ static int drain(struct capture *c, uint32_t *ret_missing_type, struct error *er
     return -EINPROGRESS;
 }
 
+static int explain_begin(const struct capture *c, uint64_t lsn, uint32_t xid, struct error *err)
+{
+    char position[LSN_TEXT_MAX];
+    return error_set(err, -EBADMSG,
+                     "%s message B at %s: transaction %u begins, but another one is open",
+                     c->ops->plugin, lsn_format(lsn, position), xid);
+}
+
 static int keep_or_decode(struct capture *c, struct str message, uint64_t lsn,
                           uint32_t *ret_missing_type, struct error *err)
 {
@@ -216,8 +226,7 @@ static int keep_or_decode(struct capture *c, struct str message, uint64_t lsn,
     if (rc < 0)
         return rc;
     if (kind == DECODED_BEGIN && c->in_transaction)
-        return error_set(err, -EBADMSG, "transaction %u begins while another one is open",
-                         transaction.xid);
+        return explain_begin(c, lsn, transaction.xid, err);
     if (kind == DECODED_BEGIN)
         c->in_transaction = true;
     if (!c->in_transaction)
@@ -236,6 +245,9 @@ static int keep_or_decode(struct capture *c, struct str message, uint64_t lsn,
 int capture_message(struct capture *c, struct str message, uint64_t lsn, uint32_t *ret_missing_type,
                     struct error *err)
 {
+    if (lsn == 0)
+        lsn = c->lsn;
+    c->lsn = lsn;
     if (!c->ops->peek)
         return decode(c, message, lsn, ret_missing_type, err);
     if (c->draining)

@@ -32,6 +32,7 @@ struct capture {
     bool draining;      /* C is here: what was kept is being decoded */
     struct str kept;    /* the message of the spool that is being decoded; data == NULL: none */
     uint64_t kept_lsn;
+    uint64_t lsn; /* of the last message that had one: those that describe relations have none */
 };
 
 /* CACHE, JOURNAL and CONFIG are borrowed. */
