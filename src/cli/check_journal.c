@@ -13,7 +13,7 @@ static void compare(struct check *c, const char *object, const struct journal_pe
             c->system_identifier ? c->system_identifier : peek->identity.system_identifier,
         .database = c->database,
         .name = c->config->slot.name,
-        .made_now = !c->slot_exists,
+        .made_anew = !c->slot_exists,
         .confirmed = c->slot_confirmed,
     };
     enum continuity continuity = continuity_of(&peek->identity, peek->durable, &slot);

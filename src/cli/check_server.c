@@ -75,6 +75,9 @@ bool check_role(struct check *c)
     int rc = pg_connect_wait(&pg, &params, true, &err);
     if (rc == 0)
         PQfinish(pg);
+    /* Here the SQL is known that mends it: not the general words. */
+    if (rc < 0 && !c->has_attribute)
+        err.text[strcspn(err.text, ";")] = '\0';
     if (rc < 0)
         finding_of_error(c->findings, c->slot_active ? FINDING_WARNING : FINDING_ERROR, "role",
                          c->has_attribute ? "look at pg_hba.conf and max_wal_senders" : mend, &err);

@@ -206,6 +206,16 @@ static bool engine_locate(struct engine *e)
     return true;
 }
 
+/* A new epoch begins while we run: nothing that was read or is still to be read says what happened
+ * between the two. The cursor would tell, but it is open only at times. */
+static void notice_epoch(struct engine *e)
+{
+    char epoch[9];
+    journal_epoch(e->context->journal, epoch);
+    if (strcmp(epoch, e->live.epoch) != 0)
+        e->begin = "the journal has begun a new epoch";
+}
+
 static void on_begun(void *owner, const struct error *err)
 {
     struct engine *e = engine_of(owner);
@@ -398,6 +408,7 @@ void engine_turn(struct engine *e)
     engine_set_state(e, ENGINE_READY);
     if (!e->located && !engine_locate(e))
         return;
+    notice_epoch(e);
     if (e->begin) {
         engine_begin(e);
         return;

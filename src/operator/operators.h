@@ -3,7 +3,8 @@
  * blocks.
  *
  * An operator claims its checkpoint when it starts and thereby ends any other process that has it.
- * So start them only in the process that captures, once it holds the slot. */
+ * So start them only in the process that captures, once it holds the slot, or has lost it for good
+ * and has only its journal left to apply. */
 #ifndef OPERATOR_OPERATORS_H
 #define OPERATOR_OPERATORS_H
 

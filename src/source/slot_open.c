@@ -1,14 +1,13 @@
 #include "base/log.h"
 #include "base/lsn.h"
 #include "pg/identifier.h"
-#include "source/continuity.h"
 #include "source/slot_source.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <walpiper/version.h>
 
-/* --- opening --------------------------------------------------------------------------------- */
+/* --- the commands ---------------------------------------------------------------------------- */
 
 /* What makes the text of values whole and unambiguous (trap 20). The low timeout frees the slot
  * soon after we are killed, stopped or cut off, for a standby that waits for it (trap 5); our
@@ -42,6 +41,8 @@ static void pgoutput_options(struct buffer *out, const struct source *s)
     buffer_release(&name);
 }
 
+/* --- streaming ------------------------------------------------------------------------------- */
+
 static int begin_epoch(struct source *s, enum continuity continuity, uint64_t start)
 {
     struct journal_identity identity = {.system_identifier = s->system_identifier};
@@ -68,12 +69,13 @@ static void start_stream(struct source *s)
         .system_identifier = s->system_identifier,
         .database = s->facts.database,
         .name = s->context.config->slot.name,
-        .made_now = s->created_at != 0,
+        .made_anew = s->created_at != 0 || slot_was_dropped(s, true),
         .confirmed = s->created_at ? s->created_at : s->facts.slot_confirmed,
     };
     enum continuity continuity = continuity_of(&identity, journal_durable_lsn(journal), &slot);
     if (continuity != CONTINUITY_KEPT && begin_epoch(s, continuity, slot.confirmed) < 0)
         return;
+    slot_forget_drop(s);
     journal_epoch(journal, s->epoch);
     const struct event_origin origin = {.epoch = str_from(s->epoch),
                                         .database = str_from(s->facts.database),
@@ -106,6 +108,8 @@ static void on_slot_created(void *owner, const PGresult *result)
         return;
     lsn_parse(str_from(PQgetvalue(result, 0, 1)), &s->created_at);
 }
+
+/* --- making ---------------------------------------------------------------------------------- */
 
 /* Not installed, or since 15.19 not listed in output_plugin_libraries (trap 1). */
 static bool plugin_is_missing(const struct error *err)
@@ -176,6 +180,54 @@ static void on_create_done(void *owner, const struct error *err)
     slot_session_failed(s, &why);
 }
 
+static void on_drop_done(void *owner, const struct error *err)
+{
+    struct source *s = owner;
+    if (!err) {
+        log_info("source", "slot %s: was lost, is dropped to be made anew",
+                 s->context.config->slot.name);
+        create_slot(s);
+        return;
+    }
+    struct error why = *err;
+    error_prefix(&why, "slot %s is lost and cannot be dropped", s->context.config->slot.name);
+    slot_session_failed(s, &why);
+}
+
+static void replace_slot(struct source *s)
+{
+    char command[128];
+    snprintf(command, sizeof(command), "DROP_REPLICATION_SLOT \"%s\"",
+             s->context.config->slot.name);
+    pg_session_command(s->session, command, NULL, on_drop_done);
+}
+
+/* The slot as it is, a new one, or none: then the session ends. */
+static void settle_slot(struct source *s)
+{
+    struct error why = {0};
+    switch (slot_decision(s)) {
+    case SLOT_READ:
+        start_stream(s);
+        break;
+    case SLOT_MAKE:
+        if (slot_bind_drop(s, &why) < 0)
+            slot_session_failed(s, &why);
+        else
+            create_slot(s);
+        break;
+    case SLOT_REPLACE:
+        replace_slot(s);
+        break;
+    case SLOT_GIVE_UP:
+        slot_refuse_loss(s, &why);
+        slot_session_failed(s, &why);
+        break;
+    }
+}
+
+/* --- opening --------------------------------------------------------------------------------- */
+
 static void on_identified(void *owner, const PGresult *result)
 {
     struct source *s = owner;
@@ -188,10 +240,8 @@ static void on_identify_done(void *owner, const struct error *err)
     struct source *s = owner;
     if (err)
         slot_session_failed(s, err);
-    else if (s->facts.slot_exists)
-        start_stream(s);
     else
-        create_slot(s);
+        settle_slot(s);
 }
 
 static void on_settings_done(void *owner, const struct error *err)

@@ -84,13 +84,7 @@ static int check_slot(const struct source *s, struct error *err)
     const struct setup_facts *f = &s->facts;
     const char *name = s->context.config->slot.name;
     if (!f->slot_exists)
-        return s->started && s->context.config->slot.durable
-                   ? error_set(
-                         err, -ENODATA,
-                         "slot %s was dropped while it was read: restart walpiper to make a new "
-                         "one (a new epoch begins)",
-                         name)
-                   : 0;
+        return 0; /* whether one may be made depends on the cluster, which the session tells */
     if (!s->context.config->slot.durable)
         return error_set(err, -EINVAL,
                          "slot %s exists, but slot.durable is false: choose another slot.name",
@@ -100,17 +94,10 @@ static int check_slot(const struct source *s, struct error *err)
                          "slot %s belongs to database %s, not %s: choose another "
                          "slot.name",
                          name, f->slot_database, f->database);
-    if (strcmp(f->slot_status, "lost") == 0)
-        return error_set(
-            err, -ENODATA,
-            "slot %s is lost, the server removed WAL that it needs: drop it with SELECT "
-            "pg_drop_replication_slot('%s') and restart walpiper (a new epoch begins); "
-            "max_slot_wal_keep_size says how much the server keeps",
-            name, name);
     if (f->slot_active)
         return error_set(err, -EBUSY, "slot %s is being read by process %s: waiting for it", name,
                          f->slot_holder);
-    return 0;
+    return slot_decision(s) == SLOT_GIVE_UP ? slot_refuse_loss(s, err) : 0;
 }
 
 static void on_setup_done(void *owner, const struct error *err)
@@ -143,16 +130,21 @@ static void begin_setup(struct source *s)
 
 static bool needs_a_human(const struct error *why)
 {
-    return why->code == -EPERM || why->code == -EINVAL || why->code == -ENOENT ||
-           why->code == -ENODATA;
+    return why->code == -EPERM || why->code == -EINVAL || why->code == -ENOENT;
+}
+
+/* The slot is gone, or has an event that journal.on_large_event does not let pass. */
+static bool is_final(const struct error *why)
+{
+    return why->code == -EIDRM || why->code == -EMSGSIZE;
 }
 
 static void tell(struct source *s, const struct error *why)
 {
     health_down(s->context.health, "capture", why->text);
     if (strcmp(s->told.text, why->text) != 0)
-        log_write(s->started || needs_a_human(why) ? LOG_ERROR : LOG_WARN, "source", "%s",
-                  why->text);
+        log_write(s->started || needs_a_human(why) || is_final(why) ? LOG_ERROR : LOG_WARN,
+                  "source", "%s", why->text);
     s->told = *why;
 }
 
@@ -178,13 +170,13 @@ static void try_later(struct source *s, const struct error *why)
     if (s->state >= SOURCE_STOPPING)
         return;
     tell(s, why);
-    if (why->code == -ENODATA && s->started) {
-        slot_set_state(s, SOURCE_LOST);
-        ev_timer_stop(s->loop->ev, &s->timer);
+    if (is_final(why)) {
+        slot_stay_lost(s);
         return;
     }
+    s->stood_by = s->stood_by || why->code == -EBUSY;
     slot_set_state(s, SOURCE_WAITING);
-    if (needs_a_human(why) && !s->started) {
+    if (needs_a_human(why) && !s->started && !s->announced) {
         s->context.on_refused(s->context.owner, why);
         return;
     }
@@ -194,10 +186,30 @@ static void try_later(struct source *s, const struct error *why)
     slot_timer(s, wait / 1000., 0.);
 }
 
+/* What the server says of a slot that it has dropped or given up, and of some other things. */
+static bool may_be_final(const struct error *why)
+{
+    return strcmp(why->sqlstate, "42704") == 0 || strcmp(why->sqlstate, "55000") == 0;
+}
+
 void slot_session_failed(struct source *s, const struct error *why)
 {
+    if (may_be_final(why) && !s->looked_up && s->state < SOURCE_STOPPING) {
+        s->looked_up = true;
+        log_debug("source", "%s; looks at the slot", why->text);
+        slot_begin_again(s);
+        return;
+    }
     close_session(s);
     try_later(s, why);
+}
+
+void slot_announce(struct source *s)
+{
+    if (s->announced)
+        return;
+    s->announced = true;
+    s->context.on_started(s->context.owner);
 }
 
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events)
@@ -211,6 +223,9 @@ static void on_timer(struct ev_loop *ev, ev_timer *timer, int events)
         break;
     case SOURCE_STREAMING:
         slot_tick(s);
+        break;
+    case SOURCE_LOST:
+        slot_await_drop(s);
         break;
     case SOURCE_STOPPING:
     case SOURCE_CLOSING:

@@ -1,12 +1,13 @@
-/* source/slot_source.h - the replication slot as a source, in three files: slot_source.c its life,
+/* source/slot_source.h - the replication slot as a source, in four files: slot_source.c its life,
  * setup and failures; slot_open.c the replication session up to the first message; slot_stream.c
- * the stream and its confirmation. Private to them. */
+ * the stream and its confirmation; slot_loss.c the slot that is gone. Private to them. */
 #ifndef SOURCE_SLOT_SOURCE_H
 #define SOURCE_SLOT_SOURCE_H
 
 #include "base/backoff.h"
 #include "pg/session.h"
 #include "source/capture.h"
+#include "source/continuity.h"
 #include "source/setup.h"
 #include "source/source.h"
 #include "source/watch.h"
@@ -18,7 +19,8 @@ enum source_state {
     SOURCE_OPENING, /* the replication session comes up */
     SOURCE_STREAMING,
     SOURCE_WAITING, /* for the next try */
-    SOURCE_LOST,    /* the slot is gone while we read it: only a restart makes a new one (trap 6) */
+    SOURCE_LOST, /* the slot is gone (trap 6), or has an event that is too large: nothing is tried
+                    until the slot was dropped on purpose */
     SOURCE_STOPPING, /* for the journal */
     SOURCE_CLOSING,  /* for the server's goodbye */
     SOURCE_STOPPED,
@@ -47,7 +49,10 @@ struct source {
     const struct decoder_ops *plugin; /* of the next stream */
     uint32_t awaited_type;            /* the stream is paused until this type is read; 0: none */
     char epoch[9];
-    bool started; /* has streamed once in this process */
+    bool started;   /* has streamed once in this process */
+    bool stood_by;  /* has found the slot with another process */
+    bool announced; /* on_started was called */
+    bool looked_up; /* the catalog was asked after a failure that may be final */
     bool poked;
     bool restart_wanted; /* the publication has changed: a new stream, between two transactions */
     struct error told;   /* the last failure in the log: the same one is not told twice */
@@ -68,6 +73,24 @@ int slot_open(struct source *source, struct error *err);
 /* The server says what it does not allow, not how to allow it. */
 void slot_add_mend(struct error *err, const char *slot);
 
+/* The journal's epoch is known: who reads the journal may begin. */
+void slot_announce(struct source *source);
+
+/* slot_loss.c: what to do about the slot; system_identifier is known, unless the slot exists. */
+enum slot_decision slot_decision(const struct source *source);
+/* -EIDRM and why nobody but a human may go on. */
+int slot_refuse_loss(const struct source *source, struct error *err);
+/* SOURCE_LOST; slot_await_drop() is its timer. */
+void slot_stay_lost(struct source *source);
+void slot_await_drop(struct source *source);
+/* Was the slot of the journal's epoch dropped on purpose? For certain: the marker names the epoch.
+ */
+bool slot_was_dropped(const struct source *source, bool for_certain);
+/* Before a new slot is made: the marker, if there is one, ends this epoch and no other. */
+int slot_bind_drop(const struct source *source, struct error *err);
+/* The epoch is settled: the marker has done its work, or was about another one. */
+void slot_forget_drop(const struct source *source);
+
 /* slot_stream.c: callbacks of the session and the journal. */
 void slot_on_streaming(void *source);
 enum pg_flow slot_on_message(void *source, struct str message, uint64_t lsn);
@@ -77,6 +100,7 @@ void slot_on_journal(struct journal_listener *listener);
 void slot_flush_journal(struct loop_hook *hook);
 void slot_on_publication(void *source);
 void slot_on_again(struct ev_loop *ev, ev_timer *timer, int events);
+/* Once a second while there is a connection. */
 void slot_tick(struct source *source);
 void slot_confirm(struct source *source, bool reply);
 

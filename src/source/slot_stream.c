@@ -157,10 +157,9 @@ void slot_on_streaming(void *owner)
     marked_replace(s->context.marked, &s->facts.marked);
     slot_timer(s, TICK_S, TICK_S);
     watch_start(&s->watch, buffer_str(&s->facts.add_tables));
-    if (!s->started) {
-        s->started = true;
-        s->context.on_started(s->context.owner);
-    }
+    s->started = true;
+    s->looked_up = false;
+    slot_announce(s);
     slot_confirm(s, true);
 }
 

@@ -23,7 +23,8 @@ struct source_context { /* all borrowed, must outlive the source */
     /* The first attempt was refused for a reason that a human must mend: the service cannot start.
      */
     void (*on_refused)(void *owner, const struct error *why);
-    /* The stream runs for the first time: the journal's epoch is known and stays. */
+    /* Once: the journal has an epoch and goes on with it, or can only be read because the slot is
+     * gone. A new epoch may still begin at any time. */
     void (*on_started)(void *owner);
     /* After stop(): all is confirmed that can be, the connection is closed. */
     void (*on_stopped)(void *owner);

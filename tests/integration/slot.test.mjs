@@ -102,25 +102,6 @@ scenario('a subscriber that does not read never holds WAL back', { timeout: 180_
   await confirmedUpTo(db, walpiper, await currentLsn(db), 120_000);
 });
 
-scenario('a slot that is dropped and made anew: a new epoch, and a reset for whoever resumes', async (scene) => {
-  const db = await scene.database({ files: blogFiles });
-  const walpiper = await scene.walpiper(db, blog);
-  const stream = await walpiper.subscribe('/streams/comments');
-  await db.query(`INSERT INTO comments (post_id, message) VALUES (1, 'a')`);
-  const [frame] = await stream.first(1);
-  await walpiper.stop();
-  await db.query('SELECT pg_drop_replication_slot($1)', [walpiper.slot]);
-  await db.query(`INSERT INTO comments (post_id, message) VALUES (1, 'lost')`);
-  await walpiper.start();
-  const after = await walpiper.subscribe('/streams/comments', { lastEventId: frame.id });
-  const reset = await after.find('a reset', (f) => f.event === 'reset');
-  assert.equal(JSON.parse(reset.data).reason, 'epoch');
-  await db.query(`INSERT INTO comments (post_id, message) VALUES (1, 'b')`);
-  const next = (await after.first(2))[1];
-  assert.equal(JSON.parse(next.data).new_record.message, 'b');
-  assert.notEqual(next.id.slice(0, 8), frame.id.slice(0, 8));
-});
-
 // What is written after the first UP must be captured. A slot waits for the transactions that are open
 // when it is made, so that here it cannot be there yet.
 scenario('health is not UP before the slot streams', async (scene) => {

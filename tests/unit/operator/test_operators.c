@@ -196,6 +196,59 @@ START_TEST(test_another_journal_computes_every_id)
 }
 END_TEST
 
+static void begin_new_epoch(uint64_t start)
+{
+    struct journal_identity identity = {.system_identifier = 1, .database = "d", .slot = "s"};
+    struct error err = {0};
+    ck_assert_int_eq(journal_begin_epoch(journal, &identity, start, &err), 0);
+}
+
+START_TEST(test_a_new_epoch_computes_every_id)
+{
+    setup();
+    start_at_beginning();
+    append(EVENT_INSERT, &posts, ROW("1", "t"), NULL);
+    flush();
+    run_until(did, "advance 0/100/1 | visible {700} | query 1 | -> ok");
+    begin_new_epoch(0x1000);
+    run_until(did, "rebuild_begin 0/1000/0 | -> ok");
+    run_until(did, "rebuild_advance null | -> ok");
+    teardown();
+}
+END_TEST
+
+static void on_prepare(struct ev_loop *ev, ev_prepare *prepare, int events)
+{
+    if (server_did(prepare->data))
+        loop_stop(&loop);
+}
+
+/* As soon as the server did WHAT, before it does more. */
+static void run_just_until(char *what)
+{
+    ev_prepare prepare;
+    ev_prepare_init(&prepare, on_prepare);
+    prepare.data = what;
+    ev_prepare_start(loop.ev, &prepare);
+    loop_run(&loop);
+    ev_prepare_stop(loop.ev, &prepare);
+}
+
+/* At that moment nothing of the old epoch is open that could turn out stale. */
+START_TEST(test_a_new_epoch_at_the_begin_of_a_rebuild_begins_it_again)
+{
+    static char begun[] = "rebuild_begin 0/32/0 | -> ok";
+    setup();
+    start();
+    run_just_until(begun);
+    ck_assert(!server_did("rebuild_advance"));
+    begin_new_epoch(0x1000);
+    run_until(did, "rebuild_begin 0/1000/0 | -> ok");
+    run_until(did, "rebuild_advance null | -> ok");
+    teardown();
+}
+END_TEST
+
 START_TEST(test_an_interrupted_rebuild_goes_on)
 {
     setup();
@@ -448,6 +501,8 @@ END_TEST
 
 UNIT_SUITE("operator/operators", test_a_batch_is_one_transaction_fence_guard_deletes_queries,
            test_the_first_start_computes_every_id, test_another_journal_computes_every_id,
+           test_a_new_epoch_computes_every_id,
+           test_a_new_epoch_at_the_begin_of_a_rebuild_begins_it_again,
            test_an_interrupted_rebuild_goes_on, test_truncate_computes_every_id_once_it_is_visible,
            test_an_unseen_transaction_is_waited_for, test_a_bad_id_is_parked_and_the_others_go_on,
            test_a_parked_id_is_touched_not_run_and_tried_again, test_stop_halts_at_the_bad_id,

@@ -17,10 +17,10 @@ START_TEST(a_slot_past_the_journal_is_a_gap)
 }
 END_TEST
 
-START_TEST(a_slot_made_now_has_not_seen_what_came_before)
+START_TEST(a_slot_made_anew_has_not_seen_what_came_before)
 {
     struct continuity_slot made = slot;
-    made.made_now = true;
+    made.made_anew = true;
     ck_assert_int_eq(continuity_of(&journal, 100, &made), CONTINUITY_SLOT_MADE);
 }
 END_TEST
@@ -46,7 +46,66 @@ START_TEST(an_empty_journal_is_new_whatever_the_slot)
 }
 END_TEST
 
-UNIT_SUITE("source/continuity", a_slot_at_or_behind_the_journal_goes_on,
-           a_slot_past_the_journal_is_a_gap, a_slot_made_now_has_not_seen_what_came_before,
+/* --- may a slot be made? --------------------------------------------------------------------- */
+
+static const struct slot_finding as_ever = {.exists = true, .durable = true, .journaled = true};
+
+START_TEST(a_slot_that_is_there_is_read)
+{
+    struct slot_finding finding = as_ever;
+    ck_assert_int_eq(slot_decide(&finding), SLOT_READ);
+    finding.recreate = finding.dropped = true;
+    ck_assert_int_eq(slot_decide(&finding), SLOT_READ);
+}
+END_TEST
+
+START_TEST(a_lost_slot_is_replaced_only_as_configured)
+{
+    struct slot_finding finding = as_ever;
+    finding.lost = true;
+    ck_assert_int_eq(slot_decide(&finding), SLOT_GIVE_UP);
+    finding.dropped = true; /* another one was: this one is there */
+    ck_assert_int_eq(slot_decide(&finding), SLOT_GIVE_UP);
+    finding.journaled = false;
+    ck_assert_int_eq(slot_decide(&finding), SLOT_GIVE_UP);
+    finding.recreate = true;
+    ck_assert_int_eq(slot_decide(&finding), SLOT_REPLACE);
+}
+END_TEST
+
+START_TEST(a_slot_that_the_journal_misses_is_a_human_matter)
+{
+    struct slot_finding finding = as_ever;
+    finding.exists = false;
+    ck_assert_int_eq(slot_decide(&finding), SLOT_GIVE_UP);
+    finding.lost = true; /* of one that was there before */
+    ck_assert_int_eq(slot_decide(&finding), SLOT_GIVE_UP);
+}
+END_TEST
+
+START_TEST(a_missing_slot_is_made_when_nothing_is_lost_by_it_or_somebody_said_so)
+{
+    const struct slot_finding missing = {.durable = true, .journaled = true};
+    struct slot_finding finding = missing;
+    finding.journaled = false;
+    ck_assert_int_eq(slot_decide(&finding), SLOT_MAKE);
+    finding = missing;
+    finding.durable = false;
+    ck_assert_int_eq(slot_decide(&finding), SLOT_MAKE);
+    finding = missing;
+    finding.dropped = true;
+    ck_assert_int_eq(slot_decide(&finding), SLOT_MAKE);
+    finding = missing;
+    finding.recreate = true;
+    ck_assert_int_eq(slot_decide(&finding), SLOT_MAKE);
+}
+END_TEST
+
+UNIT_SUITE("source/continuity", a_slot_that_is_there_is_read,
+           a_lost_slot_is_replaced_only_as_configured,
+           a_slot_that_the_journal_misses_is_a_human_matter,
+           a_missing_slot_is_made_when_nothing_is_lost_by_it_or_somebody_said_so,
+           a_slot_at_or_behind_the_journal_goes_on, a_slot_past_the_journal_is_a_gap,
+           a_slot_made_anew_has_not_seen_what_came_before,
            another_cluster_database_or_slot_is_another_source,
            an_empty_journal_is_new_whatever_the_slot)
