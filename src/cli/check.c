@@ -28,9 +28,11 @@ static bool check_values(struct check *check)
 {
     if (check->inexact_columns.len == 0 || !check->plugin || strcmp(check->plugin, "wal2json") != 0)
         return true;
-    finding(check->findings, FINDING_OK, "values", NULL,
-            "wal2json gives NaN and Infinity as null; of these columns: %.*s",
-            STR_ARG(str_truncate(buffer_str(&check->inexact_columns), 1000)));
+    struct str columns = buffer_str(&check->inexact_columns);
+    finding(check->findings, FINDING_OK, "values",
+            "where they matter, set slot.plugin: pgoutput with a new slot.name",
+            "wal2json gives NaN and Infinity as null; of these columns: %.*s%s",
+            STR_ARG(str_truncate(columns, 1000)), columns.len > 1000 ? "..." : "");
     return true;
 }
 

@@ -306,6 +306,7 @@ static void on_relations(void *owner, const PGresult *result)
         return;
     buffer_reset(&s->facts->add_tables);
     relation_cache_clear_relations(s->cache);
+    inexact_read(&s->facts->inexact, result);
     if (catalog_read_marked(result, &s->facts->marked) < 0)
         REFUSE(s, -ENOMEM, "no memory for the list of tables");
     else if (catalog_read_relations(s->cache, result, &s->facts->add_tables, &s->facts->table_count,

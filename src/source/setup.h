@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "decode/relation_cache.h"
 #include "pg/conn.h"
+#include "source/inexact.h"
 
 struct setup_facts {
     char database[64];
@@ -23,6 +24,7 @@ struct setup_facts {
                          */
     struct buffer add_tables; /* wal2json's list of the publication's tables, escaped (trap 12) */
     size_t table_count;
+    struct inexact inexact;
     struct buffer marked; /* the same tables, for marked_replace() */
 };
 

@@ -154,6 +154,8 @@ void slot_on_streaming(void *owner)
     health_up(s->context.health, "capture");
     log_info("source", "slot %s: streaming %zu tables with %s, epoch %s",
              s->context.config->slot.name, s->facts.table_count, s->capture.ops->plugin, s->epoch);
+    if (s->plugin == &wal2json_decoder)
+        inexact_tell(&s->facts.inexact, s->context.config->slot.name);
     marked_replace(s->context.marked, &s->facts.marked);
     slot_timer(s, TICK_S, TICK_S);
     watch_start(&s->watch, buffer_str(&s->facts.add_tables));

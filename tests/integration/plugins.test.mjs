@@ -91,10 +91,10 @@ const workload = [
   [`TRUNCATE things, plain`, 'truncate things', 'truncate plain'],
   [`TRUNCATE parent RESTART IDENTITY CASCADE`, 'truncate parent', 'truncate child'],
   [`BEGIN; TRUNCATE unmarked, plain; INSERT INTO plain VALUES (1, 'after', NULL); COMMIT`, 'truncate plain', 'insert plain'],
-  // Partitions are tables of their own; a row that moves is deleted here and inserted there.
-  [`INSERT INTO split VALUES (1, 'low'), (101, 'high')`, 'insert split_low', 'insert split_high'],
-  [`UPDATE split SET id = 102 WHERE id = 1`, 'delete split_low', 'insert split_high'],
-  [`DELETE FROM split`, ...times(2, 'delete split_high')],
+  // A partitioned table is one table; a row that moves between partitions is deleted here and inserted there.
+  [`INSERT INTO split VALUES (1, 'low'), (101, 'high')`, ...times(2, 'insert split')],
+  [`UPDATE split SET id = 102 WHERE id = 1`, 'delete split', 'insert split'],
+  [`DELETE FROM split`, ...times(2, 'delete split')],
   // Names that need quotes, in SQL and in the lists that the plugins are given.
   [`INSERT INTO ${odd} VALUES (1, 'x'); UPDATE ${odd} SET id = 2; DELETE FROM ${odd}`,
     ...['insert', 'update', 'delete'].map((type) => `${type} t.a*b'c\\d e`)],
@@ -206,6 +206,32 @@ scenario('a message with NUL among its bytes: wal2json ends its content there, p
   const contents = {};
   for (const plugin of plugins) contents[plugin] = (await capturedEvents(walpipers[plugin])).map((text) => JSON.parse(text).content);
   assert.deepEqual(contents, { wal2json: ['a'], pgoutput: ['a\0b\ufffd'] });
+});
+
+scenario('NaN and Infinity: null with wal2json, which says once for which columns; whole with pgoutput', async (scene) => {
+  const db = await scene.database();
+  await db.query(`CREATE DOMAIN ratio AS float8; CREATE TABLE numbers (id int PRIMARY KEY, f4 float4, f8 float8, n numeric(38,10),
+    d ratio, a numeric[], r numrange, made float8 GENERATED ALWAYS AS (f8 * 2) STORED)`);
+  const walpipers = await both(scene, db, { tables: [{ name: 'public.numbers' }] });
+  const told = (plugin) => walpipers[plugin].logText().match(/wal2json gives NaN and Infinity as null, in [^;]*/g) ?? [];
+  const first = 'wal2json gives NaN and Infinity as null, in public.numbers.f4, public.numbers.f8, public.numbers.n';
+  assert.deepEqual([told('wal2json'), told('pgoutput')], [[first], []]);
+  await db.query(`INSERT INTO numbers VALUES (1, 'NaN', '-Infinity', 'NaN', 'Infinity', '{NaN,Infinity,1.0}', '[NaN,NaN]')`);
+  const rows = {};
+  for (const plugin of plugins) {
+    const stream = await walpipers[plugin].subscribe('/streams/numbers', { lastEventId: 'earliest' });
+    rows[plugin] = JSON.parse((await stream.first(1))[0].data).new_record;
+  }
+  const whole = { id: 1, f4: 'NaN', f8: '-Infinity', n: 'NaN', d: 'Infinity', a: ['NaN', 'Infinity', 1.0], r: '[NaN,NaN]' };
+  assert.deepEqual(rows, { wal2json: { ...whole, f4: null, f8: null, n: null }, pgoutput: whole });
+  // A new stream says nothing new, unless there is another column.
+  const streams = () => walpipers.wal2json.logText().match(/streaming \d+ tables/g).length;
+  await db.query(`SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1`, [walpipers.wal2json.slot]);
+  await until('it streams again', () => streams() === 2);
+  await db.query('CREATE TABLE more (id int PRIMARY KEY, f float8)');
+  await db.query(`ALTER PUBLICATION ${walpipers.wal2json.config.publication} ADD TABLE more`);
+  await until('it streams what was added', () => streams() === 3);
+  assert.deepEqual([told('wal2json'), told('pgoutput')], [[first, first.replace(', in ', ', in public.more.f, ')], []]);
 });
 
 scenario('prepared transactions come when they are committed, over restarts of server and walpiper', async (scene) => {
