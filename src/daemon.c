@@ -293,6 +293,7 @@ int daemon_run(const struct config *config)
     d.params = params_of(config);
     log_configure(config->log.level, config->log.format);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* an error of write(2), which is told */
     log_info("daemon", "walpiper %s starts, configuration %s", WALPIPER_VERSION, config->file);
     if (daemon_start(&d, &err) == 0) {
         loop_run(&d.loop);

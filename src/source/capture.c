@@ -1,4 +1,5 @@
 #include "source/capture.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/lsn.h"
 #include <errno.h>
@@ -9,8 +10,12 @@
 /* Scratch memory above this is given back after the large row that needed it. */
 #define SCRATCH_KEEP ((size_t)1 << 20)
 
-/* Messages of a kept transaction that are decoded in one turn of the loop. */
+/* What is decoded of a kept transaction in one turn of the loop, and a message of any size. */
 #define DRAIN_MESSAGES 1000
+#define DRAIN_BYTES ((size_t)1 << 20)
+
+/* A larger message may hold the loop for longer than the server waits for a sign of life. */
+#define LARGE_MESSAGE ((size_t)1 << 20)
 
 void capture_init(struct capture *c, struct relation_cache *cache, struct journal *journal,
                   const struct config *config)
@@ -180,11 +185,16 @@ static int decode(struct capture *c, struct str message, uint64_t lsn, uint32_t 
                   struct error *err)
 {
     struct decoded decoded = {.more = true};
+    bool large = message.len > LARGE_MESSAGE;
+    uint64_t begun = large ? clock_monotonic_ms() : 0;
     int rc = 0;
     while (rc == 0 && decoded.more) {
         decoded.more = false;
         rc = decode_one(c, message, lsn, &decoded, ret_missing_type, err);
     }
+    uint64_t took = large ? clock_monotonic_ms() - begun : 0;
+    if (took > c->slowest_ms)
+        c->slowest_ms = took;
     return rc;
 }
 
@@ -193,7 +203,8 @@ static int decode(struct capture *c, struct str message, uint64_t lsn, uint32_t 
 /* What was kept, a turn's share at a time. */
 static int drain(struct capture *c, uint32_t *ret_missing_type, struct error *err)
 {
-    for (int n = 0; n < DRAIN_MESSAGES; n++) {
+    size_t bytes = 0;
+    for (int n = 0; n < DRAIN_MESSAGES && bytes < DRAIN_BYTES; n++) {
         int rc = c->kept.data ? 1 : spool_next(&c->spool, &c->kept, &c->kept_lsn, err);
         if (rc == 0) {
             c->draining = false;
@@ -204,6 +215,7 @@ static int drain(struct capture *c, uint32_t *ret_missing_type, struct error *er
         rc = decode(c, c->kept, c->kept_lsn, ret_missing_type, err);
         if (rc < 0)
             return rc;
+        bytes += c->kept.len;
         c->kept.data = NULL;
     }
     return -EINPROGRESS;
@@ -233,9 +245,6 @@ static int keep_or_decode(struct capture *c, struct str message, uint64_t lsn,
         return decode(c, message, lsn, ret_missing_type, err);
     rc = spool_add(&c->spool, message, lsn, err);
     if (rc < 0 || kind != DECODED_COMMIT)
-        return rc;
-    rc = spool_rewind(&c->spool, err);
-    if (rc < 0)
         return rc;
     c->ops->set_end(c->decoder, transaction.end_lsn);
     c->draining = true;

@@ -33,6 +33,7 @@ struct capture {
     struct str kept;    /* the message of the spool that is being decoded; data == NULL: none */
     uint64_t kept_lsn;
     uint64_t lsn; /* of the last message that had one: those that describe relations have none */
+    uint64_t slowest_ms; /* that one message has held the loop, in the life of the process */
 };
 
 /* CACHE, JOURNAL and CONFIG are borrowed. */
@@ -46,9 +47,10 @@ int capture_restart(struct capture *capture, const struct decoder_ops *ops,
                     const struct event_origin *origin);
 
 /* One message. 0: done with. Else the same message again, after: -EAGAIN, the journal has room;
- * -EINPROGRESS, other work of the loop; -ENOENT, the type *ret_missing_type was loaded. Others: ERR
- * says why, the stream must start again; after -EMSGSIZE, an event that is too large where
- * journal.on_large_event says stop, only once the configuration has changed. */
+ * -EINPROGRESS, other work of the loop; -ENOENT, the type *ret_missing_type was loaded; -ENOSPC, a
+ * while: the spool cannot be written, ERR says why. Others: ERR says why, the stream must start
+ * again; after -EMSGSIZE, an event that is too large where journal.on_large_event says stop, only
+ * once the configuration has changed. */
 int capture_message(struct capture *capture, struct str message, uint64_t lsn,
                     uint32_t *ret_missing_type, struct error *err);
 

@@ -9,12 +9,17 @@
 
 /* --- the commands ---------------------------------------------------------------------------- */
 
-/* What makes the text of values whole and unambiguous (trap 20). The low timeout frees the slot
- * soon after we are killed, stopped or cut off, for a standby that waits for it (trap 5); our
- * status updates come once a second, whatever happens downstream. */
-static const char session_settings[] =
-    "SET datestyle = ISO; SET intervalstyle = postgres; SET timezone = 'UTC';"
-    " SET bytea_output = hex; SET extra_float_digits = 3; SET wal_sender_timeout = '3500ms'";
+/* What makes the text of values whole and unambiguous (trap 20). */
+#define SESSION_SETTINGS                                                                           \
+    "SET datestyle = ISO; SET intervalstyle = postgres; SET timezone = 'UTC';"                     \
+    " SET bytea_output = hex; SET extra_float_digits = 3"
+
+/* The low timeout frees the slot soon after we are killed, stopped or cut off, for a standby that
+ * waits for it (trap 5); our status updates come once a second, whatever happens downstream. Only a
+ * message of hundreds of megabytes keeps us from them for longer: once one has, the server must be
+ * as patient, or such a transaction would never come to its end. */
+#define SENDER_TIMEOUT_MS 3500
+#define SLOWEST_TIMES 3
 
 /* Types and defaults stay off: with them quoted names give invalid JSON (trap 13). */
 static void wal2json_options(struct buffer *out, const struct source *s)
@@ -256,7 +261,10 @@ static void on_settings_done(void *owner, const struct error *err)
 static void on_session_ready(void *owner)
 {
     struct source *s = owner;
-    pg_session_command(s->session, session_settings, NULL, on_settings_done);
+    char command[sizeof(SESSION_SETTINGS) + 64];
+    snprintf(command, sizeof(command), SESSION_SETTINGS "; SET wal_sender_timeout = '%llums'",
+             SENDER_TIMEOUT_MS + SLOWEST_TIMES * (unsigned long long)s->capture.slowest_ms);
+    pg_session_command(s->session, command, NULL, on_settings_done);
 }
 
 static void on_session_closed(void *owner, const struct error *why)

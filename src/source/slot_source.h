@@ -54,6 +54,7 @@ struct source {
     bool announced; /* on_started was called */
     bool looked_up; /* the catalog was asked after a failure that may be final */
     bool poked;
+    bool spool_full; /* the stream is paused until it has room */
     bool restart_wanted; /* the publication has changed: a new stream, between two transactions */
     struct error told;   /* the last failure in the log: the same one is not told twice */
 };

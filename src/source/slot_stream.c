@@ -5,6 +5,7 @@
 
 #define TICK_S 1.0           /* status updates: also when all else is stuck (trap 9) */
 #define CONFIRM_EVERY_MS 100 /* at most so often on progress of the journal */
+#define ROOM_S 1.0           /* how often a full disk is tried again */
 #define QUIET_MS 5000        /* after so long the server is asked for a sign of life */
 
 /* --- confirming ------------------------------------------------------------------------------ */
@@ -105,6 +106,27 @@ void slot_on_publication(void *owner)
     restart_is_due(s);
 }
 
+/* The server keeps what the spool has no room for: the same message is tried until it has. */
+static enum pg_flow await_room(struct source *s, const struct error *why)
+{
+    health_down(s->context.health, "capture", why->text);
+    if (!s->spool_full)
+        log_error("source", "%s", why->text);
+    s->spool_full = true;
+    ev_timer_stop(s->loop->ev, &s->again);
+    ev_timer_set(&s->again, ROOM_S, 0.);
+    ev_timer_start(s->loop->ev, &s->again);
+    return PG_FLOW_PAUSE;
+}
+
+static void tell_room(struct source *s)
+{
+    s->spool_full = false;
+    ev_timer_set(&s->again, 0., 0.);
+    health_up(s->context.health, "capture");
+    log_info("source", "there is room for the transaction: goes on");
+}
+
 enum pg_flow slot_on_message(void *owner, struct str message, uint64_t lsn)
 {
     struct source *s = owner;
@@ -113,6 +135,10 @@ enum pg_flow slot_on_message(void *owner, struct str message, uint64_t lsn)
     if (s->state != SOURCE_STREAMING || restart_is_due(s))
         return PG_FLOW_PAUSE;
     int rc = capture_message(&s->capture, message, lsn, &missing_type, &err);
+    if (rc == -ENOSPC)
+        return await_room(s, &err);
+    if (s->spool_full)
+        tell_room(s);
     if (rc == 0)
         return PG_FLOW_ON;
     if (rc == -EAGAIN)

@@ -3,7 +3,7 @@
  * memory, the rest in a file without a name beside the journal, so that memory does not grow with
  * the transaction.
  *
- * Fill, rewind, read, clear; in this order. Owns its memory and its file. Reading and writing the
+ * Fill, read, clear; in this order. Owns its memory and its file. Reading and writing the
  * file may wait for the disk as any write to the page cache may. */
 #ifndef SOURCE_SPOOL_H
 #define SOURCE_SPOOL_H
@@ -19,17 +19,19 @@ struct spool {
     uint64_t file_bytes;
     uint64_t file_at; /* reading: what of the file was read into memory */
     size_t memory_at; /* reading: the next message in memory */
+    bool reading;
 };
 
 void spool_init(struct spool *spool, const char *directory);
 void spool_release(struct spool *spool);
 
-/* Copies MESSAGE. 0; -ENOMEM, or what the file system says, ERR names the directory and the mend.
+/* Copies MESSAGE. 0; -ENOSPC when the file system does not take it, whatever it lacks: ERR names
+ * the directory, the cause and the mend, and nothing has changed, the same may be tried again;
+ * -ENOMEM.
  */
 int spool_add(struct spool *spool, struct str message, uint64_t lsn, struct error *err);
-/* From the first message on. 0 or as spool_add(). */
-int spool_rewind(struct spool *spool, struct error *err);
-/* 1 with the next message, borrowed until the next call; 0 at the end; negative as above. */
+/* The first call ends the filling. 1 with the next message, borrowed until the next call; 0 at the
+ * end; negative as above. */
 int spool_next(struct spool *spool, struct str *ret_message, uint64_t *ret_lsn, struct error *err);
 void spool_clear(struct spool *spool);
 

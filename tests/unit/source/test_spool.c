@@ -3,6 +3,8 @@
 #include "unit.h"
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 static char directory[TEMP_DIR_MAX];
 static struct spool spool;
@@ -44,7 +46,6 @@ static void expect(unsigned count)
     struct str got;
     uint64_t lsn;
     struct error err = {0};
-    ck_assert_int_eq(spool_rewind(&spool, &err), 0);
     for (unsigned n = 0; n < count; n++) {
         size_t len = message_of(n, text);
         ck_assert_int_eq(spool_next(&spool, &got, &lsn, &err), 1);
@@ -108,8 +109,8 @@ START_TEST(a_message_larger_than_the_memory_share_is_kept_whole)
     uint64_t lsn;
     ck_assert_int_eq(spool_add(&spool, STR("before"), 1, &err), 0);
     ck_assert_int_eq(spool_add(&spool, (struct str){large, len}, 2, &err), 0);
+    ck_assert_uint_le(spool.memory.capacity, 1 << 20);
     ck_assert_int_eq(spool_add(&spool, STR("after"), 3, &err), 0);
-    ck_assert_int_eq(spool_rewind(&spool, &err), 0);
     ck_assert_int_eq(spool_next(&spool, &got, &lsn, &err), 1);
     ck_assert(str_equal(got, STR("before")));
     ck_assert_int_eq(spool_next(&spool, &got, &lsn, &err), 1);
@@ -132,8 +133,62 @@ START_TEST(a_directory_that_is_gone_is_named)
     int rc = 0;
     for (unsigned n = 0; rc == 0 && n < 3000; n++)
         rc = spool_add(&spool, (struct str){text, sizeof(text)}, n, &err);
-    ck_assert_int_eq(rc, -ENOENT);
+    ck_assert_int_eq(rc, -ENOSPC);
     ck_assert_ptr_nonnull(strstr(err.text, "/nonexistent/walpiper"));
+    teardown();
+}
+END_TEST
+
+/* A limit on the size of files is as good as a full disk, and needs no file system of its own. */
+START_TEST(what_had_no_room_is_taken_once_there_is_some)
+{
+    setup();
+    struct rlimit before, small = {.rlim_cur = 6 << 20, .rlim_max = RLIM_INFINITY};
+    struct error err = {0};
+    char text[3000];
+    unsigned n = 0;
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    small.rlim_max = before.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &small);
+    int rc = 0;
+    for (;; n++) {
+        size_t len = message_of(n, text);
+        rc = spool_add(&spool, (struct str){text, len}, 1000 + n, &err);
+        if (rc < 0)
+            break;
+    }
+    ck_assert_int_eq(rc, -ENOSPC);
+    ck_assert_ptr_nonnull(strstr(err.text, directory));
+    ck_assert_ptr_nonnull(strstr(err.text, "File too large"));
+    size_t len = message_of(n, text);
+    ck_assert_int_eq(spool_add(&spool, (struct str){text, len}, 1000 + n, &err), -ENOSPC);
+    setrlimit(RLIMIT_FSIZE, &before);
+    add(n, n + 3000);
+    expect(n + 3000);
+    teardown();
+}
+END_TEST
+
+/* The end of the filling writes too, and may be tried again. */
+START_TEST(the_end_of_a_transaction_that_has_no_room_is_tried_again)
+{
+    setup();
+    struct rlimit before, small;
+    struct error err = {0};
+    struct str got;
+    uint64_t lsn;
+    add(0, 4000); /* one piece in the file, another in memory */
+    ck_assert_int_ge(spool.fd, 0);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    small = before;
+    small.rlim_cur = spool.file_bytes;
+    setrlimit(RLIMIT_FSIZE, &small);
+    ck_assert_int_eq(spool_next(&spool, &got, &lsn, &err), -ENOSPC);
+    ck_assert_int_eq(spool_next(&spool, &got, &lsn, &err), -ENOSPC);
+    setrlimit(RLIMIT_FSIZE, &before);
+    expect(4000);
     teardown();
 }
 END_TEST
@@ -141,4 +196,6 @@ END_TEST
 UNIT_SUITE("source/spool", small_transactions_come_back_in_order_and_touch_no_file,
            large_transactions_go_through_a_file_in_order,
            the_file_has_no_name_that_could_be_left_behind,
-           a_message_larger_than_the_memory_share_is_kept_whole, a_directory_that_is_gone_is_named)
+           a_message_larger_than_the_memory_share_is_kept_whole, a_directory_that_is_gone_is_named,
+           what_had_no_room_is_taken_once_there_is_some,
+           the_end_of_a_transaction_that_has_no_room_is_tried_again)
