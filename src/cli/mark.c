@@ -125,8 +125,9 @@ static int add_table(struct marking *m, struct error *err)
         snprintf(sql, sizeof(sql), "ALTER PUBLICATION %s ADD TABLE %s", publication.text,
                  m->sql.text);
     else
-        snprintf(sql, sizeof(sql), "CREATE PUBLICATION %s FOR TABLE %s", publication.text,
-                 m->sql.text);
+        snprintf(sql, sizeof(sql),
+                 "CREATE PUBLICATION %s FOR TABLE %s WITH (publish_via_partition_root = true)",
+                 publication.text, m->sql.text);
     return execute(m, sql, err);
 }
 

@@ -126,6 +126,14 @@ void relation_cache_clear_relations(struct relation_cache *cache)
     cache->question = QUESTION_NONE;
 }
 
+void relation_cache_forget(struct relation_cache *cache, struct relation_name name)
+{
+    struct cached_relation *cached = find_cached(cache, &name);
+
+    if (cached != NULL)
+        retire(cache, cached);
+}
+
 void relation_cache_free(struct relation_cache *cache)
 {
     if (cache == NULL)

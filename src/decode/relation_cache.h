@@ -15,6 +15,8 @@ struct relation_cache *relation_cache_new(void); /* NULL when memory is out */
 void relation_cache_free(struct relation_cache *cache);
 /* Forgets relations, keeps types: before the catalog is read again. */
 void relation_cache_clear_relations(struct relation_cache *cache);
+/* Likewise one relation. */
+void relation_cache_forget(struct relation_cache *cache, struct relation_name name);
 
 /* A row of pg_type. BASE: typbasetype, 0 if no domain. ELEMENT: typelem when it is a true array
  * (typsubscript = array_subscript_handler with typlen -1), else 0. BASE and ELEMENT must be there

@@ -15,28 +15,94 @@ const char catalog_types_sql[] =
     "  WHERE d.depth < 64)"
     " SELECT oid, typname, base, element, typdelim FROM d ORDER BY depth";
 
-/* One row a column, in the order of the table. The last field says whether the publication
- * publishes it: before 18 none does a generated one, though attnames lists it. */
-const char catalog_relations_sql[] =
-    "SELECT p.schemaname, p.tablename, a.attname, a.atttypid,"
-    " coalesce(a.attnum = ANY (i.indkey), false),"
-    " a.attname = ANY (p.attnames) AND (a.attgenerated = ''"
-    "  OR current_setting('server_version_num')::int >= 180000)"
-    " FROM pg_publication_tables p"
-    " JOIN pg_namespace n ON n.nspname = p.schemaname"
+#define PUBLISHED                                                                                  \
+    " FROM pg_publication_tables p"                                                                \
+    " JOIN pg_publication pub ON pub.pubname = p.pubname"                                          \
+    " JOIN pg_namespace n ON n.nspname = p.schemaname"                                             \
     " JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename"
-    " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
-    " LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary"
-    " WHERE p.pubname = $1 ORDER BY 1, 2, a.attnum";
 
-/* In the order of catalog_relations_sql; a table that was published and has no column gives no
- * event. */
-const char catalog_tables_sql[] =
-    "SELECT p.schemaname, p.tablename FROM pg_publication_tables p"
-    " JOIN pg_namespace n ON n.nspname = p.schemaname"
-    " JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename"
-    " WHERE p.pubname = $1 AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid"
-    "  AND a.attnum > 0 AND NOT a.attisdropped) ORDER BY 1, 2";
+/* One row a column, in the order of the table: whether it is of the primary key; whether the
+ * publication publishes it (before 18 none does a generated one, though attnames lists it); whether
+ * its old values can be told (relation_cache_hides_old()); and of the table whether the publication
+ * has it without listing it. */
+#define RELATION_ROWS                                                                              \
+    "SELECT p.schemaname, p.tablename, a.attname, a.atttypid,"                                     \
+    " coalesce(a.attnum = ANY (i.indkey), false),"                                                 \
+    " a.attname = ANY (p.attnames) AND (a.attgenerated = ''"                                       \
+    "  OR current_setting('server_version_num')::int >= 180000),"                                  \
+    " c.relkind <> 'p' OR c.relreplident = 'f' OR coalesce(a.attnum = ANY (r.indkey), false),"     \
+    " c.oid, NOT EXISTS (SELECT FROM pg_publication_rel l"                                         \
+    "  WHERE l.prpubid = pub.oid AND l.prrelid = c.oid)" PUBLISHED                                 \
+    " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"           \
+    " LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary"                               \
+    " LEFT JOIN pg_index r ON r.indrelid = c.oid AND CASE c.relreplident"                          \
+    "  WHEN 'd' THEN r.indisprimary WHEN 'i' THEN r.indisreplident ELSE false END"                 \
+    " WHERE p.pubname = $1"
+#define RELATION_ORDER " ORDER BY 1, 2, a.attnum"
+
+const char catalog_relations_sql[] = RELATION_ROWS RELATION_ORDER;
+
+const char catalog_relation_sql[] =
+    "WITH wanted AS (SELECT w.oid FROM pg_class w JOIN pg_namespace wn ON wn.oid = w.relnamespace"
+    "  WHERE wn.nspname = $2 AND w.relname = $3) " RELATION_ROWS
+    " AND c.oid IN (SELECT w.oid FROM wanted w UNION ALL"
+    "  SELECT t.relid FROM wanted w, pg_partition_ancestors(w.oid) t)" RELATION_ORDER;
+
+/* A published table that is partitioned is published in place of all that is below it. */
+const char catalog_partitions_sql[] =
+    "SELECT bn.nspname, b.relname, p.schemaname, p.tablename" PUBLISHED
+    " CROSS JOIN pg_partition_tree(c.oid) t JOIN pg_class b ON b.oid = t.relid"
+    " JOIN pg_namespace bn ON bn.oid = b.relnamespace"
+    " WHERE p.pubname = $1 AND c.relkind = 'p' AND b.oid <> c.oid";
+
+const char catalog_partitioned_sql[] =
+    "SELECT n.nspname, c.relname FROM pg_publication pub JOIN pg_publication_rel r"
+    " ON r.prpubid = pub.oid JOIN pg_class c ON c.oid = r.prrelid"
+    " JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE pub.pubname = $1 AND (c.relkind = 'p' OR c.relispartition)"
+    " UNION SELECT p.schemaname, p.tablename" PUBLISHED
+    "  WHERE p.pubname = $1 AND (c.relkind = 'p' OR c.relispartition) ORDER BY 1, 2 LIMIT 1";
+
+/* The OID tells a table from another one that was given its name. */
+const char catalog_shape_sql[] =
+    "WITH tables AS (SELECT c.oid, p.attnames::text AS listed" PUBLISHED " WHERE p.pubname = $1"
+    " UNION ALL SELECT t.relid, NULL" PUBLISHED " CROSS JOIN pg_partition_tree(c.oid) t"
+    "  WHERE p.pubname = $1 AND c.relkind = 'p' AND t.relid <> c.oid),"
+    " shapes AS (SELECT t.oid, concat_ws(' ', t.oid, c.relnamespace, c.relname, c.relreplident,"
+    "  t.listed, (SELECT string_agg(concat_ws(' ', a.attnum, a.attname, a.atttypid,"
+    "   a.attgenerated), ',' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid"
+    "   AND a.attnum > 0 AND NOT a.attisdropped),"
+    "  (SELECT string_agg(concat_ws(' ', i.indkey, i.indisprimary, i.indisreplident), ','"
+    "   ORDER BY i.indexrelid) FROM pg_index i WHERE i.indrelid = c.oid"
+    "   AND (i.indisprimary OR i.indisreplident))) AS shape"
+    "  FROM tables t JOIN pg_class c ON c.oid = t.oid)"
+    " SELECT count(*) || ' ' || coalesce(md5(string_agg(shape, ';' ORDER BY oid)), '') FROM shapes";
+
+#define TEXT_OF(number) TEXT_OF_(number)
+#define TEXT_OF_(number) #number
+
+/* Tables of the system are not written to by users; one that is not logged sends nothing. */
+const char catalog_unmarked_sql[] =
+    "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE c.relkind IN ('r', 'p', 'm') AND c.relpersistence = 'p'"
+    " AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND c.oid NOT IN ("
+    "SELECT c.oid" PUBLISHED " WHERE p.pubname = $1 UNION ALL"
+    " SELECT t.relid" PUBLISHED " CROSS JOIN pg_partition_tree(c.oid) t"
+    "  WHERE p.pubname = $1 AND c.relkind = 'p')"
+    " ORDER BY 1, 2 LIMIT 1 + " TEXT_OF(CATALOG_UNMARKED_MAX);
+
+/* Null stands for all. New tables may be ours in schemas of the publication, and wherever a
+ * partitioned table or one of its partitions is. */
+const char catalog_marked_sql[] =
+    "SELECT NULL, NULL FROM pg_publication WHERE pubname = $1 AND puballtables"
+    " UNION SELECT n.nspname, NULL FROM pg_publication pub JOIN pg_publication_namespace s"
+    "  ON s.pnpubid = pub.oid JOIN pg_namespace n ON n.oid = s.pnnspid WHERE pub.pubname = $1"
+    " UNION SELECT bn.nspname, NULL" PUBLISHED
+    "  CROSS JOIN pg_partition_tree(coalesce(pg_partition_root(c.oid), c.oid)) t"
+    "  JOIN pg_class b ON b.oid = t.relid JOIN pg_namespace bn ON bn.oid = b.relnamespace"
+    "  WHERE p.pubname = $1"
+    " UNION SELECT p.schemaname, p.tablename" PUBLISHED " WHERE p.pubname = $1"
+    " ORDER BY 1 NULLS FIRST, 2 NULLS FIRST";
 
 static struct str cell(const PGresult *result, int row, int column)
 {
@@ -83,9 +149,19 @@ int catalog_wal2json_name(struct buffer *out, struct str name)
     return out->failed;
 }
 
+static bool cell_bool(const PGresult *result, int row, int column)
+{
+    return *PQgetvalue(result, row, column) == 't';
+}
+
+static struct relation_name cell_name(const PGresult *result, int row, int column)
+{
+    return (struct relation_name){cell(result, row, column), cell(result, row, column + 1)};
+}
+
 static bool is_published(const PGresult *result, int row)
 {
-    return *PQgetvalue(result, row, 5) == 't';
+    return cell_bool(result, row, 5);
 }
 
 static int put_relation(struct relation_cache *cache, const PGresult *result, int first, int end,
@@ -97,12 +173,17 @@ static int put_relation(struct relation_cache *cache, const PGresult *result, in
             columns[count++] = (struct relation_cache_column){
                 .name = cell(result, row, 2),
                 .type_oid = cell_oid(result, row, 3),
-                .primary_key = *PQgetvalue(result, row, 4) == 't',
+                .primary_key = cell_bool(result, row, 4),
+                .outside_identity = !cell_bool(result, row, 6),
             };
     const struct relation *relation;
     uint32_t missing;
-    return relation_cache_put(cache, cell(result, first, 0), cell(result, first, 1), columns, count,
-                              &relation, &missing);
+    relation_cache_forget(cache, cell_name(result, first, 0));
+    int rc = relation_cache_put(cache, cell(result, first, 0), cell(result, first, 1), columns,
+                                count, &relation, &missing);
+    if (rc == 0)
+        relation_cache_set_oid(cache, cell_name(result, first, 0), cell_oid(result, first, 7));
+    return rc;
 }
 
 /* The rows FIRST to END (not included) are the columns of one relation. */
@@ -120,40 +201,13 @@ static int read_relation(struct relation_cache *cache, const PGresult *result, i
     return rc;
 }
 
-static void append_table(struct buffer *tables, const PGresult *result, int row)
-{
-    if (tables->len > 0)
-        buffer_append_char(tables, ',');
-    catalog_wal2json_name(tables, cell(result, row, 0));
-    buffer_append_char(tables, '.');
-    catalog_wal2json_name(tables, cell(result, row, 1));
-}
-
-int catalog_read_tables(const PGresult *result, struct buffer *tables)
-{
-    buffer_reset(tables);
-    for (int row = 0; row < PQntuples(result); row++)
-        append_table(tables, result, row);
-    return buffer_append_char(tables, '\0');
-}
-
 static bool same_table(const PGresult *result, int a, int b)
 {
-    return str_equal(cell(result, a, 0), cell(result, b, 0)) &&
-           str_equal(cell(result, a, 1), cell(result, b, 1));
+    return relation_names_equal(cell_name(result, a, 0), cell_name(result, b, 0));
 }
 
-int catalog_read_marked(const PGresult *result, struct buffer *list)
-{
-    buffer_reset(list);
-    for (int row = 0; row < PQntuples(result); row++)
-        if (row == 0 || !same_table(result, row - 1, row))
-            marked_list(list, cell(result, row, 0), cell(result, row, 1));
-    return list->failed;
-}
-
-int catalog_read_relations(struct relation_cache *cache, const PGresult *result,
-                           struct buffer *tables, size_t *ret_count, struct error *err)
+int catalog_read_relations(struct relation_cache *cache, const PGresult *result, size_t *ret_count,
+                           struct error *err)
 {
     size_t count = 0;
     int rows = PQntuples(result);
@@ -166,11 +220,82 @@ int catalog_read_relations(struct relation_cache *cache, const PGresult *result,
             return error_set(err, rc == -ENOENT ? -EAGAIN : rc,
                              "%s.%s: its columns could not be read from the catalog",
                              PQgetvalue(result, first, 0), PQgetvalue(result, first, 1));
-        append_table(tables, result, first);
         count++;
     }
     *ret_count = count;
-    return buffer_append_char(tables, '\0') < 0
-               ? error_set(err, -ENOMEM, "no memory for the list of tables")
-               : 0;
+    return 0;
+}
+
+int catalog_read_partitions(struct relation_cache *cache, const PGresult *result)
+{
+    int rc = 0;
+    for (int row = 0; row < PQntuples(result) && rc == 0; row++)
+        rc = relation_cache_add_partition(cache, cell_name(result, row, 0),
+                                          cell_name(result, row, 2));
+    return rc;
+}
+
+/* NAME is published as the relation of RESULT, which is the same one, or the root of it. */
+static int take_relation(struct relation_cache *cache, const PGresult *result,
+                         struct relation_name name, struct error *err)
+{
+    size_t count;
+    struct relation_name published = cell_name(result, 0, 0);
+    int rc = catalog_read_relations(cache, result, &count, err);
+    if (rc == 0 && !relation_names_equal(published, name) &&
+        relation_cache_add_partition(cache, name, published) < 0)
+        rc = error_set(err, -ENOMEM, "no memory for the name of a partition");
+    return rc;
+}
+
+int catalog_read_relation(struct relation_cache *cache, const PGresult *result,
+                          struct relation_name name, struct error *err)
+{
+    int rc = 0;
+    bool counts = PQntuples(result) > 0 && (cell_bool(result, 0, 8) ||
+                                            relation_cache_has_oid(cache, cell_oid(result, 0, 7)));
+    if (counts)
+        rc = take_relation(cache, result, name, err);
+    else if (!relation_cache_find(cache, name.schema, name.table) &&
+             relation_cache_pass_over(cache, name) < 0)
+        rc = error_set(err, -ENOMEM, "no memory for the name of a table");
+    if (rc == 0)
+        relation_cache_answered(cache);
+    return rc;
+}
+
+int catalog_read_shape(const PGresult *result, struct buffer *shape)
+{
+    buffer_reset(shape);
+    return PQntuples(result) == 1 ? buffer_append_str(shape, cell(result, 0, 0)) : 0;
+}
+
+int catalog_read_marked(const PGresult *result, struct buffer *list)
+{
+    buffer_reset(list);
+    for (int row = 0; row < PQntuples(result); row++)
+        if (row == 0 || !same_table(result, row - 1, row))
+            marked_list(list, cell(result, row, 0), cell(result, row, 1));
+    return list->failed;
+}
+
+static void append_name(struct buffer *list, const PGresult *result, int row, int column)
+{
+    if (PQgetisnull(result, row, column))
+        buffer_append_char(list, '*');
+    else
+        catalog_wal2json_name(list, cell(result, row, column));
+}
+
+int catalog_read_list(const PGresult *result, struct buffer *list)
+{
+    buffer_reset(list);
+    for (int row = 0; row < PQntuples(result); row++) {
+        if (row > 0)
+            buffer_append_char(list, ',');
+        append_name(list, result, row, 0);
+        buffer_append_char(list, '.');
+        append_name(list, result, row, 1);
+    }
+    return buffer_append_char(list, '\0');
 }

@@ -72,6 +72,14 @@ static void copy_cell(char *out, size_t size, const PGresult *result, int column
     snprintf(out, size, "%s", cell(result, 0, column));
 }
 
+/* The first table of RESULT, or an empty text. */
+static void copy_table(char *out, size_t size, const PGresult *result)
+{
+    out[0] = '\0';
+    if (has_rows(result))
+        snprintf(out, size, "%s.%s", cell(result, 0, 0), cell(result, 0, 1));
+}
+
 /* --- server ---------------------------------------------------------------------------------- */
 
 static void on_server(void *owner, const PGresult *result)
@@ -226,6 +234,8 @@ static void send_publish(struct setup *s)
         buffer_append_str(&sql, s->publication_exists ? STR(" ADD TABLE ") : STR(" FOR TABLE "));
         buffer_append_str(&sql, buffer_str(&s->missing));
     }
+    if (!s->publication_exists) /* a partitioned table has events under its own name */
+        buffer_append_str(&sql, STR(" WITH (publish_via_partition_root = true)"));
     if (buffer_append_char(&sql, '\0') < 0) {
         REFUSE(s, -ENOMEM, "no memory for the list of tables");
         pg_conn_sync(s->conn, step_done);
@@ -239,10 +249,7 @@ static void send_publish(struct setup *s)
 static void on_filtered(void *owner, const PGresult *result)
 {
     struct setup *s = owner;
-    s->facts->filtered[0] = '\0';
-    if (has_rows(result))
-        snprintf(s->facts->filtered, sizeof(s->facts->filtered), "%s.%s", cell(result, 0, 0),
-                 cell(result, 0, 1));
+    copy_table(s->facts->filtered, sizeof(s->facts->filtered), result);
 }
 
 static void send_filtered(struct setup *s)
@@ -304,15 +311,13 @@ static void on_relations(void *owner, const PGresult *result)
     struct error err = {0};
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
         return;
-    buffer_reset(&s->facts->add_tables);
     relation_cache_clear_relations(s->cache);
     inexact_read(&s->facts->inexact, result);
     if (catalog_read_marked(result, &s->facts->marked) < 0)
         REFUSE(s, -ENOMEM, "no memory for the list of tables");
-    else if (catalog_read_relations(s->cache, result, &s->facts->add_tables, &s->facts->table_count,
-                                    &err) < 0)
+    else if (catalog_read_relations(s->cache, result, &s->facts->table_count, &err) < 0)
         refuse(s, &err);
-    else if (s->facts->table_count == 0)
+    else if (s->facts->table_count == 0 && !s->facts->partitioned[0])
         REFUSE(s, -ENOENT,
                "publication %s has no tables: name some under tables, or run ALTER PUBLICATION",
                s->config->publication);
@@ -324,14 +329,123 @@ static void send_relations(struct setup *s)
     query(s, catalog_relations_sql, values, 1, on_relations);
 }
 
+static void on_partitions(void *owner, const PGresult *result)
+{
+    struct setup *s = owner;
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && catalog_read_partitions(s->cache, result) < 0)
+        REFUSE(s, -ENOMEM, "no memory for the partitions of the publication");
+}
+
+static void send_partitions(struct setup *s)
+{
+    const char *values[] = {s->config->publication};
+    query(s, catalog_partitions_sql, values, 1, on_partitions);
+}
+
+static void on_partitioned(void *owner, const PGresult *result)
+{
+    struct setup *s = owner;
+    copy_table(s->facts->partitioned, sizeof(s->facts->partitioned), result);
+}
+
+static void send_partitioned(struct setup *s)
+{
+    const char *values[] = {s->config->publication};
+    query(s, catalog_partitioned_sql, values, 1, on_partitioned);
+}
+
+static void on_list(struct setup *s, const PGresult *result, const char *option)
+{
+    s->facts->wal2json_option = option;
+    if (catalog_read_list(result, &s->facts->wal2json_tables) < 0)
+        REFUSE(s, -ENOMEM, "no memory for the list of tables");
+}
+
+static void on_unmarked(void *owner, const PGresult *result)
+{
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) <= CATALOG_UNMARKED_MAX)
+        on_list(owner, result, "filter-tables");
+}
+
+static void send_unmarked(struct setup *s)
+{
+    const char *values[] = {s->config->publication};
+    s->facts->wal2json_option = NULL;
+    query(s, catalog_unmarked_sql, values, 1, on_unmarked);
+}
+
+static void on_marked(void *owner, const PGresult *result)
+{
+    if (PQresultStatus(result) == PGRES_TUPLES_OK)
+        on_list(owner, result, "add-tables");
+}
+
+static void send_marked(struct setup *s)
+{
+    const char *values[] = {s->config->publication};
+    if (s->facts->wal2json_option)
+        pg_conn_sync(s->conn, step_done);
+    else
+        query(s, catalog_marked_sql, values, 1, on_marked);
+}
+
+static void on_shape(void *owner, const PGresult *result)
+{
+    struct setup *s = owner;
+    if (PQresultStatus(result) == PGRES_TUPLES_OK &&
+        catalog_read_shape(result, &s->facts->shape) < 0)
+        REFUSE(s, -ENOMEM, "no memory for the shape of the publication");
+}
+
+/* Before all else is read of the tables: what changes while it is read is noticed by the watch. */
+static void send_shape(struct setup *s)
+{
+    const char *values[] = {s->config->publication};
+    query(s, catalog_shape_sql, values, 1, on_shape);
+}
+
+/* --- a question of the decoder --------------------------------------------------------------- */
+
+static void on_relation(void *owner, const PGresult *result)
+{
+    struct setup *s = owner;
+    struct error err = {0};
+    if (PQresultStatus(result) == PGRES_TUPLES_OK &&
+        catalog_read_relation(s->cache, result, relation_cache_asked(s->cache), &err) < 0)
+        refuse(s, &err);
+}
+
+static void send_relation(struct setup *s)
+{
+    struct relation_name asked = relation_cache_asked(s->cache);
+    if (asked.table.len == 0) {
+        pg_conn_sync(s->conn, step_done);
+        return;
+    }
+    char *schema = strndup(asked.schema.data, asked.schema.len);
+    char *table = strndup(asked.table.data, asked.table.len);
+    const char *values[] = {s->config->publication, schema, table};
+    if (schema && table) {
+        query(s, catalog_relation_sql, values, 3, on_relation);
+    } else {
+        REFUSE(s, -ENOMEM, "no memory for the name of a table");
+        pg_conn_sync(s->conn, step_done);
+    }
+    free(schema);
+    free(table);
+}
+
 /* --- the order ------------------------------------------------------------------------------- */
 
 static const struct setup_step steps[] = {
     {send_server, false},      {send_tables, false},
     {send_publication, false}, {send_unpublished, false},
     {send_publish, false},     {send_filtered, false},
-    {send_slot, false},        {send_types, true},
-    {send_relations, false},   {NULL, true},
+    {send_partitioned, false}, {send_slot, false},
+    {send_shape, false},       {send_types, true},
+    {send_relations, false},   {send_partitions, false},
+    {send_unmarked, false},    {send_marked, false},
+    {send_relation, true},     {NULL, true},
 };
 
 static void run_step(struct setup *s)

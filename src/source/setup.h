@@ -22,7 +22,10 @@ struct setup_facts {
     uint64_t slot_confirmed;
     char filtered[160]; /* a table with a row filter or a column list, which wal2json does not know
                          */
-    struct buffer add_tables; /* wal2json's list of the publication's tables, escaped (trap 12) */
+    char partitioned[160]; /* a table of the publication that is partitioned, or a partition */
+    const char *wal2json_option;   /* what wal2json_tables is: see catalog_read_list() */
+    struct buffer wal2json_tables; /* with a NUL; escaped (trap 12) */
+    struct buffer shape;           /* for the watch: see catalog_shape_sql */
     size_t table_count;
     struct inexact inexact;
     struct buffer marked; /* the same tables, for marked_replace() */
@@ -33,7 +36,8 @@ struct setup {
     const struct config *config;
     const struct pg_params *params;
     struct relation_cache *cache;
-    struct setup_facts *facts; /* filled; NULL: only the types are read */
+    struct setup_facts *facts; /* filled; NULL: only the types are read, and the answer to what the
+                                  decoder asks */
     bool keep_publication;     /* tables that somebody took out of it are not put back */
     void *owner;
     /* ERR is NULL when all is well. -EPERM, -EINVAL, -ENOENT: a human must mend it; else try again.

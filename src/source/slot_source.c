@@ -60,7 +60,7 @@ static int choose_plugin(struct source *s, struct error *err)
             "slot.name",
             config->slot.name, f->slot_plugin, wanted);
     if (!wanted)
-        wanted = f->filtered[0] ? "pgoutput" : "wal2json";
+        wanted = f->filtered[0] || f->partitioned[0] ? "pgoutput" : "wal2json";
     s->plugin = find_plugin(f->slot_exists ? f->slot_plugin : wanted);
     if (!s->plugin)
         return error_set(
@@ -155,7 +155,7 @@ static void close_session(struct source *s)
     s->session = NULL;
     setup_cancel(&s->setup);
     ev_timer_stop(s->loop->ev, &s->again);
-    s->awaited_type = 0;
+    s->awaiting = false;
     s->restart_wanted = false;
 }
 
@@ -253,7 +253,8 @@ static void slot_source_free(struct source *s)
     loop_hook_remove(s->loop, &s->flush_hook);
     capture_release(&s->capture);
     relation_cache_free(s->cache);
-    buffer_release(&s->facts.add_tables);
+    buffer_release(&s->facts.wal2json_tables);
+    buffer_release(&s->facts.shape);
     buffer_release(&s->facts.marked);
     free(s);
 }
@@ -271,6 +272,7 @@ static int slot_source_start(struct source **ret_source, const struct source_con
         free(s);
         return error_set(err, -ENOMEM, "no memory for the source");
     }
+    relation_cache_set_catalog(s->cache);
     capture_init(&s->capture, s->cache, context->journal, context->config);
     s->setup = (struct setup){.loop = s->loop,
                               .config = context->config,
@@ -283,7 +285,8 @@ static int slot_source_start(struct source **ret_source, const struct source_con
                               .owner = s,
                               .on_changed = slot_on_publication};
     watch_init(&s->watch);
-    buffer_init(&s->facts.add_tables, SLOT_COMMAND_MAX / 2);
+    buffer_init(&s->facts.wal2json_tables, SLOT_COMMAND_MAX / 2);
+    buffer_init(&s->facts.shape, SLOT_SHAPE_MAX);
     buffer_init(&s->facts.marked, SLOT_COMMAND_MAX / 2);
     s->backoff = (struct backoff){RETRY_MIN_MS, RETRY_MAX_MS, 2., 0};
     ev_timer_init(&s->again, slot_on_again, 0., 0.);

@@ -13,6 +13,7 @@
 #include "source/watch.h"
 
 #define SLOT_COMMAND_MAX (32 * 1024 * 1024)
+#define SLOT_SHAPE_MAX 64 /* see catalog_shape_sql */
 
 enum source_state {
     SOURCE_SETUP,   /* asks and mends on an ordinary connection */
@@ -47,7 +48,8 @@ struct source {
     uint64_t confirmed_at; /* clock, of the last status update */
     uint64_t confirmed;    /* LSN of the last status update */
     const struct decoder_ops *plugin; /* of the next stream */
-    uint32_t awaited_type;            /* the stream is paused until this type is read; 0: none */
+    bool awaiting;                    /* the stream is paused until the catalog has answered */
+    uint32_t awaited_type;            /* about this type, or, 0, what the cache was asked about */
     char epoch[9];
     bool started;   /* has streamed once in this process */
     bool stood_by;  /* has found the slot with another process */

@@ -54,7 +54,7 @@ void slot_on_progress(struct loop_wakeup *wakeup)
     if (journal_durable_lsn(s->context.journal) > s->confirmed &&
         clock_monotonic_ms() - s->confirmed_at >= CONFIRM_EVERY_MS)
         slot_confirm(s, false);
-    if (!restart_is_due(s) && s->awaited_type == 0)
+    if (!restart_is_due(s) && !s->awaiting)
         pg_session_resume(s->session);
 }
 
@@ -72,7 +72,7 @@ void slot_flush_journal(struct loop_hook *hook)
 
 /* --- streaming ------------------------------------------------------------------------------- */
 
-static void on_type_read(void *owner, const struct error *err)
+static void on_answer(void *owner, const struct error *err)
 {
     struct source *s = owner;
     if (err) {
@@ -80,18 +80,20 @@ static void on_type_read(void *owner, const struct error *err)
         return;
     }
     /* A type that was dropped since: its values are text. */
-    if (!relation_cache_type(s->cache, s->awaited_type))
+    if (s->awaited_type != 0 && !relation_cache_type(s->cache, s->awaited_type))
         relation_cache_add_type(s->cache, s->awaited_type, STR("unknown"), 0, 0, ',');
-    s->awaited_type = 0;
+    s->awaiting = false;
     pg_session_resume(s->session);
 }
 
-static enum pg_flow await_type(struct source *s, uint32_t type)
+/* What the decoder lacks: a type, or, 0, an answer about a relation. */
+static enum pg_flow await_catalog(struct source *s, uint32_t type)
 {
     struct error err = {0};
+    s->awaiting = true;
     s->awaited_type = type;
     s->setup.facts = NULL;
-    s->setup.on_done = on_type_read;
+    s->setup.on_done = on_answer;
     if (setup_start(&s->setup, &err) < 0)
         slot_session_failed(s, &err);
     return PG_FLOW_PAUSE;
@@ -148,7 +150,7 @@ enum pg_flow slot_on_message(void *owner, struct str message, uint64_t lsn)
     if (rc == -EINPROGRESS)
         return PG_FLOW_PAUSE;
     if (rc == -ENOENT)
-        return await_type(s, missing_type);
+        return await_catalog(s, missing_type);
     slot_session_failed(s, &err);
     return PG_FLOW_PAUSE;
 }
@@ -184,7 +186,7 @@ void slot_on_streaming(void *owner)
         inexact_tell(&s->facts.inexact, s->context.config->slot.name);
     marked_replace(s->context.marked, &s->facts.marked);
     slot_timer(s, TICK_S, TICK_S);
-    watch_start(&s->watch, buffer_str(&s->facts.add_tables));
+    watch_start(&s->watch, buffer_str(&s->facts.shape));
     s->started = true;
     s->looked_up = false;
     slot_announce(s);

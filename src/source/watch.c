@@ -4,13 +4,13 @@
 
 #define LOOK_EVERY_S 2.
 #define ANSWER_MS 10000 /* then a question is asked anew, on another connection */
-#define TABLES_MAX (16 * 1024 * 1024)
+#define SHAPE_MAX 64  /* a count and an MD5 */
 
-static void on_tables(void *owner, const PGresult *result)
+static void on_shape(void *owner, const PGresult *result)
 {
     struct watch *w = owner;
     if (PQresultStatus(result) == PGRES_TUPLES_OK)
-        catalog_read_tables(result, &w->seen);
+        catalog_read_shape(result, &w->seen);
     else
         buffer_reset(&w->seen);
 }
@@ -20,7 +20,7 @@ static void on_answered(void *owner, const struct error *err)
 {
     struct watch *w = owner;
     w->asked_at = 0;
-    if (err || w->seen.failed || w->seen.len == 0 || str_equal(buffer_str(&w->seen), w->tables))
+    if (err || w->seen.failed || w->seen.len == 0 || str_equal(buffer_str(&w->seen), w->shape))
         return;
     watch_stop(w);
     w->on_changed(w->owner);
@@ -30,10 +30,10 @@ static void ask(struct watch *w)
 {
     const char *values[] = {w->publication};
     w->asked_at = clock_monotonic_ms();
-    pg_conn_send(w->conn, &(struct pg_statement){.sql = catalog_tables_sql,
+    pg_conn_send(w->conn, &(struct pg_statement){.sql = catalog_shape_sql,
                                                  .values = values,
                                                  .parameter_count = 1,
-                                                 .on_result = on_tables});
+                                                 .on_result = on_shape});
     pg_conn_sync(w->conn, on_answered);
 }
 
@@ -81,14 +81,14 @@ static void on_timer(struct ev_loop *ev, ev_timer *timer, int events)
 
 void watch_init(struct watch *w)
 {
-    buffer_init(&w->seen, TABLES_MAX);
+    buffer_init(&w->seen, SHAPE_MAX);
     ev_timer_init(&w->timer, on_timer, LOOK_EVERY_S, LOOK_EVERY_S);
     w->timer.data = w;
 }
 
-void watch_start(struct watch *w, struct str tables)
+void watch_start(struct watch *w, struct str shape)
 {
-    w->tables = tables;
+    w->shape = shape;
     ev_timer_again(w->loop->ev, &w->timer);
 }
 

@@ -1,5 +1,6 @@
-/* source/watch.h - notices that the publication's list of tables has changed, whoever changed it:
- * wal2json is given the list once, at the start of a stream (trap 12). One ordinary connection, one
+/* source/watch.h - notices that the publication, or one of its tables, has changed, whoever changed
+ * it: wal2json is given its list once, at the start of a stream (trap 12), and what messages do not
+ * tell of a table is read from the catalog then. One ordinary connection, one
  * small query every few seconds; a connection that is lost or does not answer is made again at the
  * next look. Runs on the capture loop. */
 #ifndef SOURCE_WATCH_H
@@ -16,7 +17,7 @@ struct watch {
     void (*on_changed)(void *owner); /* the watch has stopped */
 
     /* private */
-    struct str tables; /* the list that the stream was started with, borrowed */
+    struct str shape; /* that the stream was started with, borrowed */
     struct buffer seen;
     struct pg_conn *conn;
     ev_timer timer;
@@ -26,8 +27,8 @@ struct watch {
 
 /* The first five fields are set by the caller. */
 void watch_init(struct watch *watch);
-/* TABLES as catalog_read_relations() gives them; borrowed until watch_stop(). */
-void watch_start(struct watch *watch, struct str tables);
+/* SHAPE as catalog_read_shape() gives it; borrowed until watch_stop(). */
+void watch_start(struct watch *watch, struct str shape);
 void watch_stop(struct watch *watch); /* safe on a stopped one */
 void watch_release(struct watch *watch);
 
