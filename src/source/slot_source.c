@@ -119,6 +119,7 @@ static void begin_setup(struct source *s)
 {
     struct error err = {0};
     slot_set_state(s, SOURCE_SETUP);
+    slot_timer(s, SLOT_TICK_S, SLOT_TICK_S);
     s->setup.facts = &s->facts;
     s->setup.keep_publication = s->started;
     s->setup.on_done = on_setup_done;
@@ -151,6 +152,7 @@ static void tell(struct source *s, const struct error *why)
 static void close_session(struct source *s)
 {
     watch_stop(&s->watch);
+    liveness_stop(&s->liveness);
     pg_session_close(s->session);
     s->session = NULL;
     setup_cancel(&s->setup);
@@ -221,6 +223,8 @@ static void on_timer(struct ev_loop *ev, ev_timer *timer, int events)
     case SOURCE_WAITING:
         begin_setup(s);
         break;
+    case SOURCE_SETUP:
+    case SOURCE_OPENING:
     case SOURCE_STREAMING:
         slot_tick(s);
         break;
@@ -285,6 +289,8 @@ static int slot_source_start(struct source **ret_source, const struct source_con
                               .owner = s,
                               .on_changed = slot_on_publication};
     watch_init(&s->watch);
+    s->liveness = (struct liveness){
+        .loop = s->loop, .params = context->params, .slot = context->config->slot.name};
     buffer_init(&s->facts.wal2json_tables, SLOT_COMMAND_MAX / 2);
     buffer_init(&s->facts.shape, SLOT_SHAPE_MAX);
     buffer_init(&s->facts.marked, SLOT_COMMAND_MAX / 2);
@@ -341,6 +347,7 @@ static void slot_source_stop(struct source *s)
         return;
     setup_cancel(&s->setup);
     watch_stop(&s->watch);
+    liveness_stop(&s->liveness);
     if (s->state == SOURCE_STREAMING)
         capture_finish(&s->capture);
     slot_set_state(s, SOURCE_STOPPING);

@@ -8,12 +8,14 @@
 #include "pg/session.h"
 #include "source/capture.h"
 #include "source/continuity.h"
+#include "source/liveness.h"
 #include "source/setup.h"
 #include "source/source.h"
 #include "source/watch.h"
 
 #define SLOT_COMMAND_MAX (32 * 1024 * 1024)
 #define SLOT_SHAPE_MAX 64 /* see catalog_shape_sql */
+#define SLOT_TICK_S 1.0 /* status updates: also when all else is stuck (trap 9) */
 
 enum source_state {
     SOURCE_SETUP,   /* asks and mends on an ordinary connection */
@@ -34,6 +36,7 @@ struct source {
     struct setup setup;
     struct setup_facts facts;
     struct watch watch;
+    struct liveness liveness; /* of the session, or of the setup while that is under way */
     struct relation_cache *cache;
     struct pg_session *session;
     struct capture capture;

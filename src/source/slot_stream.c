@@ -3,7 +3,6 @@
 #include "source/slot_source.h"
 #include <errno.h>
 
-#define TICK_S 1.0           /* status updates: also when all else is stuck (trap 9) */
 #define CONFIRM_EVERY_MS 100 /* at most so often on progress of the journal */
 #define ROOM_S 1.0           /* how often a full disk is tried again */
 #define QUIET_MS 5000        /* after so long the server is asked for a sign of life */
@@ -185,7 +184,6 @@ void slot_on_streaming(void *owner)
     if (s->plugin == &wal2json_decoder)
         inexact_tell(&s->facts.inexact, s->context.config->slot.name);
     marked_replace(s->context.marked, &s->facts.marked);
-    slot_timer(s, TICK_S, TICK_S);
     watch_start(&s->watch, buffer_str(&s->facts.shape));
     s->started = true;
     s->looked_up = false;
@@ -193,8 +191,31 @@ void slot_on_streaming(void *owner)
     slot_confirm(s, true);
 }
 
-/* The regular sign of life. */
+/* --- signs of life --------------------------------------------------------------------------- */
+
+/* The connection that is to say something now. While the setup is under way, nothing else is. */
+static bool peer_of(const struct source *s, struct liveness_peer *ret_peer)
+{
+    if (s->setup.conn)
+        *ret_peer = (struct liveness_peer){.what = "the connection that prepares the stream",
+                                           .pid = pg_conn_pid(s->setup.conn),
+                                           .heard_at = pg_conn_last_heard(s->setup.conn),
+                                           .place = pg_conn_place(s->setup.conn)};
+    else if (s->session)
+        *ret_peer = (struct liveness_peer){.what = "the replication session",
+                                           .pid = pg_session_pid(s->session),
+                                           .streaming = s->state == SOURCE_STREAMING,
+                                           .heard_at = pg_session_last_heard(s->session),
+                                           .place = pg_session_place(s->session)};
+    return s->setup.conn || s->session;
+}
+
 void slot_tick(struct source *s)
 {
-    slot_confirm(s, clock_monotonic_ms() - pg_session_last_heard(s->session) > QUIET_MS);
+    struct liveness_peer peer;
+    struct error why = {0};
+    if (s->state == SOURCE_STREAMING)
+        slot_confirm(s, clock_monotonic_ms() - pg_session_last_heard(s->session) > QUIET_MS);
+    if (peer_of(s, &peer) && liveness_look(&s->liveness, &peer, &why))
+        slot_session_failed(s, &why);
 }

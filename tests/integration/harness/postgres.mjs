@@ -1,6 +1,6 @@
 // One private PostgreSQL for a test file: its own directory, a unix socket, no TCP port.
 import { spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { isRunning, makeDirectory, run, startChild } from './process.mjs';
@@ -102,6 +102,21 @@ export class Postgres {
   async restart(signal) {
     await this.stop(signal);
     await this.start();
+  }
+
+  /** Who may connect how: RULES of pg_hba.conf, behind those that let the tests in. */
+  async hba(rules) {
+    const open = ['local all postgres trust', ...rules, 'local all all reject', 'host all all all reject'];
+    writeFileSync(join(this.data, 'pg_hba.conf'), `${open.join('\n')}\n`);
+    await this.reload();
+  }
+
+  async reload() {
+    const admin = new Database(this, 'postgres');
+    const before = await admin.value('SELECT pg_conf_load_time()');
+    await admin.query('SELECT pg_reload_conf()');
+    await until('the server has reloaded', async () => (await admin.value('SELECT pg_conf_load_time()')) > before);
+    await admin.close();
   }
 
   url(database) {
