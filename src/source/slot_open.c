@@ -60,6 +60,7 @@ static int begin_epoch(struct source *s, enum continuity continuity, uint64_t st
         slot_session_failed(s, &err);
         return rc;
     }
+    s->awaited_mark = 0; /* it was one of the other epoch */
     journal_epoch(s->context.journal, s->epoch);
     log_write(continuity == CONTINUITY_NEW_JOURNAL ? LOG_INFO : LOG_WARN, "source",
               "%s: epoch %s begins", continuity_story(continuity), s->epoch);

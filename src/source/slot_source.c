@@ -194,8 +194,17 @@ static bool may_be_final(const struct error *why)
     return strcmp(why->sqlstate, "42704") == 0 || strcmp(why->sqlstate, "55000") == 0;
 }
 
+/* A connection that was lost is first taken for an accident. */
+static bool may_happen_again(const struct source *s, const struct error *why)
+{
+    bool lost = why->code == -ECONNRESET || why->code == -ETIMEDOUT || why->code == -EPROTO;
+    return s->state == SOURCE_STREAMING && (!lost || s->backoff.attempts > 0);
+}
+
 void slot_session_failed(struct source *s, const struct error *why)
 {
+    if (may_happen_again(s, why))
+        slot_expect_again(s);
     if (may_be_final(why) && !s->looked_up && s->state < SOURCE_STOPPING) {
         s->looked_up = true;
         log_debug("source", "%s; looks at the slot", why->text);

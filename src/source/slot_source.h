@@ -15,7 +15,7 @@
 
 #define SLOT_COMMAND_MAX (32 * 1024 * 1024)
 #define SLOT_SHAPE_MAX 64 /* see catalog_shape_sql */
-#define SLOT_TICK_S 1.0 /* status updates: also when all else is stuck (trap 9) */
+#define SLOT_TICK_S 1.0   /* status updates: also when all else is stuck (trap 9) */
 
 enum source_state {
     SOURCE_SETUP,   /* asks and mends on an ordinary connection */
@@ -59,9 +59,11 @@ struct source {
     bool announced; /* on_started was called */
     bool looked_up; /* the catalog was asked after a failure that may be final */
     bool poked;
-    bool spool_full; /* the stream is paused until it has room */
-    bool restart_wanted; /* the publication has changed: a new stream, between two transactions */
-    struct error told;   /* the last failure in the log: the same one is not told twice */
+    uint64_t awaited_mark; /* until it is reached, what ended the last stream may end this one; 0 */
+    unsigned ticks;        /* of this stream */
+    bool spool_full;       /* the stream is paused until it has room */
+    bool restart_wanted;   /* the publication has changed: a new stream, between two transactions */
+    struct error told;     /* the last failure in the log: the same one is not told twice */
 };
 
 void slot_set_state(struct source *source, enum source_state state);
@@ -98,6 +100,9 @@ int slot_bind_drop(const struct source *source, struct error *err);
 void slot_forget_drop(const struct source *source);
 
 /* slot_stream.c: callbacks of the session and the journal. */
+/* The stream has ended at something that the next one may well meet again: until it is past, health
+ * stays DOWN, the tries become rarer, and the same story is not told again. */
+void slot_expect_again(struct source *source);
 void slot_on_streaming(void *source);
 enum pg_flow slot_on_message(void *source, struct str message, uint64_t lsn);
 void slot_on_keepalive(void *source, uint64_t lsn, bool reply_requested);

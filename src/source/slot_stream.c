@@ -6,6 +6,7 @@
 #define CONFIRM_EVERY_MS 100 /* at most so often on progress of the journal */
 #define ROOM_S 1.0           /* how often a full disk is tried again */
 #define QUIET_MS 5000        /* after so long the server is asked for a sign of life */
+#define SETTLED_TICKS 5      /* a stream that lasts so long is well, whatever ended the last one */
 
 /* --- confirming ------------------------------------------------------------------------------ */
 
@@ -67,6 +68,43 @@ void slot_flush_journal(struct loop_hook *hook)
 {
     struct source *s = (struct source *)((char *)hook - offsetof(struct source, flush_hook));
     journal_flush(s->context.journal);
+}
+
+/* --- trouble that comes again ---------------------------------------------------------------- */
+
+static void tell_streaming(struct source *s)
+{
+    health_up(s->context.health, "capture");
+    log_info("source", "slot %s: streaming %zu tables with %s, epoch %s",
+             s->context.config->slot.name, s->facts.table_count, s->capture.ops->plugin, s->epoch);
+    if (s->plugin == &wal2json_decoder)
+        inexact_tell(&s->facts.inexact, s->context.config->slot.name);
+}
+
+void slot_expect_again(struct source *s)
+{
+    uint64_t durable = journal_durable_lsn(s->context.journal);
+    uint64_t reached = s->capture.marked > durable ? s->capture.marked : durable;
+    if (s->awaited_mark <= reached)
+        s->awaited_mark = reached + 1;
+}
+
+static void settle(struct source *s)
+{
+    if (s->awaited_mark != 0)
+        tell_streaming(s);
+    s->awaited_mark = 0;
+    backoff_reset(&s->backoff);
+    error_clear(&s->told);
+}
+
+/* Only what was taken whole proves that the trouble is past: a keepalive may stand at any record of
+ * a transaction that is not sent yet. */
+static void settle_if_past(struct source *s, uint64_t marked_before)
+{
+    if (s->awaited_mark != 0 && s->capture.marked > marked_before &&
+        s->capture.marked >= s->awaited_mark)
+        settle(s);
 }
 
 /* --- streaming ------------------------------------------------------------------------------- */
@@ -135,7 +173,10 @@ enum pg_flow slot_on_message(void *owner, struct str message, uint64_t lsn)
     uint32_t missing_type;
     if (s->state != SOURCE_STREAMING || restart_is_due(s))
         return PG_FLOW_PAUSE;
+    uint64_t marked = s->capture.marked;
     int rc = capture_message(&s->capture, message, lsn, &missing_type, &err);
+    if (rc == 0)
+        settle_if_past(s, marked);
     if (rc == -ENOSPC)
         return await_room(s, &err);
     if (s->spool_full)
@@ -176,13 +217,9 @@ void slot_on_streaming(void *owner)
 {
     struct source *s = owner;
     slot_set_state(s, SOURCE_STREAMING);
-    backoff_reset(&s->backoff);
-    error_clear(&s->told);
-    health_up(s->context.health, "capture");
-    log_info("source", "slot %s: streaming %zu tables with %s, epoch %s",
-             s->context.config->slot.name, s->facts.table_count, s->capture.ops->plugin, s->epoch);
-    if (s->plugin == &wal2json_decoder)
-        inexact_tell(&s->facts.inexact, s->context.config->slot.name);
+    s->ticks = 0;
+    if (s->awaited_mark == 0)
+        tell_streaming(s);
     marked_replace(s->context.marked, &s->facts.marked);
     watch_start(&s->watch, buffer_str(&s->facts.shape));
     s->started = true;
@@ -214,6 +251,8 @@ void slot_tick(struct source *s)
 {
     struct liveness_peer peer;
     struct error why = {0};
+    if (s->state == SOURCE_STREAMING && ++s->ticks >= SETTLED_TICKS && !s->spool_full)
+        settle(s);
     if (s->state == SOURCE_STREAMING)
         slot_confirm(s, clock_monotonic_ms() - pg_session_last_heard(s->session) > QUIET_MS);
     if (peer_of(s, &peer) && liveness_look(&s->liveness, &peer, &why))
