@@ -93,7 +93,7 @@ static void check_kind(struct check *c, const char *object)
                  "ALTER PUBLICATION %s SET (publish = 'insert, update, delete, truncate')",
                  name.text);
         finding(c->findings, FINDING_WARNING, object, mend,
-                "leaves out some of insert, update, delete and truncate, and so does pgoutput");
+                "leaves out some of insert, update, delete and truncate, and so do the events");
     }
 }
 

@@ -183,12 +183,20 @@ static void on_publication(void *owner, const PGresult *result)
 {
     struct setup *s = owner;
     s->publication_exists = has_rows(result);
+    if (s->publication_exists)
+        copy_cell(s->facts->actions, sizeof(s->facts->actions), result, 0);
+    else
+        snprintf(s->facts->actions, sizeof(s->facts->actions), "insert,update,delete,truncate");
 }
 
 static void send_publication(struct setup *s)
 {
     const char *values[] = {s->config->publication};
-    query(s, "SELECT FROM pg_publication WHERE pubname = $1", values, 1, on_publication);
+    query(s,
+          "SELECT concat_ws(',', CASE WHEN pubinsert THEN 'insert' END,"
+          " CASE WHEN pubupdate THEN 'update' END, CASE WHEN pubdelete THEN 'delete' END,"
+          " CASE WHEN pubtruncate THEN 'truncate' END) FROM pg_publication WHERE pubname = $1",
+          values, 1, on_publication);
 }
 
 static void on_unpublished(void *owner, const PGresult *result)

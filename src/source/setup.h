@@ -20,6 +20,7 @@ struct setup_facts {
     char slot_database[64];
     char slot_status[16]; /* pg_replication_slots.wal_status, or empty */
     uint64_t slot_confirmed;
+    char actions[40];   /* that the publication publishes: "insert,update,delete,truncate" */
     char filtered[160]; /* a table with a row filter or a column list, which wal2json does not know
                          */
     char partitioned[160]; /* a table of the publication that is partitioned, or a partition */

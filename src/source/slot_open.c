@@ -28,7 +28,10 @@ static void wal2json_options(struct buffer *out, const struct source *s)
         out,
         STR(" (\"format-version\" '2', \"include-transaction\" 'true', \"include-xids\" 'true',"
             " \"include-timestamp\" 'true', \"include-lsn\" 'true', \"include-type-oids\" 'true',"
-            " \"include-pk\" 'true', \"include-types\" 'false', \"include-default\" 'false', "));
+            " \"include-pk\" 'true', \"include-types\" 'false', \"include-default\" 'false',"
+            " \"actions\" "));
+    pg_literal(out, str_from(s->facts.actions));
+    buffer_append_str(out, STR(", "));
     pg_identifier(out, str_from(s->facts.wal2json_option));
     buffer_append_char(out, ' ');
     pg_literal(out, str_from(s->facts.wal2json_tables.data));
