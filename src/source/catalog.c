@@ -23,8 +23,8 @@ const char catalog_types_sql[] =
 
 /* One row a column, in the order of the table: whether it is of the primary key; whether the
  * publication publishes it (before 18 none does a generated one, though attnames lists it); whether
- * its old values can be told (relation_cache_hides_old()); and of the table its OID, whether the
- * publication has it without listing it, and whether its identity is FULL. */
+ * its old values can be told (relation_cache_hides_old()); and of the table whether the publication
+ * has it without listing it. */
 #define RELATION_ROWS                                                                              \
     "SELECT p.schemaname, p.tablename, a.attname, a.atttypid,"                                     \
     " coalesce(a.attnum = ANY (i.indkey), false),"                                                 \
@@ -32,7 +32,7 @@ const char catalog_types_sql[] =
     "  OR current_setting('server_version_num')::int >= 180000),"                                  \
     " c.relkind <> 'p' OR c.relreplident = 'f' OR coalesce(a.attnum = ANY (r.indkey), false),"     \
     " c.oid, NOT EXISTS (SELECT FROM pg_publication_rel l"                                         \
-    "  WHERE l.prpubid = pub.oid AND l.prrelid = c.oid), c.relreplident = 'f'" PUBLISHED                                 \
+    "  WHERE l.prpubid = pub.oid AND l.prrelid = c.oid)" PUBLISHED                                 \
     " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"           \
     " LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary"                               \
     " LEFT JOIN pg_index r ON r.indrelid = c.oid AND CASE c.relreplident"                          \
@@ -184,8 +184,7 @@ static int put_relation(struct relation_cache *cache, const PGresult *result, in
     int rc = relation_cache_put(cache, cell(result, first, 0), cell(result, first, 1), columns,
                                 count, &relation, &missing);
     if (rc == 0)
-        relation_cache_set_class(cache, cell_name(result, first, 0), cell_oid(result, first, 7),
-                                 cell_bool(result, first, 9));
+        relation_cache_set_oid(cache, cell_name(result, first, 0), cell_oid(result, first, 7));
     return rc;
 }
 
