@@ -101,7 +101,7 @@ export class Names {
     this.resolver = join(directory, 'resolv.conf');
     this.questions = 0;
     this.set({});
-    writeFileSync(this.resolver, 'nameserver 127.0.0.53\noptions timeout:30 attempts:1\n');
+    writeFileSync(this.resolver, 'nameserver 127.0.0.99\noptions timeout:30 attempts:1\n');
   }
 
   /** Replaces what the names mean: {name: address or addresses}. */
@@ -114,7 +114,7 @@ export class Names {
   async silentServer(scene) {
     const socket = createSocket('udp4', () => this.questions++);
     scene.defer(() => new Promise((resolve) => socket.close(resolve)));
-    await new Promise((resolve, reject) => socket.once('error', reject).bind(53, '127.0.0.53', resolve));
+    await new Promise((resolve, reject) => socket.once('error', reject).bind(53, '127.0.0.99', resolve));
   }
 
   /** What stands before a command so that it sees these names. */
