@@ -34,6 +34,7 @@ struct journal {
 
     pthread_mutex_t lock;
     pthread_cond_t work;     /* the writer waits for it */
+    pthread_cond_t gathered; /* and for this one while it lets a batch grow */
     pthread_cond_t answered; /* journal_begin_epoch() waits for it */
     struct queue queue;
     struct holds holds;
@@ -49,6 +50,10 @@ struct journal {
     struct journal_listener *listeners;
     pthread_t thread;
 };
+
+/* A batch that follows a large one at once may grow up to so many bytes before it is written: each
+ * commit costs two syncs, whatever its size. */
+#define JOURNAL_GATHER_BYTES ((size_t)1 << 20)
 
 /* --- writer.c ---------------------------------------------------------------------------- */
 

@@ -58,6 +58,7 @@ static int init_threads(struct journal *journal)
     int code = pthread_mutex_init(&journal->lock, NULL);
     code = code ? code : pthread_mutex_init(&journal->listeners_lock, NULL);
     code = code ? code : pthread_cond_init(&journal->work, &attributes);
+    code = code ? code : pthread_cond_init(&journal->gathered, &attributes);
     code = code ? code : pthread_cond_init(&journal->answered, NULL);
     pthread_condattr_destroy(&attributes);
     return -code;
@@ -72,6 +73,7 @@ static void release(struct journal *journal)
     if (journal->lock_fd >= 0)
         close(journal->lock_fd);
     pthread_cond_destroy(&journal->answered);
+    pthread_cond_destroy(&journal->gathered);
     pthread_cond_destroy(&journal->work);
     pthread_mutex_destroy(&journal->listeners_lock);
     pthread_mutex_destroy(&journal->lock);
@@ -143,6 +145,7 @@ int journal_begin_epoch(struct journal *journal, const struct journal_identity *
     pthread_mutex_lock(&journal->lock);
     journal->request = &request;
     pthread_cond_signal(&journal->work);
+    pthread_cond_signal(&journal->gathered);
     while (journal->request == &request)
         pthread_cond_wait(&journal->answered, &journal->lock);
     pthread_mutex_unlock(&journal->lock);
@@ -173,6 +176,8 @@ int journal_append(struct journal *journal, struct position position, struct str
     int rc = queue_append(&journal->queue, &record);
     if (rc == -EAGAIN || journal->queue.open.due)
         pthread_cond_signal(&journal->work);
+    if (journal->queue.waiting >= JOURNAL_GATHER_BYTES)
+        pthread_cond_signal(&journal->gathered);
     pthread_mutex_unlock(&journal->lock);
     if (rc == 0)
         journal->last = position;

@@ -1,26 +1,8 @@
 #include "journal/record.h"
-#include <endian.h>
+#include "base/big_endian.h"
 #include <errno.h>
 
 enum { FLAG_TAG = 1, FLAGS_BYTES = 1, TIME_BYTES = 8 };
-
-/* LMDB: 8 bytes of header and 2 of index for each node; what does not fit twice into a page of 4096
- * bytes has pages of its own. A tag entry is a node with 8 bytes of key and 12 of value, in pages
- * that are about two thirds full. */
-enum { NODE_BYTES = 10, PAGE_BYTES = 4096, PAGE_HEADER = 16, NODE_MAX = 2038, TAG_FOOTPRINT = 45 };
-
-static void put_u64(unsigned char *at, uint64_t value)
-{
-    value = htobe64(value);
-    memcpy(at, &value, sizeof(value));
-}
-
-static uint64_t get_u64(const unsigned char *at)
-{
-    uint64_t value;
-    memcpy(&value, at, sizeof(value));
-    return be64toh(value);
-}
 
 size_t record_value_size(const struct record *record)
 {
@@ -67,13 +49,4 @@ int record_decode(struct record_view *ret_view, const void *value, size_t len)
 void record_tag_encode(int64_t tag, unsigned char bytes[RECORD_TAG_BYTES])
 {
     put_u64(bytes, (uint64_t)tag);
-}
-
-uint64_t record_footprint(size_t value_size, bool has_tag)
-{
-    uint64_t bytes = NODE_BYTES + POSITION_BYTES + (has_tag ? TAG_FOOTPRINT : 0);
-    if (POSITION_BYTES + value_size <= NODE_MAX)
-        return bytes + value_size;
-    uint64_t pages = (PAGE_HEADER + (uint64_t)value_size + PAGE_BYTES - 1) / PAGE_BYTES;
-    return bytes + pages * PAGE_BYTES;
 }

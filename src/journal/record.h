@@ -1,6 +1,5 @@
-/* journal/record.h - one record on its way to the disk, and the form it has there. Pure.
- *
- * On disk the key is the position (12 bytes, big-endian, sorts like the position) and the value
+/* journal/record.h - one record on its way to the disk, and the form it has there, in a block
+ * (block.h). Pure.
  *
  *     1 byte   flags: bit 0, the record has a tag; all others zero
  *     8 bytes  time of append, microseconds since 1970, big-endian
@@ -31,8 +30,8 @@ struct record_view {
     struct str text;
 };
 
-/* LMDB keeps the length of a value in 32 bits. */
-#define RECORD_BYTES_MAX (UINT32_MAX - 64)
+/* LMDB keeps the length of a value in 32 bits, and a record is in one with the heads of a block. */
+#define RECORD_BYTES_MAX (UINT32_MAX - 128)
 #define RECORD_TAG_BYTES 8
 
 size_t record_value_size(const struct record *record);
@@ -42,8 +41,5 @@ void record_encode(const struct record *record, unsigned char *value);
 int record_decode(struct record_view *ret_view, const void *value, size_t len);
 
 void record_tag_encode(int64_t tag, unsigned char bytes[RECORD_TAG_BYTES]);
-
-/* What a record of that value size takes on disk, near enough: large ones take whole pages. */
-uint64_t record_footprint(size_t value_size, bool has_tag);
 
 #endif

@@ -339,6 +339,7 @@ static struct store *new_store(const char *path, size_t map_bytes, struct error 
         return NULL;
     }
     store->map_bytes = map_bytes;
+    block_packer_init(&store->packer);
     return store;
 }
 
@@ -375,6 +376,7 @@ int store_open_to_read(struct store **ret_store, const char *path, struct error 
 void store_close(struct store *store)
 {
     store_env_close(store);
+    block_packer_release(&store->packer);
     pthread_rwlock_destroy(&store->lock);
     free(store->path);
     free(store);

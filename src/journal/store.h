@@ -3,8 +3,8 @@
  * one open would keep LMDB from reusing pages). Must not include queue.h or ring.h.
  *
  * Tables (LMDB databases):
- *     records  position (12 bytes) -> record (record.h); appended at the end, trimmed at the start
- *     tags     tag (8 bytes) -> position of the newest record with it
+ *     records  position of the last record (12 bytes) -> block of records (block.h); appended at
+ * the end, trimmed at the start tags     tag (8 bytes) -> position of the newest record with it
  *     meta     "format"   -> STORE_FORMAT
  *              "identity" -> epoch (8), system identifier (8), database (64), slot (64)
  *              "state"    -> mark (8), bytes (8), position up to which records were trimmed (12)
@@ -18,19 +18,20 @@
 #include "journal/journal.h"
 #include "journal/record.h"
 
-#define STORE_FORMAT "walpiper journal 1"
+#define STORE_FORMAT "walpiper journal 2"
 
 struct store;
 
 /* What is on disk. */
 struct store_extent {
     uint64_t mark;
-    uint64_t bytes;          /* of the records, as record_footprint() counts */
+    uint64_t bytes;          /* of the blocks, as block_footprint() counts */
     struct position trimmed; /* everything at or before it was removed; zero: nothing yet */
     struct position newest;  /* of all that was ever here; zero: nothing yet */
     bool empty;
-    struct position oldest; /* unless empty */
-    int64_t oldest_time_us; /* unless empty */
+    struct position oldest;     /* unless empty */
+    struct position oldest_end; /* the last record of the oldest block; unless empty */
+    int64_t oldest_time_us;     /* of the last record in the oldest block; unless empty */
 };
 
 /* Opens or makes the log in the directory PATH. MAP_BYTES is address space, not memory; it grows by
@@ -44,9 +45,9 @@ void store_close(struct store *store);
 /* --- the writing thread ------------------------------------------------------------------ */
 
 struct store_trim {
-    uint64_t max_bytes; /* remove the oldest until no more than that is left */
-    int64_t before_us;  /* and those appended before then */
-    bool held;          /* but none after HOLD */
+    uint64_t max_bytes; /* remove the oldest blocks until no more than that is left */
+    int64_t before_us;  /* and those whose records were all appended before then */
+    bool held;          /* but none with a record after HOLD */
     struct position hold;
     uint64_t budget; /* stop after so many bytes: the rest is for another time */
 };

@@ -4,6 +4,7 @@
 #ifndef JOURNAL_STORE_INTERNAL_H
 #define JOURNAL_STORE_INTERNAL_H
 
+#include "journal/block.h"
 #include "journal/resident.h"
 #include "journal/store.h"
 #include <lmdb.h>
@@ -20,6 +21,7 @@ struct store {
     MDB_dbi tags;
     MDB_dbi meta;
     struct resident resident;
+    struct block_packer packer; /* the writing thread's */
 };
 
 /* The row "state" of the table meta. */
@@ -50,6 +52,8 @@ int store_get_identity(const struct store *store, MDB_txn *txn,
 int store_put_identity(const struct store *store, MDB_txn *txn,
                        const struct journal_identity *identity);
 int store_get_extent(const struct store *store, MDB_txn *txn, struct store_extent *ret_extent);
+/* Of what block_body() and block_next() say. */
+int store_block_code(int rc);
 /* MDB_CORRUPTED when it is none. */
 int store_get_position(const MDB_val *value, struct position *ret_position);
 

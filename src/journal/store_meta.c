@@ -1,23 +1,9 @@
+#include "base/big_endian.h"
 #include "journal/store_internal.h"
-#include <endian.h>
+#include <errno.h>
 
 /* The rows of the table meta, see store.h. */
 enum { STATE_BYTES = 8 + 8 + POSITION_BYTES, IDENTITY_BYTES = 8 + 8 + 64 + 64 };
-
-static unsigned char *put_u64(unsigned char *at, uint64_t value)
-{
-    value = htobe64(value);
-    memcpy(at, &value, sizeof(value));
-    return at + sizeof(value);
-}
-
-static const unsigned char *get_u64(const unsigned char *at, uint64_t *ret_value)
-{
-    uint64_t value;
-    memcpy(&value, at, sizeof(value));
-    *ret_value = be64toh(value);
-    return at + sizeof(value);
-}
 
 int store_get_meta(const struct store *store, MDB_txn *txn, const char *name, MDB_val *ret_value)
 {
@@ -41,9 +27,9 @@ int store_get_state(const struct store *store, MDB_txn *txn, struct store_state 
     if (row.mv_size != STATE_BYTES)
         return MDB_CORRUPTED;
     const unsigned char *at = row.mv_data;
-    at = get_u64(at, &ret_state->mark);
-    at = get_u64(at, &ret_state->bytes);
-    ret_state->trimmed = position_decode(at);
+    ret_state->mark = get_u64(at);
+    ret_state->bytes = get_u64(at + 8);
+    ret_state->trimmed = position_decode(at + 16);
     return 0;
 }
 
@@ -79,10 +65,15 @@ int store_get_identity(const struct store *store, MDB_txn *txn,
         return MDB_CORRUPTED;
     const unsigned char *at = row.mv_data;
     memcpy(ret_identity->epoch, at, 8);
-    at = get_u64(at + 8, &ret_identity->system_identifier);
-    memcpy(ret_identity->database, at, 63);
-    memcpy(ret_identity->slot, at + 64, 63);
+    ret_identity->system_identifier = get_u64(at + 8);
+    memcpy(ret_identity->database, at + 16, 63);
+    memcpy(ret_identity->slot, at + 80, 63);
     return 0;
+}
+
+int store_block_code(int rc)
+{
+    return rc == -EIO ? MDB_CORRUPTED : -rc;
 }
 
 int store_get_position(const MDB_val *value, struct position *ret_position)
@@ -93,20 +84,17 @@ int store_get_position(const MDB_val *value, struct position *ret_position)
     return 0;
 }
 
-/* The first or the last record; MDB_NOTFOUND when there is none. */
-static int get_end(MDB_cursor *cursor, MDB_cursor_op which, struct position *ret_position,
-                   int64_t *ret_time_us)
+/* The block at one end; MDB_NOTFOUND when there is none. */
+static int get_end(MDB_cursor *cursor, MDB_cursor_op which, struct block *ret_block,
+                   struct position *ret_last)
 {
     MDB_val key;
     MDB_val value;
-    struct record_view view;
     int code = mdb_cursor_get(cursor, &key, &value, which);
     if (code == 0)
-        code = store_get_position(&key, ret_position);
-    if (code == 0 && record_decode(&view, value.mv_data, value.mv_size) != 0)
+        code = store_get_position(&key, ret_last);
+    if (code == 0 && block_open(ret_block, value.mv_data, value.mv_size) != 0)
         code = MDB_CORRUPTED;
-    if (code == 0)
-        *ret_time_us = view.time_us;
     return code;
 }
 
@@ -114,7 +102,7 @@ int store_get_extent(const struct store *store, MDB_txn *txn, struct store_exten
 {
     struct store_state state;
     MDB_cursor *cursor;
-    int64_t newest_time_us;
+    struct block block = {0};
     int code = store_get_state(store, txn, &state);
     if (code == 0)
         code = mdb_cursor_open(txn, store->records, &cursor);
@@ -122,9 +110,11 @@ int store_get_extent(const struct store *store, MDB_txn *txn, struct store_exten
         return code;
     struct store_extent extent = {
         .mark = state.mark, .bytes = state.bytes, .trimmed = state.trimmed};
-    code = get_end(cursor, MDB_FIRST, &extent.oldest, &extent.oldest_time_us);
+    code = get_end(cursor, MDB_FIRST, &block, &extent.oldest_end);
+    extent.oldest = block.first;
+    extent.oldest_time_us = block.time_us;
     if (code == 0)
-        code = get_end(cursor, MDB_LAST, &extent.newest, &newest_time_us);
+        code = get_end(cursor, MDB_LAST, &block, &extent.newest);
     mdb_cursor_close(cursor);
     if (code == MDB_NOTFOUND) {
         extent.empty = true;

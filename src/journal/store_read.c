@@ -86,21 +86,44 @@ int store_find_tag(struct store *store, int64_t tag, struct position *ret_positi
 
 /* --- slices ------------------------------------------------------------------------------ */
 
-static int copy_entry(const MDB_val *key, const MDB_val *value, struct journal_entry *ret_entry)
+static int copy_entry(const struct block_record *record, struct store_slice *slice)
 {
-    struct record_view view;
-    struct position position;
-    if (record_decode(&view, value->mv_data, value->mv_size) != 0 ||
-        store_get_position(key, &position) != 0)
-        return EIO;
-    struct shared *bytes = shared_new(view.text.data, view.text.len);
+    struct shared *bytes = shared_new(record->view.text.data, record->view.text.len);
     if (!bytes)
         return ENOMEM;
-    *ret_entry = (struct journal_entry){.position = position, .bytes = bytes};
+    slice->entries[slice->count++] =
+        (struct journal_entry){.position = record->position, .bytes = bytes};
     return 0;
 }
 
-/* CURSOR goes to the first record after AFTER. */
+static bool is_full(const struct store_slice *slice, size_t bytes)
+{
+    return slice->count == SLICE_RECORDS || bytes >= SLICE_BYTES;
+}
+
+/* The records of one block that come after AFTER, as far as they go into SLICE. */
+static int copy_block(struct store_slice *slice, const MDB_val *value, struct position after,
+                      struct buffer *scratch, size_t *bytes)
+{
+    struct block block;
+    struct str body;
+    struct block_record record;
+    int rc = block_open(&block, value->mv_data, value->mv_size);
+    if (rc == 0)
+        rc = block_body(&block, scratch, &body);
+    while (rc >= 0 && !is_full(slice, *bytes) && (rc = block_next(&body, &record)) > 0) {
+        if (position_compare(record.position, after) <= 0)
+            continue;
+        int code = copy_entry(&record, slice);
+        if (code != 0)
+            return code;
+        *bytes += record.view.text.len;
+    }
+    return rc < 0 ? store_block_code(rc) : 0;
+}
+
+/* CURSOR goes to the block with the first record after AFTER: the key of a block is its last one.
+ */
 static int seek(MDB_cursor *cursor, struct position after, MDB_val *key, MDB_val *value)
 {
     unsigned char wanted[POSITION_BYTES];
@@ -120,15 +143,15 @@ static int fill(struct store_slice *slice, MDB_cursor *cursor, struct position a
 {
     MDB_val key;
     MDB_val value;
+    struct buffer scratch;
+    buffer_init(&scratch, BLOCK_PACKED_MAX);
     int code = seek(cursor, after, &key, &value);
-    while (code == 0 && slice->count < SLICE_RECORDS && *bytes < SLICE_BYTES) {
-        code = copy_entry(&key, &value, &slice->entries[slice->count]);
-        if (code != 0)
-            break;
-        slice->count++;
-        *bytes += value.mv_size;
-        code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    while (code == 0 && !is_full(slice, *bytes)) {
+        code = copy_block(slice, &value, after, &scratch, bytes);
+        if (code == 0)
+            code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
+    buffer_release(&scratch);
     return slice->count > 0 ? 0 : code;
 }
 

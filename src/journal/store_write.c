@@ -1,4 +1,6 @@
 #include "journal/store_internal.h"
+#include <errno.h>
+#include <stdlib.h>
 
 /* The most records that one transaction trims, beside twice as many as it appends: each may dirty a
  * page of the table of tags. */
@@ -21,21 +23,33 @@ static int put_tag(const struct writing *w, int64_t tag, MDB_val *position)
     return mdb_put(w->txn, w->store->tags, &key, position, 0);
 }
 
-static int append_one(struct writing *w, const struct record *record)
+static int put_tags(const struct writing *w, const struct block_draft *draft)
 {
-    unsigned char position[POSITION_BYTES];
-    position_encode(record->position, position);
-    MDB_val key = {sizeof(position), position};
-    MDB_val value = {record_value_size(record), NULL};
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < draft->count; i++) {
+        const struct record *record = &draft->records[i];
+        if (!record->has_tag)
+            continue;
+        unsigned char position[POSITION_BYTES];
+        position_encode(record->position, position);
+        MDB_val tagged = {sizeof(position), position};
+        code = put_tag(w, record->tag, &tagged);
+    }
+    return code;
+}
+
+static int append_block(struct writing *w, const struct block_draft *draft)
+{
+    unsigned char last[POSITION_BYTES];
+    position_encode(draft->records[draft->count - 1].position, last);
+    MDB_val key = {sizeof(last), last};
+    MDB_val value = {draft->size, NULL};
     int code = mdb_cursor_put(w->records, &key, &value, MDB_APPEND | MDB_RESERVE);
     if (code != 0)
         return code;
-    record_encode(record, value.mv_data);
-    w->state.bytes += record_footprint(value.mv_size, record->has_tag);
-    if (!record->has_tag)
-        return 0;
-    MDB_val tagged = {sizeof(position), position};
-    return put_tag(w, record->tag, &tagged);
+    block_write(draft, value.mv_data);
+    w->state.bytes += block_footprint(draft->size, draft->tags);
+    return draft->tags > 0 ? put_tags(w, draft) : 0;
 }
 
 /* A commit whose last step failed may be on disk all the same, so the records of a second try are
@@ -43,10 +57,21 @@ static int append_one(struct writing *w, const struct record *record)
 static int append_all(struct writing *w, const struct store_change *change)
 {
     struct store_extent before;
+    size_t at = 0;
     int code = store_get_extent(w->store, w->txn, &before);
-    for (size_t i = 0; code == 0 && i < change->count; i++)
-        if (position_compare(change->records[i].position, before.newest) > 0)
-            code = append_one(w, &change->records[i]);
+    if (code != 0)
+        return code;
+    while (at < change->count && position_compare(change->records[at].position, before.newest) <= 0)
+        at++;
+    while (code == 0 && at < change->count) {
+        const struct record *records = &change->records[at];
+        struct block_draft draft;
+        size_t count = block_fit(records, change->count - at);
+        if (block_draft(&w->store->packer, records, count, &draft) != 0)
+            return ENOMEM;
+        code = append_block(w, &draft);
+        at += count;
+    }
     return code;
 }
 
@@ -70,55 +95,97 @@ static int delete_tag(const struct writing *w, int64_t tag, struct position posi
 }
 
 static bool is_surplus(const struct writing *w, const struct store_trim *rules,
-                       struct position position, const struct record_view *view)
+                       struct position last, const struct block *block)
 {
-    if (rules->held && position_compare(position, rules->hold) > 0)
+    if (rules->held && position_compare(last, rules->hold) > 0)
         return false;
-    return w->state.bytes > rules->max_bytes || view->time_us < rules->before_us;
+    return w->state.bytes > rules->max_bytes || block->time_us < rules->before_us;
 }
 
-/* Removes the oldest record if it is surplus. *RET_FREED is what that gave, 0 when nothing is
- * surplus. */
-static int trim_one(struct writing *w, const struct store_trim *rules, uint64_t *ret_freed)
+struct tagged {
+    int64_t tag;
+    struct position position;
+};
+
+/* Copies what the block says of its tags: LMDB lends a value only until the next change. The caller
+ * frees the array. */
+static int read_tags(const struct block *block, struct tagged **ret_tagged, size_t *ret_count)
+{
+    struct buffer scratch;
+    struct str body;
+    struct block_record record;
+    size_t count = 0;
+    struct tagged *tagged = calloc(block->count, sizeof(*tagged));
+    if (!tagged)
+        return ENOMEM;
+    buffer_init(&scratch, BLOCK_PACKED_MAX);
+    int rc = block_body(block, &scratch, &body);
+    while (rc >= 0 && count < block->count && (rc = block_next(&body, &record)) > 0)
+        if (record.view.has_tag)
+            tagged[count++] = (struct tagged){record.view.tag, record.position};
+    buffer_release(&scratch);
+    if (rc < 0) {
+        free(tagged);
+        return store_block_code(rc);
+    }
+    *ret_tagged = tagged;
+    *ret_count = count;
+    return 0;
+}
+
+struct freed {
+    uint64_t bytes;
+    size_t records; /* 0: nothing is surplus */
+};
+
+/* Removes the oldest block if it is surplus. */
+static int trim_one(struct writing *w, const struct store_trim *rules, struct freed *ret_freed)
 {
     MDB_val key;
     MDB_val value;
-    struct position position;
-    struct record_view view;
-    *ret_freed = 0;
+    struct position last;
+    struct block block;
+    struct tagged *tagged = NULL;
+    size_t tags = 0;
+    *ret_freed = (struct freed){0};
     int code = mdb_cursor_get(w->records, &key, &value, MDB_FIRST);
     if (code != 0)
         return code == MDB_NOTFOUND ? 0 : code;
-    code = store_get_position(&key, &position);
-    if (code == 0 && record_decode(&view, value.mv_data, value.mv_size) != 0)
+    code = store_get_position(&key, &last);
+    if (code == 0 && block_open(&block, value.mv_data, value.mv_size) != 0)
         code = MDB_CORRUPTED;
-    if (code != 0 || !is_surplus(w, rules, position, &view))
+    if (code != 0 || !is_surplus(w, rules, last, &block))
         return code;
-    uint64_t freed = record_footprint(value.mv_size, view.has_tag);
-    code = mdb_cursor_del(w->records, 0);
-    if (code == 0 && view.has_tag)
-        code = delete_tag(w, view.tag, position);
+    if (block.has_tags)
+        code = read_tags(&block, &tagged, &tags);
+    struct freed freed = {block_footprint(value.mv_size, tags), block.count};
+    if (code == 0)
+        code = mdb_cursor_del(w->records, 0);
+    for (size_t i = 0; code == 0 && i < tags; i++)
+        code = delete_tag(w, tagged[i].tag, tagged[i].position);
+    free(tagged);
     if (code != 0)
         return code;
-    w->state.bytes -= freed < w->state.bytes ? freed : w->state.bytes;
-    w->state.trimmed = position;
+    w->state.bytes -= freed.bytes < w->state.bytes ? freed.bytes : w->state.bytes;
+    w->state.trimmed = last;
     *ret_freed = freed;
     return 0;
 }
 
 static int trim(struct writing *w, const struct store_trim *rules, size_t records_max)
 {
-    uint64_t total = 0;
-    for (size_t i = 0; i < records_max && total < rules->budget; i++) {
-        uint64_t freed;
+    uint64_t bytes = 0;
+    for (size_t records = 0; records < records_max && bytes < rules->budget;) {
+        struct freed freed;
         int code = trim_one(w, rules, &freed);
         if (code != 0)
             return code;
-        if (freed == 0)
+        if (freed.records == 0)
             break;
-        total += freed;
+        bytes += freed.bytes;
+        records += freed.records;
     }
-    resident_touched(&w->store->resident, total);
+    resident_touched(&w->store->resident, bytes);
     return 0;
 }
 
@@ -151,7 +218,7 @@ int store_write(struct store *store, const struct store_change *change,
 {
     uint64_t room = 0;
     for (size_t i = 0; i < change->count; i++)
-        room += record_footprint(record_value_size(&change->records[i]), true);
+        room += block_footprint(BLOCK_HEAD_BYTES + record_value_size(&change->records[i]), 1);
     /* Pages may be half full, and each record that comes or goes may touch a page of tags. */
     struct store_task task = {
         .body = write_change, .argument = change, .room = 2 * room + 4 * change->count * TAG_ROOM};

@@ -6,6 +6,9 @@
 
 enum { RETRY_MIN_MS = 20, RETRY_MAX_MS = 1000, TRIM_BYTES = 4 << 20, NAP_MAX_MS = 60 * 1000 };
 
+/* A batch of that many records says that there is a backlog; the next one may take so long. */
+enum { BACKLOG_RECORDS = 64, GATHER_MS = 8 };
+
 /* --- rules of retention ------------------------------------------------------------------ */
 
 static int64_t before_us(const struct journal *journal, uint64_t slack_us)
@@ -37,7 +40,7 @@ static uint64_t trim_due_in(const struct journal *journal)
     struct position hold;
     if (extent->empty)
         return UINT64_MAX;
-    if (holds_oldest(&journal->holds, &hold) && position_compare(extent->oldest, hold) > 0)
+    if (holds_oldest(&journal->holds, &hold) && position_compare(extent->oldest_end, hold) > 0)
         return UINT64_MAX;
     if (extent->bytes > max_bytes(journal))
         return 0;
@@ -50,7 +53,7 @@ static uint64_t trim_due_in(const struct journal *journal)
 
 /* --- waiting ----------------------------------------------------------------------------- */
 
-static void wait_for_work(struct journal *journal, uint64_t ms)
+static void wait_for(struct journal *journal, pthread_cond_t *condition, uint64_t ms)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -60,7 +63,21 @@ static void wait_for_work(struct journal *journal, uint64_t ms)
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
     }
-    pthread_cond_timedwait(&journal->work, &journal->lock, &until);
+    pthread_cond_timedwait(condition, &journal->lock, &until);
+}
+
+static void wait_for_work(struct journal *journal, uint64_t ms)
+{
+    wait_for(journal, &journal->work, ms);
+}
+
+/* With the lock held. Lets what is due grow in a backlog, where nobody notices the milliseconds. */
+static void gather(struct journal *journal, uint64_t until_ms)
+{
+    uint64_t now;
+    while (!journal->stopping && !journal->request &&
+           journal->queue.waiting < JOURNAL_GATHER_BYTES && (now = clock_monotonic_ms()) < until_ms)
+        wait_for(journal, &journal->gathered, until_ms - now);
 }
 
 enum job { JOB_STOP, JOB_EPOCH, JOB_WRITE };
@@ -276,9 +293,12 @@ static void *writer_main(void *argument)
     struct journal *journal = argument;
     struct batch batch;
     bool running = true;
+    uint64_t gather_until = 0;
     pthread_mutex_lock(&journal->lock);
     while (running) {
+        gather(journal, gather_until);
         enum job job = next_job(journal, &batch);
+        gather_until = batch.count >= BACKLOG_RECORDS ? clock_monotonic_ms() + GATHER_MS : 0;
         struct epoch_request *request = journal->request;
         pthread_mutex_unlock(&journal->lock);
         if (job == JOB_WRITE)
@@ -311,6 +331,7 @@ void writer_stop(struct journal *journal)
     pthread_mutex_lock(&journal->lock);
     journal->stopping = true;
     pthread_cond_signal(&journal->work);
+    pthread_cond_signal(&journal->gathered);
     pthread_mutex_unlock(&journal->lock);
     pthread_join(journal->thread, NULL);
 }

@@ -97,13 +97,26 @@ static inline struct position at(uint64_t lsn, uint32_t ordinal)
     return (struct position){lsn, ordinal};
 }
 
-/* Appends a record whose text is its position, waiting while the journal is full. */
+/* Bytes that do not compress and depend on SEED alone: what is written takes the disk it seems to.
+ */
+static inline void fill_noise(char *data, size_t len, uint64_t seed)
+{
+    uint64_t x = seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
+    for (size_t i = 0; i < len; i++) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        data[i] = (char)x;
+    }
+}
+
+/* Appends a record whose text begins with its position, waiting while the journal is full. */
 static inline int append(struct fixture *f, struct position position, const int64_t *tag)
 {
     char text[400];
     int len = snprintf(text, sizeof(text), "%llx-%u ", (unsigned long long)position.lsn,
                        position.ordinal);
-    memset(text + len, 'x', sizeof(text) - (size_t)len);
+    fill_noise(text + len, sizeof(text) - (size_t)len, position.lsn + position.ordinal);
     for (;;) {
         unsigned long rounds = fixture_rounds(f);
         int rc = journal_append(f->journal, position, (struct str){text, 300}, tag);
@@ -120,6 +133,13 @@ static inline void append_many(struct fixture *f, uint64_t first, uint64_t count
         ck_assert_int_eq(append(f, at(lsn, 1), NULL), 0);
     journal_flush(f->journal);
     wait_until(f, journal_idle(f->journal));
+}
+
+/* The same, each in a block of its own on disk: what is trimmed by itself. */
+static inline void append_apart(struct fixture *f, uint64_t first, uint64_t count)
+{
+    for (uint64_t lsn = first; lsn < first + count; lsn++)
+        append_many(f, lsn, 1);
 }
 
 static inline void check_entry(const struct journal_entry *entry, struct position expected)

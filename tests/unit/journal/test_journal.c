@@ -211,7 +211,7 @@ START_TEST(test_a_hold_is_stronger_than_retention_and_than_a_restart)
     ck_assert_int_eq(journal_hold(f.journal, "", at(1, 1)), -EINVAL);
     ck_assert_int_eq(journal_hold(f.journal, "slow", at(50, 1)), 0);
     ck_assert_int_eq(journal_hold(f.journal, "fast", at(80, 1)), 0);
-    append_many(&f, 1, 100);
+    append_apart(&f, 1, 100);
     struct position oldest;
     struct position newest;
     wait_until(&f, journal_bounds(f.journal, &oldest, &newest) && oldest.lsn == 51);
@@ -236,6 +236,27 @@ START_TEST(test_a_hold_is_stronger_than_retention_and_than_a_restart)
 }
 END_TEST
 
+/* What is held in the middle of a block keeps the block, and the writer rests all the same. */
+START_TEST(test_a_hold_in_the_middle_of_a_block_keeps_all_of_it)
+{
+    struct fixture f;
+    fixture_init(&f);
+    f.options.retention_age_us = 1;
+    fixture_open(&f);
+    ck_assert_int_eq(journal_hold(f.journal, "reader", at(0, 0)), 0);
+    append_many(&f, 1, 20);
+    ck_assert_int_eq(journal_hold(f.journal, "reader", at(10, 1)), 0);
+    unsigned long rounds = fixture_rounds(&f);
+    append_apart(&f, 21, 50);
+    check_range(&f, at(10, 1), 11, 70);
+    struct position oldest, newest;
+    ck_assert(journal_bounds(f.journal, &oldest, &newest));
+    ck_assert_uint_le(oldest.lsn, 11);
+    ck_assert_uint_lt(fixture_rounds(&f) - rounds, 75);
+    fixture_release(&f);
+}
+END_TEST
+
 /* --- limits ------------------------------------------------------------------------------ */
 
 START_TEST(test_a_tag_goes_with_its_newest_record_only)
@@ -249,10 +270,11 @@ START_TEST(test_a_tag_goes_with_its_newest_record_only)
     struct position newest;
     struct position found;
     ck_assert_int_eq(journal_hold(f.journal, "reader", at(0, 0)), 0);
-    ck_assert_int_eq(append(&f, at(1, 1), &tag), 0);
-    ck_assert_int_eq(append(&f, at(2, 1), &tag), 0);
-    journal_flush(f.journal);
-    wait_until(&f, journal_idle(f.journal));
+    for (uint64_t lsn = 1; lsn <= 2; lsn++) { /* each in a block of its own */
+        ck_assert_int_eq(append(&f, at(lsn, 1), &tag), 0);
+        journal_flush(f.journal);
+        wait_until(&f, journal_idle(f.journal));
+    }
     ck_assert_int_eq(journal_hold(f.journal, "reader", at(1, 1)), 0);
     wait_until(&f, journal_bounds(f.journal, &oldest, &newest) && oldest.lsn == 2);
     ck_assert(journal_find_tag(f.journal, tag, &found));
@@ -599,6 +621,7 @@ UNIT_SUITE("journal/journal", test_what_was_appended_is_read_and_survives,
            test_retention_by_bytes_removes_the_oldest_and_their_tags,
            test_retention_by_age_and_what_is_known_after_it,
            test_a_hold_is_stronger_than_retention_and_than_a_restart,
+           test_a_hold_in_the_middle_of_a_block_keeps_all_of_it,
            test_a_tag_goes_with_its_newest_record_only, test_what_waits_for_the_disk_is_bounded,
            test_a_full_batch_is_written_without_a_flush, test_a_new_epoch_starts_from_nothing,
            test_a_second_process_is_refused, test_a_damaged_journal_is_refused,

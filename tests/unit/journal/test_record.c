@@ -42,16 +42,4 @@ START_TEST(test_what_is_written_is_read)
 }
 END_TEST
 
-START_TEST(test_footprint_counts_whole_pages_for_large_records)
-{
-    ck_assert_uint_ge(record_footprint(300, false), 312);
-    ck_assert_uint_lt(record_footprint(300, false), 340);
-    ck_assert_uint_gt(record_footprint(300, true), record_footprint(300, false));
-    ck_assert_uint_ge(record_footprint(3000, false), 4096);
-    ck_assert_uint_ge(record_footprint(5000, false), 8192);
-    ck_assert_uint_ge(record_footprint(RECORD_BYTES_MAX, false), RECORD_BYTES_MAX);
-}
-END_TEST
-
-UNIT_SUITE("journal/record", test_what_is_written_is_read,
-           test_footprint_counts_whole_pages_for_large_records)
+UNIT_SUITE("journal/record", test_what_is_written_is_read)

@@ -27,7 +27,8 @@ static struct store_extent write_records(struct store *store, uint64_t first, si
     struct record *records = calloc(count, sizeof(*records));
     for (size_t i = 0; i < count; i++) {
         records[i] = (struct record){.position = at(first + i, 1), .bytes = shared_new(NULL, len)};
-        memset(records[i].bytes->data, (int)((first + i) & 0xff), len);
+        fill_noise(records[i].bytes->data, len, first + i);
+        records[i].bytes->data[0] = (char)(first + i);
     }
     struct store_change change = change_of(records, count);
     struct store_extent extent;
@@ -88,7 +89,8 @@ START_TEST(test_a_second_try_of_a_batch_that_got_through_writes_it_once)
     struct store_extent first = write_records(store, 1, 10, 300);
     struct store_extent second = write_records(store, 1, 12, 300);
     ck_assert_uint_eq(count_after(store, 0), 12);
-    ck_assert_uint_eq(second.bytes, first.bytes / 10 * 12);
+    ck_assert_uint_ge(second.bytes, first.bytes + 2 * 300);
+    ck_assert_uint_lt(second.bytes, first.bytes + 4 * 300);
     store_close(store);
     fixture_release(&f);
 }
@@ -107,14 +109,17 @@ START_TEST(test_trimming_goes_in_bounded_steps_and_pages_are_used_again)
     change.trim.hold = at(900, 1);
     struct error err = {0};
     ck_assert_int_eq(store_write(store, &change, &extent, &err), 0);
-    ck_assert_uint_ge(extent.oldest.lsn, 251);
-    ck_assert_uint_le(extent.oldest.lsn, 252);
+    const uint64_t in_block = BLOCK_BYTES / 300;
+    ck_assert_uint_ge(extent.oldest.lsn, 251 - in_block);
+    ck_assert_uint_le(extent.oldest.lsn, 251 + in_block);
     ck_assert_uint_eq(extent.trimmed.lsn, extent.oldest.lsn - 1);
     for (int i = 0; i < 5; i++)
         ck_assert_int_eq(store_write(store, &change, &extent, &err), 0);
-    ck_assert_uint_eq(extent.oldest.lsn, 901);
+    /* A block with a record that is held stays whole. */
+    ck_assert_uint_le(extent.oldest.lsn, 901);
+    ck_assert_uint_gt(extent.oldest.lsn, 901 - in_block);
     struct store_slice *slice;
-    ck_assert_int_eq(store_read(store, at(899, 1), &slice), -ESTALE);
+    ck_assert_int_eq(store_read(store, at(extent.oldest.lsn - 2, 1), &slice), -ESTALE);
     ck_assert_uint_eq(count_after(store, 900), 100);
     change.trim.held = false;
     ck_assert_int_eq(store_write(store, &change, &extent, &err), 0);
@@ -243,8 +248,8 @@ START_TEST(test_another_format_is_refused)
     struct fixture f;
     fixture_init(&f);
     store_close(open_store(&f, 16 << 20));
-    tamper(&f, "meta", "format", "walpiper journal 2");
-    expect_refusal(&f, -EPROTO, "walpiper journal 2");
+    tamper(&f, "meta", "format", "walpiper journal 999");
+    expect_refusal(&f, -EPROTO, "walpiper journal 999");
     expect_refusal(&f, -EPROTO, "a new epoch starts");
     tamper(&f, "meta", "format", STORE_FORMAT);
     store_close(open_store(&f, 16 << 20)); /* refused is not damaged */
