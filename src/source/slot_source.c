@@ -157,6 +157,7 @@ static void close_session(struct source *s)
     s->session = NULL;
     setup_cancel(&s->setup);
     ev_timer_stop(s->loop->ev, &s->again);
+    ev_timer_stop(s->loop->ev, &s->confirm_due);
     s->awaiting = false;
     s->restart_wanted = false;
 }
@@ -306,6 +307,8 @@ static int slot_source_start(struct source **ret_source, const struct source_con
     s->backoff = (struct backoff){RETRY_MIN_MS, RETRY_MAX_MS, 2., 0};
     ev_timer_init(&s->again, slot_on_again, 0., 0.);
     s->again.data = s;
+    ev_timer_init(&s->confirm_due, slot_on_confirm_due, 0., 0.);
+    s->confirm_due.data = s;
     ev_timer_init(&s->timer, on_timer, 0., 0.);
     s->timer.data = s;
     s->flush_hook = (struct loop_hook){.order = LOOP_ORDER_JOURNAL, .run = slot_flush_journal};

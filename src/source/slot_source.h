@@ -41,8 +41,9 @@ struct source {
     struct pg_session *session;
     struct capture capture;
     struct backoff backoff;
-    ev_timer again; /* goes on with a message that takes more than a turn */
-    ev_timer timer; /* retry, tick, and the limit of a stop */
+    ev_timer again;       /* goes on with a message that takes more than a turn */
+    ev_timer confirm_due; /* what the journal has on disk is not confirmed yet */
+    ev_timer timer;       /* retry, tick, and the limit of a stop */
     struct loop_hook flush_hook;
     struct loop_wakeup progress;
     struct journal_listener listener;
@@ -111,6 +112,7 @@ void slot_on_journal(struct journal_listener *listener);
 void slot_flush_journal(struct loop_hook *hook);
 void slot_on_publication(void *source);
 void slot_on_again(struct ev_loop *ev, ev_timer *timer, int events);
+void slot_on_confirm_due(struct ev_loop *ev, ev_timer *timer, int events);
 /* Once a second while there is a connection. */
 void slot_tick(struct source *source);
 void slot_confirm(struct source *source, bool reply);

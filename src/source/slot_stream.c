@@ -18,6 +18,29 @@ void slot_confirm(struct source *s, bool reply)
     pg_session_confirm(s->session, durable, reply);
 }
 
+/* At once, or when the last status update is CONFIRM_EVERY_MS ago. */
+static void confirm_progress(struct source *s)
+{
+    uint64_t since = clock_monotonic_ms() - s->confirmed_at;
+    if (journal_durable_lsn(s->context.journal) <= s->confirmed || ev_is_active(&s->confirm_due))
+        return;
+    if (since >= CONFIRM_EVERY_MS) {
+        slot_confirm(s, false);
+        return;
+    }
+    ev_timer_set(&s->confirm_due, (double)(CONFIRM_EVERY_MS - since) / 1000., 0.);
+    ev_timer_start(s->loop->ev, &s->confirm_due);
+}
+
+void slot_on_confirm_due(struct ev_loop *ev, ev_timer *timer, int events)
+{
+    struct source *s = timer->data;
+    (void)ev;
+    (void)events;
+    if (s->state == SOURCE_STREAMING)
+        slot_confirm(s, false);
+}
+
 static void tell_journal_health(struct source *s)
 {
     struct error err = {0};
@@ -51,9 +74,7 @@ void slot_on_progress(struct loop_wakeup *wakeup)
     }
     if (s->state != SOURCE_STREAMING)
         return;
-    if (journal_durable_lsn(s->context.journal) > s->confirmed &&
-        clock_monotonic_ms() - s->confirmed_at >= CONFIRM_EVERY_MS)
-        slot_confirm(s, false);
+    confirm_progress(s);
     if (!restart_is_due(s) && !s->awaiting)
         pg_session_resume(s->session);
 }
