@@ -17,7 +17,8 @@ struct stream {
     struct decoded decoded;
 };
 
-static inline void stream_open(struct stream *stream, const struct decoder_ops *ops)
+/* A cache with them, to be freed by the caller. */
+static inline struct relation_cache *stream_types(void)
 {
     static const struct {
         uint32_t oid;
@@ -32,11 +33,17 @@ static inline void stream_open(struct stream *stream, const struct decoder_ops *
         {1009, "_text", 25},    {1001, "_bytea", 17},
     };
 
-    stream->cache = relation_cache_new();
-    promise(stream->cache != NULL);
+    struct relation_cache *cache = relation_cache_new();
+    promise(cache != NULL);
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-        promise(relation_cache_add_type(stream->cache, types[i].oid, str_from(types[i].name), 0,
+        promise(relation_cache_add_type(cache, types[i].oid, str_from(types[i].name), 0,
                                         types[i].element, ',') == 0);
+    return cache;
+}
+
+static inline void stream_open(struct stream *stream, const struct decoder_ops *ops)
+{
+    stream->cache = stream_types();
     stream->ops = ops;
     stream->decoder = ops->create(stream->cache);
     promise(stream->decoder != NULL);
