@@ -147,6 +147,8 @@ static void query_tables(struct setup *s, const char *sql, bool publication, pg_
     buffer_release(&names);
 }
 
+/* A table that is dropped or renamed while the service runs is no reason to capture no more of the
+ * others. */
 static void on_missing_tables(void *owner, const PGresult *result)
 {
     struct setup *s = owner;
@@ -154,8 +156,14 @@ static void on_missing_tables(void *owner, const PGresult *result)
         return;
     const char *schema = cell(result, 0, 0), *table = cell(result, 0, 1);
     const struct config *config = s->config;
-    if (config->events.enabled && strcmp(schema, config->events.schema) == 0 &&
-        strcmp(table, config->events.table) == 0)
+    if (s->keep_publication)
+        log_warn(
+            "source",
+            "tables: %s.%s is no longer in database %s: before the next start create it or take "
+            "it out of the configuration",
+            schema, table, s->facts->database);
+    else if (config->events.enabled && strcmp(schema, config->events.schema) == 0 &&
+             strcmp(table, config->events.table) == 0)
         REFUSE(s, -ENOENT,
                "events.table: %s.%s does not exist in database %s: create it with psql -f "
                "sql/schema.sql, or turn the feed off with events: {table: \"\"}",

@@ -39,7 +39,7 @@ struct setup {
     struct relation_cache *cache;
     struct setup_facts *facts; /* filled; NULL: only the types are read, and the answer to what the
                                   decoder asks */
-    bool keep_publication;     /* tables that somebody took out of it are not put back */
+    bool keep_publication;     /* the service runs: what was done to tables since is not undone */
     void *owner;
     /* ERR is NULL when all is well. -EPERM, -EINVAL, -ENOENT: a human must mend it; else try again.
      */

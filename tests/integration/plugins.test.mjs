@@ -1,6 +1,6 @@
 // The two output plugins: the same events from both, ids included; and which one is taken.
 import { assert, assertInOrder, knowsPluginList, scenario, until } from './harness/lib.mjs';
-import { captured, capturedEvents, journalEvents } from './harness/journal.mjs';
+import { captured, capturedEvents } from './harness/journal.mjs';
 
 const plugins = ['wal2json', 'pgoutput'];
 
@@ -126,6 +126,13 @@ const workload = [
     ALTER TABLE plain ALTER l TYPE text; UPDATE plain SET more = '{9}' WHERE id = 9; ALTER TABLE plain ADD late int DEFAULT 3;
     INSERT INTO plain (id) VALUES (10); COMMIT`, 'insert plain', 'insert plain', 'update plain', 'insert plain'],
   [`DELETE FROM plain WHERE id = 7`, 'delete plain'],
+  [`ALTER TABLE keyless ADD big text DEFAULT repeat('x', 5000); ALTER TABLE keyless RENAME v TO w`],
+  [`INSERT INTO keyless (w) VALUES ('renamed')`, 'insert keyless'],
+  [`UPDATE keyless SET w = 'changed'`, 'update keyless'],
+  [`ALTER TABLE indexed RENAME TO catalogued`],
+  [`INSERT INTO catalogued VALUES (1, 'one', 'c', repeat('z', 9000))`, 'insert catalogued'],
+  [`UPDATE catalogued SET c = 'd'`, 'update catalogued'],
+  [`DELETE FROM catalogued`, 'delete catalogued'],
 ];
 
 const kindOf = ({ type, name, prefix }) => `${type} ${name ?? prefix}`;
@@ -315,6 +322,23 @@ scenario('what the publication does not publish is in no event, whatever the plu
     const kinds = (await capturedEvents(walpipers[plugin])).map((text) => kindOf(JSON.parse(text)));
     assert.deepEqual(kinds, ['insert rows', 'truncate rows', 'update rows', 'delete rows'], plugin);
   }
+});
+
+scenario('a configured table that is dropped while walpiper runs does not keep the others from being captured', async (scene) => {
+  const db = await scene.database();
+  await db.query('CREATE TABLE goes (id int PRIMARY KEY); CREATE TABLE stays (id int PRIMARY KEY)');
+  const walpipers = await both(scene, db, { tables: [{ name: 'public.goes' }, { name: 'public.stays' }] });
+  await db.query('INSERT INTO goes VALUES (1); INSERT INTO stays VALUES (1); DROP TABLE goes');
+  const noticed = (plugin) => /public\.goes is no longer in database/.test(walpipers[plugin].logText());
+  await until('both have noticed', () => plugins.every(noticed));
+  await db.query('INSERT INTO stays VALUES (2)');
+  for (const plugin of plugins) {
+    const kinds = (await capturedEvents(walpipers[plugin])).map((text) => kindOf(JSON.parse(text)));
+    assert.deepEqual(kinds, ['insert goes', 'insert stays', 'insert stays'], plugin);
+  }
+  const { code, log } = await walpipers.pgoutput.refuse(); // at start it is a mistake in the configuration
+  assert.equal(code, 1);
+  assert.match(log, /public\.goes does not exist/);
 });
 
 scenario('pgoutput: a transaction larger than memory, and a kill in the middle of it', { timeout: 120_000 }, async (scene) => {

@@ -19,17 +19,48 @@ export async function captured(walpiper, timeout = 60_000) {
   );
 }
 
+/** One block of LZ4 (its block format), of LENGTH bytes when it is unpacked. */
+function unpack(packed, length) {
+  const out = Buffer.alloc(length);
+  let [from, to] = [0, 0];
+  const more = (count) => {
+    for (let byte = 255; count >= 15 && byte === 255; count += byte) byte = packed[from++];
+    return count;
+  };
+  while (from < packed.length) {
+    const token = packed[from++];
+    const literals = more(token >> 4);
+    to += packed.copy(out, to, from, from + literals);
+    from += literals;
+    if (from >= packed.length) break; // the last sequence has no match
+    const distance = packed.readUInt16LE(from);
+    from += 2;
+    for (let left = more(token & 15) + 4; left > 0; left--, to++) out[to] = out[to - distance];
+  }
+  if (to !== length) throw new Error(`a block of ${length} bytes gave ${to}`);
+  return out;
+}
+
+/** The JSON of the events in one value of the journal (src/journal/block.h). */
+function* eventsOf(block) {
+  const [packed, count, length] = [block[0] & 1, block.readUInt32BE(1), block.readUInt32BE(25)];
+  const body = packed ? unpack(block.subarray(29), length) : block.subarray(29);
+  for (let n = 0, at = 0; n < count; n++) {
+    const end = at + 16 + body.readUInt32BE(at + 12);
+    // A record ends with its SSE frame, whose data is one line (src/event/layout.h).
+    const record = body.subarray(at + 16, end);
+    yield record.subarray(record.lastIndexOf('\ndata: ') + 7, record.length - 2).toString();
+    at = end;
+  }
+}
+
 /** The JSON of all events, as text. WALPIPER must be down. */
 export async function journalEvents(walpiper) {
   const { code, stdout, stderr } = await run('mdb_dump', ['-s', 'records', walpiper.config.journal.path]);
   if (code !== 0) throw new Error(`mdb_dump (Debian package lmdb-utils): ${stderr}`);
   const lines = stdout.slice(stdout.indexOf('HEADER=END\n') + 'HEADER=END\n'.length).split('\n');
   const events = [];
-  for (let n = 0; lines[n] !== 'DATA=END'; n += 2) {
-    // A record ends with its SSE frame, whose data is one line (src/event/layout.h).
-    const record = Buffer.from(lines[n + 1].trim(), 'hex');
-    events.push(record.subarray(record.lastIndexOf('\ndata: ') + 7, record.length - 2).toString());
-  }
+  for (let n = 0; lines[n] !== 'DATA=END'; n += 2) events.push(...eventsOf(Buffer.from(lines[n + 1].trim(), 'hex')));
   return events;
 }
 

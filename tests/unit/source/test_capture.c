@@ -210,6 +210,10 @@ START_TEST(a_message_outside_of_transactions_stands_and_is_confirmed_by_itself)
     message(MESSAGE_AT("0/310"));
     wait_durable(0x310);
     ck_assert_uint_eq(records(), 3);
+    struct position oldest, newest;
+    ck_assert(journal_bounds(journal, &oldest, &newest));
+    ck_assert_uint_eq(newest.lsn, 0x310);
+    ck_assert_uint_eq(newest.ordinal, 1);
     capture_keepalive(&capture, 0x400, true);
     wait_durable(0x400);
     teardown();
