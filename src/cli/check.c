@@ -53,9 +53,8 @@ static bool check_connection(struct check *check)
 static void check_all(struct check *check)
 {
     static bool (*const parts[])(struct check *) = {
-        check_connection, check_server,      check_slot,      check_role,
-        check_plugin,     check_publication, check_journal,   check_tables,
-        check_events,     check_values,      check_operators,
+        check_connection,  check_server,  check_peek,   check_slot,   check_role,   check_plugin,
+        check_publication, check_journal, check_tables, check_events, check_values, check_operators,
     };
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         if (!parts[i](check))

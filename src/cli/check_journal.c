@@ -1,26 +1,38 @@
 /* The journal: does the slot go on where it ends? */
 #include "cli/check_parts.h"
-#include "journal/peek.h"
-#include "source/continuity.h"
 #include <errno.h>
 #include <limits.h>
 #include <unistd.h>
 
-static void compare(struct check *c, const char *object, const struct journal_peek *peek)
+bool check_peek(struct check *c)
 {
-    const struct continuity_slot slot = {
+    c->journal_code = journal_peek(c->config->journal.path, &c->journal, &c->journal_error);
+    return true;
+}
+
+/* Who may not ask for the cluster's identifier has to take the journal's word. */
+struct continuity_slot check_slot_place(const struct check *c)
+{
+    return (struct continuity_slot){
         .system_identifier =
-            c->system_identifier ? c->system_identifier : peek->identity.system_identifier,
+            c->system_identifier ? c->system_identifier : c->journal.identity.system_identifier,
         .database = c->database,
         .name = c->config->slot.name,
-        .made_anew = !c->slot_exists,
+        .made_anew = !c->slot_usable,
         .confirmed = c->slot_confirmed,
     };
-    enum continuity continuity = continuity_of(&peek->identity, peek->durable, &slot);
+}
+
+static void compare(struct check *c, const char *object)
+{
+    const struct continuity_slot slot = check_slot_place(c);
+    enum continuity continuity = continuity_of(&c->journal.identity, c->journal.durable, &slot);
     bool as_configured = continuity == CONTINUITY_SLOT_MADE && !c->config->slot.durable;
     if (as_configured)
         finding(c->findings, FINDING_OK, object, NULL,
                 "the slot is temporary: each start empties it and begins a new epoch");
+    else if (!c->slot_usable && c->slot_decision == SLOT_GIVE_UP)
+        finding(c->findings, FINDING_OK, object, NULL, "is served as it is");
     else if (continuity == CONTINUITY_KEPT || continuity == CONTINUITY_NEW_JOURNAL)
         finding(c->findings, FINDING_OK, object, NULL, "%s", continuity_story(continuity));
     else
@@ -59,18 +71,15 @@ static void check_place(struct check *c, const char *object)
 bool check_journal(struct check *c)
 {
     char object[CHECK_OBJECT_MAX];
-    struct journal_peek peek;
-    struct error err = {0};
 
     snprintf(object, sizeof(object), "journal %s", c->config->journal.path);
-    int rc = journal_peek(c->config->journal.path, &peek, &err);
-    if (rc == -ENOENT)
+    if (c->journal_code == -ENOENT)
         check_place(c, object);
-    else if (rc == -EBUSY)
+    else if (c->journal_code == -EBUSY)
         finding(c->findings, FINDING_OK, object, NULL, "is in use by a running service, not read");
-    else if (rc < 0)
-        finding_of_error(c->findings, FINDING_ERROR, "journal", NULL, &err);
-    else if (!c->slot_exists || c->slot_usable)
-        compare(c, object, &peek);
+    else if (c->journal_code < 0)
+        finding_of_error(c->findings, FINDING_ERROR, "journal", NULL, &c->journal_error);
+    else if (!c->slot_exists || c->slot_lost || c->slot_usable)
+        compare(c, object);
     return true;
 }

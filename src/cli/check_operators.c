@@ -99,6 +99,40 @@ static bool check_target(struct check *c, const char *object, const struct confi
     return true;
 }
 
+/* A rebuild reads the ids from the sources, whatever the query reads. */
+static bool check_source(struct check *c, const char *object, const struct config_operator *op,
+                         size_t index)
+{
+    static const char sql[] = "SELECT has_schema_privilege(n.oid, 'USAGE'),"
+                              " has_column_privilege(c.oid, a.attnum, 'SELECT')"
+                              " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+                              " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $3"
+                              " WHERE n.nspname = $1 AND c.relname = $2";
+    const struct config_operator_source *source = &op->sources[index];
+    const char *values[] = {source->schema, source->table, source->column};
+    char mend[CHECK_MEND_MAX];
+
+    if (!check_relation(c, object, op, (int)index) || !check_ask(c, object, sql, 3, values))
+        return false;
+    if (server_rows(&c->server) == 0)
+        return true;
+    bool usage = server_true(&c->server, 0, 0), readable = server_true(&c->server, 0, 1);
+    if (!usage) {
+        snprintf(mend, sizeof(mend), "GRANT USAGE ON SCHEMA %s TO %s",
+                 sql_name(source->schema).text, c->role.text);
+        finding(c->findings, FINDING_ERROR, object, mend, "the role may not use schema %s",
+                source->schema);
+    }
+    if (!readable) {
+        snprintf(mend, sizeof(mend), "GRANT SELECT ON %s TO %s",
+                 sql_table(source->schema, source->table).text, c->role.text);
+        finding(c->findings, FINDING_ERROR, object, mend,
+                "the role may not read the ids of %s.%s, to compute all rows anew", source->schema,
+                source->table);
+    }
+    return true;
+}
+
 /* --- the query ------------------------------------------------------------------------------- */
 
 /* EXPLAIN asks for the rights and runs nothing. */
@@ -146,7 +180,7 @@ static bool check_operator(struct check *c, const struct config_operator *op)
     if (!check_target(c, object, op))
         return false;
     for (size_t i = 0; i < op->source_count; i++)
-        if (!check_relation(c, object, op, (int)i))
+        if (!check_source(c, object, op, i))
             return false;
     if (!check_query(c, object, op))
         return false;

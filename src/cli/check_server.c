@@ -53,12 +53,15 @@ static void check_settings(struct check *c)
 static void check_free(struct check *c)
 {
     const struct server *s = &c->server;
-    int64_t senders = server_number(s, 0, SENDERS), slots = server_number(s, 0, SLOTS);
+    int64_t senders = server_number(s, 0, SENDERS);
+    char mend[CHECK_MEND_MAX];
 
-    c->free_slots = slots - server_number(s, 0, SLOTS_USED);
+    c->slots_max = server_number(s, 0, SLOTS);
+    c->free_slots = c->slots_max - server_number(s, 0, SLOTS_USED);
+    snprintf(mend, sizeof(mend), "ALTER SYSTEM SET max_wal_senders = %ld, then restart the server",
+             (long)senders + CHECK_MORE);
     if (server_number(s, 0, SENDERS_USED) >= senders)
-        finding(c->findings, FINDING_WARNING, "server",
-                "raise it: ALTER SYSTEM SET max_wal_senders, then restart the server",
+        finding(c->findings, FINDING_WARNING, "server", mend,
                 "all %ld of max_wal_senders are in use", (long)senders);
 }
 

@@ -2,6 +2,8 @@
 #include "base/lsn.h"
 #include "cli/check_parts.h"
 #include "cli/check_rules.h"
+#include "source/drop_marker.h"
+#include <errno.h>
 #include <unistd.h>
 
 static const char slot_sql[] =
@@ -9,12 +11,16 @@ static const char slot_sql[] =
     " coalesce(wal_status, ''), coalesce(confirmed_flush_lsn, '0/0'),"
     " CASE WHEN pg_is_in_recovery() THEN 0"
     "  ELSE pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::int8 END,"
-    " (SELECT setting::int8 * 1024 * 1024 FROM pg_settings WHERE name = 'max_slot_wal_keep_size')"
+    " (SELECT setting::int8 * 1024 * 1024 FROM pg_settings WHERE name = 'max_slot_wal_keep_size'),"
+    " temporary"
     " FROM pg_replication_slots WHERE slot_name = $1";
 
-enum { TYPE, DATABASE, PLUGIN, PID, STATUS, CONFIRMED, LAG, KEEP };
+enum { TYPE, DATABASE, PLUGIN, PID, STATUS, CONFIRMED, LAG, KEEP, TEMPORARY };
 
 #define DROP "walpiper slot drop; the next start makes a new one, and a new epoch begins"
+#define GIVE_UP                                                                                    \
+    "walpiper slot drop, then a new slot begins a new epoch; slot.recreate: true does so unasked"
+#define ALLOWED "nothing, when a new epoch and a reset for subscribers is what you want"
 
 #define LIST_MEND                                                                                  \
     "ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, wal2json (three names, "  \
@@ -22,13 +28,52 @@ enum { TYPE, DATABASE, PLUGIN, PID, STATUS, CONFIRMED, LAG, KEEP };
 
 /* --- the slot -------------------------------------------------------------------------------- */
 
+/* The service that has the journal open knows the epoch; nobody else can ask. */
+static bool was_dropped(const struct check *c, struct drop_marker *marker)
+{
+    if (drop_marker_read(c->config->journal.path, marker, NULL) < 0)
+        return false;
+    const char *epoch = c->journal_code == -EBUSY ? marker->epoch : c->journal.identity.epoch;
+    return drop_marker_ends(marker, c->config->slot.name, epoch);
+}
+
+/* What the service will do. A journal that it has open is of the slot that it reads, or misses. */
+static void decide(struct check *c, bool dropped)
+{
+    const struct continuity_slot slot = check_slot_place(c);
+    c->slot_decision = slot_decide(&(struct slot_finding){
+        .exists = c->slot_exists,
+        .lost = c->slot_lost,
+        .durable = c->config->slot.durable,
+        .recreate = c->config->slot.recreate,
+        .journaled = c->journal_code == -EBUSY ||
+                     (c->journal_code == 0 && continuity_is_of(&c->journal.identity, &slot)),
+        .dropped = dropped,
+    });
+}
+
 static void slot_is_missing(struct check *c, const char *object)
 {
-    if (c->free_slots <= 0)
-        finding(c->findings, FINDING_ERROR, object,
-                "raise it: ALTER SYSTEM SET max_replication_slots, then restart the server; or "
-                "drop a slot that is not used",
+    struct drop_marker marker;
+    bool dropped = was_dropped(c, &marker);
+    char more[CHECK_MEND_MAX];
+
+    decide(c, dropped);
+    snprintf(
+        more, sizeof(more),
+        "ALTER SYSTEM SET max_replication_slots = %ld, then restart the server; or drop a slot "
+        "that is not used",
+        (long)c->slots_max + CHECK_MORE);
+    if (c->slot_decision == SLOT_GIVE_UP)
+        finding(c->findings, FINDING_ERROR, object, GIVE_UP,
+                "does not exist any more: the service captures nothing and serves its journal");
+    else if (c->free_slots <= 0)
+        finding(c->findings, FINDING_ERROR, object, more,
                 "does not exist, and all of max_replication_slots are in use");
+    else if (dropped)
+        finding(c->findings, FINDING_OK, object, NULL,
+                "was dropped with walpiper slot drop at %s, the service makes a new one",
+                marker.time);
     else
         finding(c->findings, FINDING_OK, object, NULL, "does not exist, the service makes it%s",
                 c->config->slot.durable ? "" : " at each start");
@@ -37,8 +82,9 @@ static void slot_is_missing(struct check *c, const char *object)
 static bool refuse_slot(struct check *c, const char *object)
 {
     const struct server *s = &c->server;
-    const char *status = server_cell(s, 0, STATUS), *plugin = server_cell(s, 0, PLUGIN);
+    const char *plugin = server_cell(s, 0, PLUGIN);
     const char *wanted = plugin_word(c->config->slot.plugin);
+    bool replaced = c->slot_decision == SLOT_REPLACE;
 
     if (strcmp(server_cell(s, 0, TYPE), "logical") != 0)
         finding(c->findings, FINDING_ERROR, object, "give slot.name another name",
@@ -46,15 +92,20 @@ static bool refuse_slot(struct check *c, const char *object)
     else if (strcmp(server_cell(s, 0, DATABASE), c->database) != 0)
         finding(c->findings, FINDING_ERROR, object, "correct slot.name or database",
                 "belongs to database %s", server_cell(s, 0, DATABASE));
+    else if (!c->config->slot.durable && !server_true(s, 0, TEMPORARY))
+        finding(c->findings, FINDING_ERROR, object,
+                "give slot.name another name, or set slot.durable: true",
+                "is there to stay, slot.durable is false");
     else if (!plugin_is_known(plugin))
         finding(c->findings, FINDING_ERROR, object, "give slot.name another name, or " DROP,
                 "decodes with %s, walpiper reads wal2json and pgoutput", plugin);
     else if (wanted && strcmp(plugin, wanted) != 0)
         finding(c->findings, FINDING_ERROR, object, "set slot.plugin: auto, or " DROP,
                 "decodes with %s, slot.plugin is %s", plugin, wanted);
-    else if (strcmp(status, "lost") == 0)
-        finding(c->findings, FINDING_ERROR, object, DROP,
-                "is lost: the server has removed WAL that it needs");
+    else if (c->slot_lost)
+        finding(c->findings, replaced ? FINDING_WARNING : FINDING_ERROR, object,
+                replaced ? ALLOWED : GIVE_UP, "is lost: the server has removed WAL that it needs%s",
+                replaced ? ", the service makes a new one" : "");
     else
         return false;
     return true;
@@ -98,6 +149,8 @@ bool check_slot(struct check *c)
         return true;
     }
     c->slot_active = !server_null(&c->server, 0, PID);
+    c->slot_lost = strcmp(server_cell(&c->server, 0, STATUS), "lost") == 0;
+    decide(c, false);
     snprintf(c->slot_plugin, sizeof(c->slot_plugin), "%s", server_cell(&c->server, 0, PLUGIN));
     c->slot_usable =
         !refuse_slot(c, object) &&
@@ -155,16 +208,33 @@ static void check_list(struct check *c)
                 "output_plugin_libraries is one string, %s, which permits no plugin at all", list);
 }
 
+/* " VERSION" of what the probe has loaded, where the server has a word for it (18 and later). */
+static void ask_version(struct check *c, const char *plugin, char *version, size_t size)
+{
+    static const char exists[] = "SELECT to_regproc('pg_get_loaded_modules') IS NOT NULL";
+    static const char ask[] = "SELECT version FROM pg_get_loaded_modules()"
+                              " WHERE module_name = $1 AND version IS NOT NULL";
+    struct server *s = &c->server;
+    struct error ignored = {0};
+
+    version[0] = '\0';
+    if (server_query(s, exists, 0, NULL, &ignored) == 0 && server_true(s, 0, 0) &&
+        server_query(s, ask, 1, &plugin, &ignored) == 0 && server_rows(s) == 1)
+        snprintf(version, size, " %s", server_cell(s, 0, 0));
+}
+
 /* True when PLUGIN can be used, or nothing is known against it. */
 static bool try_plugin(struct check *c, const char *plugin, enum finding_level level)
 {
     struct error err = {0};
+    char version[32];
     bool waited;
     int rc = probe(c, plugin, &waited, &err);
+    ask_version(c, plugin, version, sizeof(version));
     if (rc < 0)
         finding_of_error(c->findings, level, "plugin", plugin_mend(plugin, &err), &err);
     else
-        finding(c->findings, FINDING_OK, "plugin", NULL, "%s can be used", plugin);
+        finding(c->findings, FINDING_OK, "plugin", NULL, "%s%s can be used", plugin, version);
     if (waited && !c->slot_exists)
         finding(c->findings, FINDING_WARNING, "slot",
                 "find them: SELECT pid, xact_start, query FROM pg_stat_activity WHERE backend_xid "

@@ -1,6 +1,7 @@
 // walpiper check: says what is in the way before the service is started, with the SQL that mends it;
 // that SQL, run as it stands, does mend it; and nothing is changed by looking.
 import { existsSync } from 'node:fs';
+import pg from 'pg';
 import { assert, binary, knowsPluginList, run, scenario, until } from './harness/lib.mjs';
 import { blog, blogFiles } from './harness/blog.mjs';
 
@@ -95,10 +96,32 @@ scenario('journal and slot that do not belong together', async (scene) => {
   await db.query('SELECT pg_replication_slot_advance($1, pg_current_wal_lsn())', [walpiper.slot]);
   only(await check(walpiper), 'warning', 'journal', /moved past the end/);
   await db.query('SELECT pg_drop_replication_slot($1)', [walpiper.slot]);
+  const gone = await check(walpiper);
+  assert.match(only(gone, 'error', 'slot', /does not exist any more/).mend, /^walpiper slot drop.*slot\.recreate: true/);
+  only(gone, 'ok', 'journal', /served as it is/);
+  walpiper.config.slot.recreate = true;
   only(await check(walpiper), 'warning', 'journal', /made anew/);
+  walpiper.config.slot.recreate = false;
+  await walpiper.configure();
+  assert.equal((await run(binary, ['slot', 'drop', '-c', walpiper.file])).code, 0);
+  const dropped = await check(walpiper);
+  only(dropped, 'ok', 'slot', /was dropped with walpiper slot drop at \d{4}-\d\d-\d\dT.*Z, the service makes a new one/);
+  only(dropped, 'warning', 'journal', /made anew/);
   const other = await scene.database({ files: blogFiles });
   const config = { ...blog, journal: { path: walpiper.config.journal.path } };
   only(await check(scene.unstarted(other, config)), 'warning', 'journal', /another cluster, database or slot/);
+});
+
+scenario('a slot that a running service misses', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  const walpiper = await scene.walpiper(db, blog);
+  await until('the slot is dropped', async () => {
+    await db.query('SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1', [walpiper.slot]);
+    return db.query('SELECT pg_drop_replication_slot($1)', [walpiper.slot]).then(() => true, () => false);
+  });
+  const result = await check(walpiper);
+  assert.match(only(result, 'error', 'slot', /does not exist any more/).mend, /^walpiper slot drop/);
+  only(result, 'ok', 'journal', /in use by a running service/);
 });
 
 scenario('a temporary slot is missing and the epoch new whenever walpiper is down: as configured', async (scene) => {
@@ -110,6 +133,8 @@ scenario('a temporary slot is missing and the epoch new whenever walpiper is dow
   only(result, 'ok', 'slot', /at each start/);
   only(result, 'ok', 'journal', /temporary/);
   assert.deepEqual(bad(result), []);
+  await db.query(`SELECT pg_create_logical_replication_slot($1, 'wal2json')`, [walpiper.slot]);
+  only(await check(walpiper), 'error', 'slot', /is there to stay, slot\.durable is false/);
 });
 
 scenario('tables: what is missing, not a table, not logged, or without identity', async (scene) => {
@@ -250,7 +275,9 @@ scenario('a slot that the server has given up, or soon will', async (scene) => {
     await db.query('UPDATE noise SET n = n + 1; SELECT pg_switch_wal()');
     await db.query('CHECKPOINT');
   }
-  assert.match(only(await check(walpiper), 'error', 'slot', /is lost/).mend, /walpiper slot drop/);
+  assert.match(only(await check(walpiper), 'error', 'slot', /is lost/).mend, /^walpiper slot drop/);
+  walpiper.config.slot.recreate = true;
+  only(await check(walpiper), 'warning', 'slot', /is lost.*makes a new one/);
 });
 
 scenario('no free slots, no wal_level: what to set', async (scene) => {
@@ -262,9 +289,44 @@ scenario('no free slots, no wal_level: what to set', async (scene) => {
   await server.stop();
   await server.start({ wal_level: 'logical' });
   await db.query(`SELECT pg_create_physical_replication_slot('taken')`);
-  assert.match(only(await check(walpiper), 'error', 'slot', /max_replication_slots/).mend, /max_replication_slots/);
+  assert.match(only(await check(walpiper), 'error', 'slot', /max_replication_slots/).mend, /^ALTER SYSTEM SET max_replication_slots = 11, then restart/);
   walpiper.config.slot.name = 'taken';
   only(await check(walpiper), 'error', 'slot', /of a standby server/);
+});
+
+scenario('all of max_wal_senders in use: told, and that the slot cannot be read', async (scene) => {
+  const server = await scene.postgres({ max_wal_senders: '1' });
+  const db = await scene.database({ server });
+  const sender = new pg.Client({ connectionString: db.url, replication: 'database' });
+  await sender.connect();
+  scene.defer(() => sender.end());
+  const walpiper = scene.unstarted(db);
+  const result = await check(walpiper);
+  assert.match(only(result, 'warning', 'server', /all 1 of max_wal_senders/).mend, /^ALTER SYSTEM SET max_wal_senders = 11, then restart/);
+  assert.match(only(result, 'error', 'role', /exceeds max_wal_senders/).mend, /max_wal_senders/);
+});
+
+// PostgreSQL 18 has this function; here is one in its place.
+scenario("the plugin's version, where the server tells it", async (scene) => {
+  const db = await scene.database();
+  await db.query(`CREATE FUNCTION pg_get_loaded_modules(OUT module_name text, OUT version text, OUT file_name text)
+                  RETURNS SETOF record LANGUAGE sql
+                  AS $$ VALUES ('wal2json', '2.9', 'wal2json.so'), ('plpgsql', NULL, 'plpgsql.so') $$`);
+  only(await check(scene.unstarted(db)), 'ok', 'plugin', /^wal2json 2\.9 can be used/);
+});
+
+scenario('databases that are not UTF8: refused, by both', async (scene) => {
+  const db = await scene.database();
+  for (const encoding of ['LATIN1', 'SQL_ASCII']) {
+    const name = `${db.name}_${encoding.toLowerCase()}`;
+    await db.query(`CREATE DATABASE ${name} ENCODING '${encoding}' LOCALE 'C' TEMPLATE template0`);
+    const url = db.url.replace(`/${db.name}?`, `/${name}?`);
+    const walpiper = scene.unstarted(db, { database: { url } });
+    const { mend } = only(await check(walpiper), 'error', 'database', new RegExp(`encoded as ${encoding}`));
+    assert.match(mend, /ENCODING 'UTF8'/);
+    assert.match((await walpiper.refuse()).log, new RegExp(`database ${name} is encoded as ${encoding}`));
+    await db.query(`DROP DATABASE ${name} WITH (FORCE)`);
+  }
 });
 
 scenario('plugins that are not permitted', { skip: !knowsPluginList() }, async (scene) => {
@@ -301,12 +363,18 @@ scenario('a role with few rights: each is named with its GRANT, and then it is e
     only(result, 'error', 'schema walpiper', /may not make it/),
     only(result, 'error', 'table public.events', /may not read/),
     only(result, 'error', 'operator', /lacks SELECT, INSERT, UPDATE, DELETE/),
+    only(result, 'error', 'operator', /may not read the ids of public\.posts/),
   ].map(({ mend }) => mend.slice(mend.search(/(ALTER|GRANT|CREATE) /)));
   assert.match(only(result, 'error', 'operator', /query: permission denied/).mend, /GRANT/);
   for (const mend of mends) await db.query(mend);
   const rest = await check(walpiper);
   assert.match(only(rest, 'error', 'operator', /query: permission denied/).text, /posts|comments/);
-  await db.query(`GRANT SELECT ON posts, comments TO ${role}`);
+  const { mend } = only(rest, 'error', 'operator', /may not read the ids of public\.comments/);
+  await db.query(mend);
+  await db.query(`REVOKE USAGE ON SCHEMA public FROM public`);
+  const unusable = bad(await check(walpiper)).find((row) => /may not use schema public/.test(row.text));
+  assert.equal(unusable?.mend, `GRANT USAGE ON SCHEMA "public" TO "${role}"`);
+  await db.query(`GRANT USAGE ON SCHEMA public TO public`);
   assert.deepEqual(bad(await check(walpiper)), []);
   await walpiper.start();
   await walpiper.stop();
