@@ -368,7 +368,7 @@ void pg_session_resume(struct pg_session *s)
         return;
     s->paused = false;
     s->last_heard = clock_monotonic_ms(); /* who does not listen hears nothing */
-    if (offer_held(s)) {
+    if (offer_held(s) && s->state == SESSION_STREAMING) {
         ev_timer_set(&s->again, 0., 0.);
         ev_timer_start(s->loop->ev, &s->again);
     }
