@@ -39,7 +39,13 @@ bool pg_failure_of_connecting(struct error *err, const PGconn *pg)
     /* The server writes its severity, in its language, and two blanks; libpq's words have none. */
     bool refused = strstr(text, ":  ");
     bool certificate = !refused && (strstr(text, "certificate") || strstr(text, "private key"));
-    error_set(err, certificate ? -EPERM : -ECONNRESET, "%s", lines);
+    error_set(err, certificate ? -EPERM : -ECONNRESET, "%s%s", lines,
+              certificate ? "; mend the server's certificate, or sslmode, sslrootcert, sslcert and "
+                            "sslkey of database.url"
+                          : "");
+    if (pg &&
+        PQconnectionNeedsPassword(pg)) /* none at all is a wrong one, which libpq says itself */
+        snprintf(err->sqlstate, sizeof(err->sqlstate), "28P01");
     return refused;
 }
 

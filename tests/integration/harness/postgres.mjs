@@ -111,6 +111,14 @@ export class Postgres {
     await this.reload();
   }
 
+  /** SETTINGS that need no restart. */
+  async set(settings) {
+    const admin = new Database(this, 'postgres');
+    for (const [key, value] of Object.entries(settings)) await admin.query(`ALTER SYSTEM SET ${key} = '${value}'`);
+    await admin.close();
+    await this.reload();
+  }
+
   async reload() {
     const admin = new Database(this, 'postgres');
     const before = await admin.value('SELECT pg_conf_load_time()');
