@@ -26,9 +26,12 @@ struct cached_relation {
     struct relation relation;  /* first: what callers have is where this is */
     struct left_out *left_out; /* owned; goes to the one that replaces it */
     uint32_t oid;              /* likewise; 0: not known */
+    bool full;                 /* likewise */
     bool *outside_identity;    /* one for each column */
     struct relation_name key;  /* its two names */
     UT_hash_handle hh;
+    struct cached_relation *newer; /* of the catalog; goes to the one that replaces this */
+    int64_t newer_since;
     struct cached_relation *next_retired;
     struct relation_column columns[];
 };
@@ -99,6 +102,17 @@ static void retire(struct relation_cache *cache, struct cached_relation *cached)
 }
 /* NOLINTEND(readability-function-size) */
 
+static void free_cached(struct cached_relation *cached)
+{
+    if (cached == NULL)
+        return;
+    if (cached->newer != NULL)
+        free_left_out(cached->newer->left_out);
+    free(cached->newer);
+    free_left_out(cached->left_out);
+    free(cached);
+}
+
 struct relation_cache *relation_cache_new(void)
 {
     return calloc(1, sizeof(struct relation_cache));
@@ -113,25 +127,21 @@ void relation_cache_collect(struct relation_cache *cache)
     while (cache->retired != NULL) {
         struct cached_relation *cached = cache->retired;
         cache->retired = cached->next_retired;
-        free_left_out(cached->left_out);
-        free(cached);
+        free_cached(cached);
     }
+}
+
+void relation_cache_begin_reading(struct relation_cache *cache)
+{
+    relation_names_clear(&cache->names);
+    cache->question = QUESTION_NONE;
 }
 
 void relation_cache_clear_relations(struct relation_cache *cache)
 {
     while (cache->relations != NULL)
         retire(cache, cache->relations);
-    relation_names_clear(&cache->names);
-    cache->question = QUESTION_NONE;
-}
-
-void relation_cache_forget(struct relation_cache *cache, struct relation_name name)
-{
-    struct cached_relation *cached = find_cached(cache, &name);
-
-    if (cached != NULL)
-        retire(cache, cached);
+    relation_cache_begin_reading(cache);
 }
 
 void relation_cache_free(struct relation_cache *cache)
@@ -163,6 +173,8 @@ const struct relation *relation_cache_find(const struct relation_cache *cache, s
     const struct relation_name key = {schema, table};
     const struct cached_relation *cached = find_cached(cache, &key);
 
+    if (cached != NULL && cached->newer != NULL)
+        cached = cached->newer;
     return cached == NULL ? NULL : &cached->relation;
 }
 
@@ -212,6 +224,20 @@ static struct cached_relation *new_cached(const struct relation_cache *cache,
     return cached;
 }
 
+/* False when a type is missing, its OID in *RET_MISSING_TYPE. */
+static bool has_types(const struct relation_cache *cache,
+                      const struct relation_cache_column *columns, uint16_t count,
+                      uint32_t *ret_missing_type)
+{
+    for (uint16_t i = 0; i < count; i++) {
+        if (relation_cache_type(cache, columns[i].type_oid) == NULL) {
+            *ret_missing_type = columns[i].type_oid;
+            return false;
+        }
+    }
+    return true;
+}
+
 /* NOLINTNEXTLINE(readability-function-size): seven parameters, each of them needed */
 int relation_cache_put(struct relation_cache *cache, struct str schema, struct str table,
                        const struct relation_cache_column *columns, uint16_t count,
@@ -219,12 +245,8 @@ int relation_cache_put(struct relation_cache *cache, struct str schema, struct s
 {
     const struct relation_name key = {schema, table};
 
-    for (uint16_t i = 0; i < count; i++) {
-        if (relation_cache_type(cache, columns[i].type_oid) == NULL) {
-            *ret_missing_type = columns[i].type_oid;
-            return -ENOENT;
-        }
-    }
+    if (!has_types(cache, columns, count, ret_missing_type))
+        return -ENOENT;
     struct cached_relation *cached = new_cached(cache, &key, columns, count);
     if (cached == NULL)
         return -ENOMEM;
@@ -237,22 +259,77 @@ int relation_cache_put(struct relation_cache *cache, struct str schema, struct s
     }
     if (old != NULL) {
         cached->oid = old->oid;
+        cached->full = old->full;
         cached->left_out = old->left_out;
+        cached->newer = old->newer;
+        cached->newer_since = old->newer_since;
         old->left_out = NULL;
+        old->newer = NULL;
         retire(cache, old);
     }
     *ret_relation = &cached->relation;
     return 0;
 }
 
-int relation_cache_leave_out(struct relation_cache *cache, struct str schema, struct str table,
-                             struct str column)
-{
-    const struct relation_name key = {schema, table};
-    struct cached_relation *cached = find_cached(cache, &key);
+/* --- what the catalog says ------------------------------------------------------------------- */
 
-    if (cached == NULL)
+int relation_cache_put_row(struct relation_cache *cache, const struct relation_cache_row *row,
+                           uint32_t *ret_missing_type)
+{
+    if (!has_types(cache, row->columns, row->count, ret_missing_type))
         return -ENOENT;
+    struct cached_relation *cached = new_cached(cache, &row->name, row->columns, row->count);
+    if (cached == NULL)
+        return -ENOMEM;
+    struct cached_relation *old = find_cached(cache, &row->name);
+    cached->oid = row->oid;
+    cached->full = row->full;
+    if (old == NULL && !add_cached(cache, cached)) {
+        free(cached);
+        return -ENOMEM;
+    }
+    if (old != NULL) {
+        if (old->newer != NULL)
+            free_cached(old->newer);
+        old->newer = cached;
+        old->newer_since = row->since;
+        old->oid = row->oid;
+        old->full = row->full;
+    }
+    return 0;
+}
+
+const struct relation *relation_cache_newer(const struct relation *relation)
+{
+    const struct cached_relation *cached = (const struct cached_relation *)relation;
+
+    return cached->newer == NULL ? NULL : &cached->newer->relation;
+}
+
+static struct cached_relation *renew(struct relation_cache *cache, struct cached_relation *old)
+{
+    struct cached_relation *newer = old->newer;
+
+    /* Both are there for a moment, as in put(). */
+    if (newer == NULL || !add_cached(cache, newer))
+        return old;
+    old->newer = NULL;
+    retire(cache, old);
+    return newer;
+}
+
+const struct relation *relation_cache_renew(struct relation_cache *cache,
+                                            const struct relation *relation)
+{
+    const struct relation_name name = {relation->schema, relation->table};
+
+    return &renew(cache, find_cached(cache, &name))->relation;
+}
+
+static int leave_out(struct cached_relation *cached, struct str column)
+{
+    if (relation_cache_leaves_out(&cached->relation, column))
+        return 0;
     struct left_out *left_out = malloc(sizeof(*left_out) + column.len);
     if (left_out == NULL)
         return -ENOMEM;
@@ -262,6 +339,19 @@ int relation_cache_leave_out(struct relation_cache *cache, struct str schema, st
     left_out->next = cached->left_out;
     cached->left_out = left_out;
     return 0;
+}
+
+/* Of the older one too: its next message may have the column already. */
+int relation_cache_leave_out(struct relation_cache *cache, struct str schema, struct str table,
+                             struct str column)
+{
+    const struct relation_name key = {schema, table};
+    struct cached_relation *cached = find_cached(cache, &key);
+
+    if (cached == NULL)
+        return -ENOENT;
+    int r = cached->newer == NULL ? 0 : leave_out(cached->newer, column);
+    return r < 0 ? r : leave_out(cached, column);
 }
 
 bool relation_cache_leaves_out(const struct relation *relation, struct str column)
@@ -292,11 +382,20 @@ int relation_cache_pass_over(struct relation_cache *cache, struct relation_name 
     return relation_names_put(&cache->names, name, (struct relation_name){0});
 }
 
-enum relation_role relation_cache_resolve(const struct relation_cache *cache,
-                                          struct relation_name name,
-                                          const struct relation **ret_relation)
+static const struct relation *resolve(struct relation_cache *cache, struct relation_name name,
+                                      int64_t time)
 {
-    *ret_relation = relation_cache_find(cache, name.schema, name.table);
+    struct cached_relation *cached = find_cached(cache, &name);
+
+    if (cached != NULL && cached->newer != NULL && time >= cached->newer_since)
+        cached = renew(cache, cached);
+    return cached == NULL ? NULL : &cached->relation;
+}
+
+enum relation_role relation_cache_resolve(struct relation_cache *cache, struct relation_name name,
+                                          int64_t time, const struct relation **ret_relation)
+{
+    *ret_relation = resolve(cache, name, time);
     if (*ret_relation != NULL)
         return RELATION_PUBLISHED;
     const struct relation_name *root = relation_names_find(&cache->names, name);
@@ -304,7 +403,7 @@ enum relation_role relation_cache_resolve(const struct relation_cache *cache,
         return RELATION_UNKNOWN;
     if (root->table.len == 0)
         return RELATION_UNPUBLISHED;
-    *ret_relation = relation_cache_find(cache, root->schema, root->table);
+    *ret_relation = resolve(cache, *root, time);
     return *ret_relation == NULL ? RELATION_UNKNOWN : RELATION_PARTITION;
 }
 
@@ -313,12 +412,9 @@ bool relation_cache_hides_old(const struct relation *relation, uint16_t index)
     return ((const struct cached_relation *)relation)->outside_identity[index];
 }
 
-void relation_cache_set_oid(struct relation_cache *cache, struct relation_name name, uint32_t oid)
+bool relation_cache_is_full(const struct relation *relation)
 {
-    struct cached_relation *cached = find_cached(cache, &name);
-
-    if (cached != NULL)
-        cached->oid = oid;
+    return ((const struct cached_relation *)relation)->full;
 }
 
 bool relation_cache_has_oid(const struct relation_cache *cache, uint32_t oid)

@@ -1,5 +1,10 @@
 /* decode/relation_cache.h - what is known of types and relations: rows of pg_type by OID, columns
  * of published tables by name. Filled from the catalog (by source/), kept true by the decoders.
+ *
+ * The catalog is of now and a message of before, by minutes when much has been written. Therefore a
+ * relation that the stream has shown stays as it is when the catalog is read again, and what the
+ * catalog says is kept beside it: for transactions of later, and for messages that show it.
+ *
  * Owns all that it returns; what it returned lives until the relation is replaced or the cache is
  * freed. Pure. */
 #ifndef DECODE_RELATION_CACHE_H
@@ -13,10 +18,7 @@ struct relation_cache;
 
 struct relation_cache *relation_cache_new(void); /* NULL when memory is out */
 void relation_cache_free(struct relation_cache *cache);
-/* Forgets relations, keeps types: before the catalog is read again. */
-void relation_cache_clear_relations(struct relation_cache *cache);
-/* Likewise one relation. */
-void relation_cache_forget(struct relation_cache *cache, struct relation_name name);
+void relation_cache_clear_relations(struct relation_cache *cache); /* keeps types */
 
 /* A row of pg_type. BASE: typbasetype, 0 if no domain. ELEMENT: typelem when it is a true array
  * (typsubscript = array_subscript_handler with typlen -1), else 0. BASE and ELEMENT must be there
@@ -38,8 +40,29 @@ struct relation_cache_column {
 int relation_cache_put(struct relation_cache *cache, struct str schema, struct str table,
                        const struct relation_cache_column *columns, uint16_t count,
                        const struct relation **ret_relation, uint32_t *ret_missing_type);
+/* The newest that is known. */
 const struct relation *relation_cache_find(const struct relation_cache *cache, struct str schema,
                                            struct str table);
+
+/* What the catalog says of a relation. */
+struct relation_cache_row {
+    struct relation_name name;
+    uint32_t oid;  /* pg_class.oid */
+    bool full;     /* REPLICA IDENTITY FULL */
+    int64_t since; /* the server's clock, microseconds: it counts for transactions from then on */
+    const struct relation_cache_column *columns;
+    uint16_t count;
+};
+/* Before the catalog is read: forgets tables by other names and the question to the catalog. */
+void relation_cache_begin_reading(struct relation_cache *cache);
+/* As relation_cache_put(), but a relation that is there stays beside it. */
+int relation_cache_put_row(struct relation_cache *cache, const struct relation_cache_row *row,
+                           uint32_t *ret_missing_type);
+/* What is kept beside RELATION; NULL when nothing is. */
+const struct relation *relation_cache_newer(const struct relation *relation);
+/* Puts it in the place of RELATION, which is returned when nothing is kept or memory is out. */
+const struct relation *relation_cache_renew(struct relation_cache *cache,
+                                            const struct relation *relation);
 
 /* The publication leaves COLUMN of a relation that is there out: a generated one (PostgreSQL before
  * 18), or one outside of the list of columns. pgoutput does not send it; wal2json, which knows no
@@ -69,25 +92,22 @@ enum relation_role {
 int relation_cache_add_partition(struct relation_cache *cache, struct relation_name partition,
                                  struct relation_name root);
 int relation_cache_pass_over(struct relation_cache *cache, struct relation_name name);
-/* What NAME stands for. *RET_RELATION: the relation, the root's for a partition; NULL for others.
- */
-enum relation_role relation_cache_resolve(const struct relation_cache *cache,
-                                          struct relation_name name,
-                                          const struct relation **ret_relation);
+/* What NAME stands for in a transaction of TIME. *RET_RELATION: the relation, the root's for a
+ * partition; NULL for others. */
+enum relation_role relation_cache_resolve(struct relation_cache *cache, struct relation_name name,
+                                          int64_t time, const struct relation **ret_relation);
 /* Column INDEX is outside of the replica identity of a partitioned table: pgoutput, which tells
  * partitions by the root's identity and not their own, gives no old value of it. */
 bool relation_cache_hides_old(const struct relation *relation, uint16_t index);
 
-/* pg_class.oid of a relation that is there: outlives that it is replaced. */
-void relation_cache_set_oid(struct relation_cache *cache, struct relation_name name, uint32_t oid);
+bool relation_cache_is_full(const struct relation *relation);
 bool relation_cache_has_oid(const struct relation_cache *cache, uint32_t oid);
 
 /* --- questions to the catalog -----------------------------------------------------------------
  *
  * A message of wal2json does not tell all of a table: which columns are generated, whether one was
  * renamed, whether the table is published. Where there is a catalog, its decoder has it asked when
- * a message differs from what is known. What the catalog says is of now and the message of before:
- * a message that differs still is then taken as it is. */
+ * a message differs from what is known. One that differs still is then taken as it is. */
 
 /* There is somebody who answers; without, messages are taken as they are. */
 void relation_cache_set_catalog(struct relation_cache *cache);

@@ -56,31 +56,53 @@ static bool is_fixed_length(const struct type_info *type)
     }
 }
 
-/* True when COLUMNS has the column NAME. What was located is in the order of the relation, so *NEXT
- * is where to look first. */
+/* True when COLUMNS has the column NAME; *NEXT is then the index behind it. Mostly it is where to
+ * look first: messages list columns in the order of the table. */
 static bool is_sent(const struct wal2json_columns *columns, struct str name, uint16_t *next)
 {
-    if (*next < columns->count && str_equal(columns->items[*next].name, name)) {
-        (*next)++;
-        return true;
-    }
-    for (uint16_t i = 0; i < columns->count; i++)
-        if (str_equal(columns->items[i].name, name))
-            return true;
-    return false;
+    uint16_t i = *next;
+
+    if (i >= columns->count || !str_equal(columns->items[i].name, name))
+        for (i = 0; i < columns->count; i++)
+            if (str_equal(columns->items[i].name, name))
+                break;
+    if (i == columns->count)
+        return false;
+    *next = (uint16_t)(i + 1);
+    return true;
+}
+
+/* True when the identity is all of the row before. The catalog says so of RELATION; if that was not
+ * so yet, MESSAGE has a key there. */
+static bool has_full_identity(const struct relation *relation,
+                              const struct wal2json_message *message)
+{
+    return relation_cache_is_full(relation) && message->identity.count > message->pk.count &&
+           message->identity.count >= message->columns.count;
+}
+
+/* Can there be COLUMN in the table although MESSAGE, an update, does not send it? Only as a large
+ * untouched value; *NEXT as for is_sent(). */
+static bool may_be_untouched(const struct relation_column *column, bool full,
+                             const struct wal2json_message *message, uint16_t *next)
+{
+    return !is_fixed_length(column->type) &&
+           (!full || is_sent(&message->identity, column->name, next));
 }
 
 /* True when what an update leaves out of RELATION can only be large untouched values. */
 static bool may_leave_out_rest(const struct relation *relation,
-                               const struct wal2json_columns *columns)
+                               const struct wal2json_message *message)
 {
-    uint16_t next = 0;
+    bool full = has_full_identity(relation, message);
+    uint16_t next = 0, next_old = 0;
 
-    if (columns->count == relation->column_count)
+    if (message->columns.count == relation->column_count)
         return true;
     for (uint16_t i = 0; i < relation->column_count; i++) {
         const struct relation_column *column = &relation->columns[i];
-        if (!is_sent(columns, column->name, &next) && is_fixed_length(column->type))
+        if (!is_sent(&message->columns, column->name, &next) &&
+            !may_be_untouched(column, full, message, &next_old))
             return false;
     }
     return true;
@@ -127,7 +149,10 @@ static bool fits(const struct relation *relation, struct wal2json_message *messa
         return false;
     if (message->action == 'I' && !shows_all(relation, columns, role == RELATION_PARTITION))
         return false;
-    if (message->action == 'U' && !may_leave_out_rest(relation, columns))
+    if (message->action == 'U' && !may_leave_out_rest(relation, message))
+        return false;
+    if (message->action == 'D' && has_full_identity(relation, message) &&
+        message->identity.count != relation->column_count)
         return false;
     return role == RELATION_PARTITION || same_primary_key(relation, &message->pk);
 }
@@ -158,32 +183,54 @@ static bool draft_columns(struct wal2json_draft *draft, const struct wal2json_co
     return true;
 }
 
-/* What KNOWN still tells of column INDEX: an insert has all columns, an update those of fixed
- * length. */
-static bool still_there(const struct relation_column *column,
-                        const struct wal2json_message *message, uint16_t *next)
+/* Is the column INDEX of KNOWN, that MESSAGE does not send, there all the same? A delete sends a
+ * key or all, an insert has all columns. */
+static bool still_there(const struct relation *known, uint16_t index,
+                        const struct wal2json_message *message)
 {
-    bool sent = is_sent(&message->columns, column->name, next);
-
-    if (message->action == 'I')
-        return sent;
-    return message->action != 'U' || sent || !is_fixed_length(column->type);
-}
-
-static void draft_known(struct wal2json_draft *draft, const struct relation *known,
-                        const struct wal2json_message *message, enum relation_role role)
-{
+    const struct relation_column *column = &known->columns[index];
+    bool full = has_full_identity(known, message);
     uint16_t next = 0;
 
+    if (message->action == 'D')
+        return !full || is_sent(&message->identity, column->name, &next);
+    return message->action == 'U' && may_be_untouched(column, full, message, &next);
+}
+
+static bool draft_from_known(struct wal2json_draft *draft, const struct relation *known,
+                             uint16_t index, enum relation_role role)
+{
+    const struct relation_column *column = &known->columns[index];
+    struct relation_cache_column *kept =
+        draft_column(draft, column->name, column->type->oid, draft->count);
+
+    if (kept == NULL)
+        return false;
+    kept->primary_key = role == RELATION_PARTITION && column->primary_key;
+    kept->outside_identity = relation_cache_hides_old(known, index);
+    return true;
+}
+
+/* What is KNOWN together with the columns of MESSAGE, in the order of either: those that it shows
+ * come as it has them, and the others where they were before. A partition has an order of its own:
+ * there the root's counts. */
+static bool draft_known(struct wal2json_draft *draft, const struct relation *known,
+                        const struct wal2json_message *message, enum relation_role role)
+{
+    const struct wal2json_columns *columns = &message->columns;
+    uint16_t next = 0, taken = 0;
+
     for (uint16_t i = 0; i < known->column_count; i++) {
-        const struct relation_column *column = &known->columns[i];
-        if (!still_there(column, message, &next))
-            continue;
-        struct relation_cache_column *kept =
-            draft_column(draft, column->name, column->type->oid, draft->count);
-        kept->primary_key = role == RELATION_PARTITION && column->primary_key;
-        kept->outside_identity = relation_cache_hides_old(known, i);
+        bool sent = is_sent(columns, known->columns[i].name, &next);
+        if (sent && role != RELATION_PARTITION)
+            for (; taken < next; taken++)
+                draft_column(draft, columns->items[taken].name, columns->items[taken].type_oid,
+                             draft->count);
+        else if ((sent || still_there(known, i, message)) &&
+                 !draft_from_known(draft, known, i, role))
+            return false;
     }
+    return true;
 }
 
 static bool draft_primary_key(struct wal2json_draft *draft, const struct wal2json_columns *pk)
@@ -206,7 +253,8 @@ static bool describe(struct wal2json_draft *draft, const struct wal2json_message
 {
     draft->count = 0;
     if (known != NULL && (message->action != 'I' || role == RELATION_PARTITION))
-        draft_known(draft, known, message, role);
+        if (!draft_known(draft, known, message, role))
+            return false;
     if (!draft_columns(draft, &message->columns) || !draft_columns(draft, &message->identity))
         return false;
     return role == RELATION_PARTITION || draft_primary_key(draft, &message->pk);
@@ -234,14 +282,31 @@ static void drop_hidden(const struct relation *root, struct wal2json_columns *id
     identity->count = kept;
 }
 
+static int replace(struct relation_cache *cache, struct relation_name name,
+                   const struct wal2json_draft *draft, const struct relation **ret_relation,
+                   uint32_t *ret_missing_type, struct error *err)
+{
+    int r = relation_cache_put(cache, name.schema, name.table, draft->columns, draft->count,
+                               ret_relation, ret_missing_type);
+
+    if (r == -ENOENT)
+        return error_set(err, r, "type %u is not in the catalog that was read", *ret_missing_type);
+    return r < 0 ? error_set(err, r, "memory is out") : 0;
+}
+
 /* What is known does not fit the message: a question to the catalog, or another *RELATION. */
 static int find_anew(struct relation_cache *cache, struct wal2json_message *message,
                      struct wal2json_draft *draft, const struct relation **relation,
                      uint32_t *ret_missing_type, struct error *err)
 {
     struct relation_name name = {message->schema, message->table};
-    enum relation_role role = relation_cache_resolve(cache, name, relation);
+    enum relation_role role = relation_cache_resolve(cache, name, message->timestamp, relation);
+    const struct relation *newer = *relation == NULL ? NULL : relation_cache_newer(*relation);
 
+    if (newer != NULL && fits(newer, message, role)) {
+        *relation = relation_cache_renew(cache, *relation);
+        return fits(*relation, message, role) ? 0 : error_set(err, -ENOMEM, "memory is out");
+    }
     if (relation_cache_ask(cache, name)) {
         *ret_missing_type = 0;
         return error_set(err, -ENOENT, "the catalog is asked about it");
@@ -250,12 +315,9 @@ static int find_anew(struct relation_cache *cache, struct wal2json_message *mess
         return error_set(err, -EBADMSG, "more than %d columns", WAL2JSON_COLUMNS_MAX);
     if (role == RELATION_PARTITION)
         name = (struct relation_name){(*relation)->schema, (*relation)->table};
-    int r = relation_cache_put(cache, name.schema, name.table, draft->columns, draft->count,
-                               relation, ret_missing_type);
-    if (r == -ENOENT)
-        return error_set(err, r, "type %u is not in the catalog that was read", *ret_missing_type);
+    int r = replace(cache, name, draft, relation, ret_missing_type, err);
     if (r < 0)
-        return error_set(err, r, "memory is out");
+        return r;
     if (!fits(*relation, message, role))
         return error_set(err, -EBADMSG, "a column is there twice or with two types");
     return 0;
@@ -267,7 +329,7 @@ int wal2json_relation(struct relation_cache *cache, struct wal2json_message *mes
 {
     struct relation_name name = {message->schema, message->table};
     const struct relation *relation;
-    enum relation_role role = relation_cache_resolve(cache, name, &relation);
+    enum relation_role role = relation_cache_resolve(cache, name, message->timestamp, &relation);
 
     /* A TRUNCATE of the root comes as its own, one of a partition alone is none of the root. */
     if (role == RELATION_UNPUBLISHED || (role == RELATION_PARTITION && message->action == 'T')) {

@@ -23,8 +23,9 @@ const char catalog_types_sql[] =
 
 /* One row a column, in the order of the table: whether it is of the primary key; whether the
  * publication publishes it (before 18 none does a generated one, though attnames lists it); whether
- * its old values can be told (relation_cache_hides_old()); and of the table whether the publication
- * has it without listing it. */
+ * its old values can be told (relation_cache_hides_old()); and of the table its OID, whether the
+ * publication has it without listing it, whether its identity is FULL (a partition has its own);
+ * and the time, which is not before that of the snapshot. */
 #define RELATION_ROWS                                                                              \
     "SELECT p.schemaname, p.tablename, a.attname, a.atttypid,"                                     \
     " coalesce(a.attnum = ANY (i.indkey), false),"                                                 \
@@ -32,7 +33,9 @@ const char catalog_types_sql[] =
     "  OR current_setting('server_version_num')::int >= 180000),"                                  \
     " c.relkind <> 'p' OR c.relreplident = 'f' OR coalesce(a.attnum = ANY (r.indkey), false),"     \
     " c.oid, NOT EXISTS (SELECT FROM pg_publication_rel l"                                         \
-    "  WHERE l.prpubid = pub.oid AND l.prrelid = c.oid)" PUBLISHED                                 \
+    "  WHERE l.prpubid = pub.oid AND l.prrelid = c.oid),"                                          \
+    " c.relreplident = 'f' AND c.relkind <> 'p',"                                                  \
+    " (extract(epoch FROM clock_timestamp()) * 1000000)::bigint" PUBLISHED                         \
     " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"           \
     " LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary"                               \
     " LEFT JOIN pg_index r ON r.indrelid = c.oid AND CASE c.relreplident"                          \
@@ -178,14 +181,17 @@ static int put_relation(struct relation_cache *cache, const PGresult *result, in
                 .primary_key = cell_bool(result, row, 4),
                 .outside_identity = !cell_bool(result, row, 6),
             };
-    const struct relation *relation;
+    struct relation_cache_row row = {
+        .name = cell_name(result, first, 0),
+        .oid = cell_oid(result, first, 7),
+        .full = cell_bool(result, first, 9),
+        .columns = columns,
+        .count = count,
+    };
     uint32_t missing;
-    relation_cache_forget(cache, cell_name(result, first, 0));
-    int rc = relation_cache_put(cache, cell(result, first, 0), cell(result, first, 1), columns,
-                                count, &relation, &missing);
-    if (rc == 0)
-        relation_cache_set_oid(cache, cell_name(result, first, 0), cell_oid(result, first, 7));
-    return rc;
+    if (str_to_int64(cell(result, first, 10), &row.since) < 0)
+        return -EPROTO;
+    return relation_cache_put_row(cache, &row, &missing);
 }
 
 /* The rows FIRST to END (not included) are the columns of one relation. */

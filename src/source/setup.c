@@ -327,7 +327,7 @@ static void on_relations(void *owner, const PGresult *result)
     struct error err = {0};
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
         return;
-    relation_cache_clear_relations(s->cache);
+    relation_cache_begin_reading(s->cache);
     inexact_read(&s->facts->inexact, result);
     if (catalog_read_marked(result, &s->facts->marked) < 0)
         REFUSE(s, -ENOMEM, "no memory for the list of tables");
