@@ -161,8 +161,6 @@ static int translate(const struct tree *tree, cyaml_err_t refusal, const struct 
         return node_fail(tree, node, err, "must not be empty; write a value");
     case CYAML_ERR_STRING_LENGTH_MAX:
         return node_fail(tree, node, err, "longer than %u bytes; shorten it", schema->string.max);
-    case CYAML_ERR_SEQUENCE_ENTRIES_MAX:
-        return node_fail(tree, node, err, "at most %u items; remove some", schema->sequence.max);
     default:
         return node_fail(tree, node, err, "%s; compare config/walpiper.yaml",
                          cyaml_strerror(refusal));

@@ -1,10 +1,11 @@
 /* config/schema.c - the tables, from the leaves up. How they are applied is in load.c. */
 #include "config/schema.h"
 #include "config/config.h"
+#include "config/node.h"
 
 #define NAME_BYTES 1024 /* longer than any name; the rules say how long one may be */
 #define TEXT_BYTES (1u << 20)
-#define ITEMS 1000
+#define ITEMS NODE_CHILDREN_MAX /* the tree refuses more, and says so */
 
 #define TEXT(key, type, member)                                                                    \
     CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_OPTIONAL, type, member, 0, TEXT_BYTES)

@@ -1,4 +1,5 @@
 /* Every refusal names the file, the line and the key, and says how to mend it. */
+#include "base/buffer.h"
 #include "scene.h"
 #include <errno.h>
 
@@ -278,6 +279,28 @@ START_TEST(test_secrets_are_not_shown)
 }
 END_TEST
 
+START_TEST(test_more_tables_than_are_read)
+{
+    struct config config = {0};
+    struct error err = {0};
+    struct buffer text;
+
+    buffer_init(&text, 1 << 20);
+    buffer_append_str(&text, STR("tables:\n"));
+    for (int i = 0; i < 10000; i++)
+        buffer_printf(&text, "- {name: t%d}\n", i);
+    buffer_append_char(&text, '\0');
+    ck_assert_msg(scene_load(&config, text.data, &err) == 0, "%s", err.text);
+    ck_assert_uint_eq(config.table_count, 10000);
+    config_release(&config);
+    text.len--;
+    buffer_append(&text, "- {name: t}\n", sizeof("- {name: t}\n"));
+    ck_assert_int_eq(scene_load(&config, text.data, &err), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(err.text, ":10002: tables: too many entries; at most 10000"));
+    buffer_release(&text);
+}
+END_TEST
+
 START_TEST(test_files)
 {
     struct config config = {0};
@@ -294,4 +317,4 @@ END_TEST
 
 UNIT_SUITE("config/refusals", test_yaml, test_unknown_keys, test_wrong_types, test_numbers,
            test_names_and_addresses, test_operators, test_features_that_come_later, test_variables,
-           test_secrets_are_not_shown, test_files)
+           test_secrets_are_not_shown, test_more_tables_than_are_read, test_files)
