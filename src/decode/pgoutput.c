@@ -224,6 +224,8 @@ static int decode_row(struct decoder *decoder, char kind, struct byte_reader *re
     if (r == 0)
         r = read_relation(decoder, reader, &relation, err);
     if (r == 0)
+        pgoutput_relations_before_row(&decoder->relations, relation->oid);
+    if (r == 0)
         r = pgoutput_row_read(&decoder->row, relation, kind, reader, &decoded->change, err);
     decoded->kind = DECODED_CHANGE;
     return r;
@@ -239,6 +241,7 @@ static int decode_truncate(struct decoder *decoder, struct byte_reader *reader,
     int r = check_open(decoder, err);
     if (r < 0)
         return r;
+    pgoutput_relations_pass(&decoder->relations);
     if (!read_u32(reader, &count) || !read_u8(reader, &options))
         return byte_reader_ends(err);
     if (reader->left / sizeof(uint32_t) != count || reader->left % sizeof(uint32_t) != 0)

@@ -35,6 +35,7 @@ static void drop(struct pgoutput_relations *relations, struct pgoutput_relation 
 void pgoutput_relations_clear(struct pgoutput_relations *relations)
 {
     relations->last = NULL;
+    pgoutput_relations_pass(relations);
     while (relations->by_oid != NULL)
         drop(relations, relations->by_oid);
 }
@@ -237,6 +238,8 @@ int pgoutput_relations_put(struct pgoutput_relations *relations, const struct re
                          PGOUTPUT_RELATIONS_MAX);
     find_primary_key(draft, before, cache);
     struct pgoutput_relation *relation = new_relation(draft, cache);
+    if (relation != NULL && before != NULL)
+        relation->old_nulls_unknown = before->old_nulls_unknown;
     /* The new one first: when that fails, the old one is still there. The old one is then taken out
      * by address. */
     if (relation == NULL || !add(relations, relation)) {
@@ -246,5 +249,35 @@ int pgoutput_relations_put(struct pgoutput_relations *relations, const struct re
     if (before != NULL)
         drop(relations, before);
     relations->last = relation;
+    relations->shown[0] = relations->shown[1];
+    relations->shown[1] = relation->oid;
     return 0;
+}
+
+void pgoutput_relations_pass(struct pgoutput_relations *relations)
+{
+    relations->shown[0] = relations->shown[1] = 0;
+}
+
+static bool has_lesser_partition(const struct pgoutput_relations *relations, uint32_t root)
+{
+    for (const struct pgoutput_relation *at = relations->by_oid; at != NULL; at = at->hh.next)
+        if (at->root == root && at->identity != 'f')
+            return true;
+    return false;
+}
+
+void pgoutput_relations_before_row(struct pgoutput_relations *relations, uint32_t oid)
+{
+    struct pgoutput_relation *root = NULL, *partition = NULL;
+
+    if (relations->shown[0] == oid && relations->shown[1] != oid) {
+        root = find_by_oid(relations, oid);
+        partition = find_by_oid(relations, relations->shown[1]);
+    }
+    pgoutput_relations_pass(relations);
+    if (root == NULL || partition == NULL)
+        return;
+    partition->root = oid;
+    root->old_nulls_unknown = has_lesser_partition(relations, oid);
 }

@@ -29,6 +29,10 @@ struct pgoutput_relation {
     struct relation relation;
     char identity;           /* pg_class.relreplident: d, i, f or n */
     const bool *in_identity; /* one for each column */
+    uint32_t root;           /* its rows are sent as those of this partitioned table; 0: of none */
+    /* Of a root with FULL: a partition has another identity, so that a null in an old row may be a
+     * value that was not logged. The row does not tell of which partition it is. */
+    bool old_nulls_unknown;
     UT_hash_handle hh;
     struct relation_column columns[];
 };
@@ -53,6 +57,8 @@ struct pgoutput_draft {
 struct pgoutput_relations {
     struct pgoutput_relation *by_oid;
     const struct pgoutput_relation *last; /* found: rows of one relation come in runs */
+    uint32_t
+        shown[2]; /* the last two relations that were put, with no other message since; 0: none */
     struct pgoutput_draft draft;
 };
 
@@ -61,6 +67,12 @@ void pgoutput_relations_clear(struct pgoutput_relations *relations);
 /* NULL when no message has shown it. Good until the relation is replaced or cleared. */
 const struct pgoutput_relation *pgoutput_relations_find(struct pgoutput_relations *relations,
                                                         uint32_t oid);
+
+/* Before a row of the relation OID. A partition that is published as its root comes behind it, R of
+ * the root and R of the partition, and then a row of the root. */
+void pgoutput_relations_before_row(struct pgoutput_relations *relations, uint32_t oid);
+/* Another message came. */
+void pgoutput_relations_pass(struct pgoutput_relations *relations);
 
 /* Reads what follows the R of a Relation message; the relation replaces the one of its OID. 0;
  * -ENOENT: *ret_missing_type is not in the cache; -EBADMSG; -ENOMEM. After a failure relations are

@@ -62,7 +62,8 @@ static int read_old(struct byte_reader *reader, uint8_t kind,
     int r = read_tuple(reader, &relation->relation, values, err);
 
     for (uint16_t i = 0; r == 0 && i < relation->relation.column_count; i++)
-        if ((kind == 'K' && !relation->in_identity[i]) || values[i].kind == VALUE_UNCHANGED)
+        if ((kind == 'K' && !relation->in_identity[i]) || values[i].kind == VALUE_UNCHANGED ||
+            (values[i].kind == VALUE_NULL && relation->old_nulls_unknown))
             values[i] = (struct value){.kind = VALUE_ABSENT};
     return r;
 }
