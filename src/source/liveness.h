@@ -2,7 +2,7 @@
  * a walsender may decode or skip a long transaction for minutes, and answers no request meanwhile
  * (trap 9). So the server is asked on a new connection, to the same address, what the silent one's
  * process does. At work: alive, asked again later. Waiting for us, gone, or the question is not
- * answered either: dead, within 20 s of silence.
+ * answered either: dead, within 30 s of silence.
  *
  * Has no timer: the owner looks once a second. Runs on the capture loop. */
 #ifndef SOURCE_LIVENESS_H

@@ -148,9 +148,9 @@ scenario('a slot that waits for an open transaction is waited for', async (scene
   const db = await scene.database();
   const open = await db.connect();
   await open.query('BEGIN; SELECT pg_current_xact_id()');
-  const walpiper = scene.unstarted(db, { log: { level: 'debug' } });
+  const walpiper = scene.unstarted(db);
   await walpiper.launch();
-  await until('it was asked', () => lines(walpiper, /is there, waiting for transactionid/).length > 0);
+  await until('it is seen to be at work', () => lines(walpiper, /its process is at work/).length > 0);
   await open.query('COMMIT');
   await walpiper.healthy();
   assert.equal(lines(walpiper, /created with/).length, 1);
