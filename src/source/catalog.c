@@ -3,15 +3,17 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Base and element types come before what is built on them: depth 0 is built on nothing. */
+/* Base and element types come before what is built on them: depth 0 is built on nothing. Each table
+ * has two types: the join must not look at every pair. */
 const char catalog_types_sql[] =
     "WITH RECURSIVE t AS ("
     " SELECT oid, typname, typdelim, typbasetype AS base,"
     "  CASE WHEN typlen = -1 AND typcategory = 'A' THEN typelem ELSE 0::oid END AS element"
     "  FROM pg_type WHERE typtype <> 'p'),"
-    " d AS (SELECT t.*, 0 AS depth FROM t WHERE base = 0 AND element = 0"
-    " UNION ALL SELECT t.*, d.depth + 1 FROM t JOIN d"
-    "  ON (t.base = d.oid AND t.base <> 0) OR (t.element = d.oid AND t.element <> 0)"
+    " built AS (SELECT t.*, base AS below FROM t WHERE base <> 0"
+    "  UNION ALL SELECT t.*, element FROM t WHERE element <> 0),"
+    " d AS (SELECT t.*, 0::oid AS below, 0 AS depth FROM t WHERE base = 0 AND element = 0"
+    "  UNION ALL SELECT built.*, d.depth + 1 FROM built JOIN d ON built.below = d.oid"
     "  WHERE d.depth < 64)"
     " SELECT oid, typname, base, element, typdelim FROM d ORDER BY depth";
 
