@@ -6,11 +6,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define SILENCE_MS 10000 /* then the question is asked */
-#define QUESTION_MS                                                                                \
-    12000 /* for its answer, the new connection included: a server with much to do is slow */
-#define GRACE_MS 3000    /* for the sign of life of a server that has just begun to wait */
-#define AT_WORK_MS 10000 /* then a server that was at work is asked again */
+#define SILENCE_MS 10000  /* then the question is asked */
+#define QUESTION_MS 12000 /* for its answer, connecting included: much to do makes slow */
+#define GRACE_MS 3000     /* for the sign of life of a server that has just begun to wait */
+#define AT_WORK_MS 10000  /* then a server that was at work is asked again */
 
 /* Waiting for the client. Before the stream a walsender may wait for WAL on its own account (while
  * a slot is made), and owes nothing meanwhile. */
