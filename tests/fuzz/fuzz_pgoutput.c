@@ -25,13 +25,13 @@ static void announce_end(const struct stream *stream, struct byte_reader rest)
 static void check_message(struct stream *stream, struct str message)
 {
     do {
-        if (stream_decode(stream, message) < 0 || stream->decoded.kind != DECODED_CHANGE)
+        if (stream_decode(stream, message) < 0 || !stream_has_change(stream))
             return;
         check_change(&stream->decoded);
         const struct relation *relation = stream->decoded.change.relation;
         bool more = stream->decoded.more;
         promise(stream_decode(stream, message) == 0);
-        promise(stream->decoded.kind == DECODED_CHANGE && stream->decoded.more == more);
+        promise(stream_has_change(stream) && stream->decoded.more == more);
         promise(stream->decoded.change.relation == relation);
         promise(!more || stream->decoded.change.type == EVENT_TRUNCATE);
         stream->ops->take(stream->decoder);

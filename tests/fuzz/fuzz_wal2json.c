@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (rest.len > 0) {
         struct str line = str_cut(&rest, '\n');
         struct str message = exact_copy(line.data, line.len);
-        if (stream_decode(&stream, message) == 0 && stream.decoded.kind == DECODED_CHANGE)
+        if (stream_decode(&stream, message) == 0 && stream_has_change(&stream))
             check_change(&stream.decoded);
         free_copy(message);
     }

@@ -73,4 +73,10 @@ static inline int stream_decode(struct stream *stream, struct str message)
     return r;
 }
 
+/* What was decoded last is to become an event. */
+static inline bool stream_has_change(const struct stream *stream)
+{
+    return stream->decoded.kind == DECODED_CHANGE || stream->decoded.kind == DECODED_MESSAGE;
+}
+
 #endif
