@@ -260,6 +260,133 @@ START_TEST(test_leave_out_no_memory)
 }
 END_TEST
 
+/* --- what the catalog says ------------------------------------------------------------------- */
+
+static int put_row(struct relation_cache *cache, uint16_t count, uint32_t oid, int64_t since)
+{
+    uint32_t missing;
+
+    return relation_cache_put_row(
+        cache,
+        &(struct relation_cache_row){.name = {STR("public"), STR("posts")},
+                                     .oid = oid,
+                                     .full = count == 2,
+                                     .since = since,
+                                     .columns = id_and_name,
+                                     .count = count},
+        &missing);
+}
+
+static const struct relation *resolve(struct relation_cache *cache, int64_t time)
+{
+    const struct relation_name name = {STR("public"), STR("posts")};
+    const struct relation *relation;
+
+    ck_assert_int_eq(relation_cache_resolve(cache, name, time, &relation), RELATION_PUBLISHED);
+    return relation;
+}
+
+/* What the stream has shown stays until its time is over; what is not known is as the catalog says.
+ */
+START_TEST(test_catalog)
+{
+    struct relation_cache *cache = new_cache();
+
+    ck_assert_int_eq(put_row(cache, 2, 7, 500), 0);
+    const struct relation *first = resolve(cache, 0);
+    ck_assert(relation_cache_is_full(first));
+    ck_assert_ptr_null(relation_cache_newer(first));
+    ck_assert_ptr_eq(relation_cache_renew(cache, first), first);
+
+    ck_assert_int_eq(put_row(cache, 1, 7, 1000), 0);
+    ck_assert_ptr_eq(resolve(cache, 999), first);
+    ck_assert_uint_eq(find(cache, "public", "posts")->column_count, 1);
+    ck_assert(!relation_cache_is_full(first));
+    const struct relation *altered = put(cache, "public", "posts", 2);
+    ck_assert_ptr_eq(resolve(cache, 999), altered);
+    ck_assert_uint_eq(resolve(cache, 1000)->column_count, 1);
+    ck_assert_uint_eq(resolve(cache, 0)->column_count, 1);
+
+    ck_assert(relation_cache_has_oid(cache, 7));
+    ck_assert(!relation_cache_has_oid(cache, 8));
+    put(cache, "public", "posts", 2);
+    ck_assert(relation_cache_has_oid(cache, 7));
+    relation_cache_free(cache);
+}
+END_TEST
+
+/* A column that is generated now is left out of messages of before too. */
+START_TEST(test_catalog_leaves_out)
+{
+    struct relation_cache *cache = new_cache();
+
+    put_row(cache, 1, 7, 0);
+    put_row(cache, 1, 7, 1000);
+    ck_assert_int_eq(relation_cache_leave_out(cache, STR("public"), STR("posts"), STR("g")), 0);
+    ck_assert(relation_cache_leaves_out(resolve(cache, 0), STR("g")));
+    ck_assert(relation_cache_leaves_out(resolve(cache, 1000), STR("g")));
+    put_row(cache, 1, 7, 2000);
+    ck_assert(relation_cache_leaves_out(resolve(cache, 0), STR("g")));
+    ck_assert(!relation_cache_leaves_out(resolve(cache, 2000), STR("g")));
+    relation_cache_free(cache);
+}
+END_TEST
+
+/* Without memory the cache is as it was, and everything is given back. */
+START_TEST(test_catalog_no_memory)
+{
+    long failing = 1;
+
+    for (bool failed = true; failed; failing++) {
+        struct relation_cache *cache = new_cache();
+        const struct relation_name name = {STR("public"), STR("posts")};
+        const struct relation *relation = NULL;
+        int first, second;
+        allocations_start(failing);
+        WATCHED(first = put_row(cache, 2, 7, 0));
+        WATCHED(second = put_row(cache, 1, 7, 1000));
+        WATCHED(relation_cache_resolve(cache, name, 2000, &relation));
+        failed = allocations_failed();
+        ck_assert_int_eq(relation == NULL, first < 0 && second < 0);
+        if (!failed)
+            ck_assert_uint_eq(relation->column_count, 1);
+        WATCHED(relation_cache_clear_relations(cache));
+        WATCHED(relation_cache_collect(cache));
+        ck_assert_int_eq(live_allocations, 0);
+        relation_cache_free(cache);
+    }
+    ck_assert_int_gt(failing, 3);
+}
+END_TEST
+
+/* A name stands for a table, for the root of a partition, or for nothing that is published. */
+START_TEST(test_names)
+{
+    struct relation_cache *cache = new_cache();
+    const struct relation_name posts = {STR("public"), STR("posts")};
+    const struct relation_name part = {STR("s"), STR("posts")}, other = {STR("public"), STR("x")};
+    const struct relation *relation;
+
+    ck_assert_int_eq(relation_cache_resolve(cache, posts, 0, &relation), RELATION_UNKNOWN);
+    ck_assert_int_eq(relation_cache_add_partition(cache, part, posts), 0);
+    ck_assert_int_eq(relation_cache_resolve(cache, part, 0, &relation), RELATION_UNKNOWN);
+    ck_assert_ptr_null(relation);
+    const struct relation *root = put(cache, "public", "posts", 2);
+    ck_assert_int_eq(relation_cache_resolve(cache, part, 0, &relation), RELATION_PARTITION);
+    ck_assert_ptr_eq(relation, root);
+    ck_assert_int_eq(relation_cache_pass_over(cache, other), 0);
+    ck_assert_int_eq(relation_cache_resolve(cache, other, 0, &relation), RELATION_UNPUBLISHED);
+    ck_assert_ptr_null(relation);
+    ck_assert_int_eq(relation_cache_add_partition(cache, other, posts), 0);
+    ck_assert_int_eq(relation_cache_resolve(cache, other, 0, &relation), RELATION_PARTITION);
+    relation_cache_begin_reading(cache);
+    ck_assert_int_eq(relation_cache_resolve(cache, part, 0, &relation), RELATION_UNKNOWN);
+    ck_assert_int_eq(relation_cache_resolve(cache, posts, 0, &relation), RELATION_PUBLISHED);
+    relation_cache_free(cache);
+}
+END_TEST
+
 UNIT_SUITE("decode/relation_cache", test_put_and_find, test_names_are_copied, test_keys,
            test_replaced_stays_readable, test_replace_by_own_names, test_missing_type,
-           test_no_columns, test_no_memory, test_leave_out, test_leave_out_no_memory)
+           test_no_columns, test_no_memory, test_leave_out, test_leave_out_no_memory, test_catalog,
+           test_catalog_leaves_out, test_catalog_no_memory, test_names)

@@ -7,6 +7,7 @@
 
 enum { INT4 = 23, TEXT = 25, MISSING = 4711 };
 
+static const struct relation_name t_name = {STR("public"), STR("t")};
 static struct relation_cache *cache;
 static struct wal2json_message message;
 static struct wal2json_draft draft;
@@ -55,7 +56,9 @@ static void assert_relation(const char *expected)
                                 column->type->oid);
     }
     ck_assert_str_eq(text, expected);
-    ck_assert_ptr_eq(relation_cache_find(cache, STR("public"), STR("t")), relation);
+    const struct relation *cached;
+    relation_cache_resolve(cache, t_name, INT64_MIN, &cached);
+    ck_assert_ptr_eq(cached, relation);
 }
 
 /* Each column of the message points to its own in the relation. */
@@ -248,6 +251,172 @@ START_TEST(test_left_out)
 }
 END_TEST
 
+/* --- with a catalog that answers -------------------------------------------------------------- */
+
+static void say(struct relation_name name, const char *columns, bool full, int64_t since)
+{
+    static struct wal2json_columns list;
+    struct relation_cache_column items[8] = {0};
+
+    set_columns(&list, columns);
+    for (uint16_t i = 0; i < list.count; i++)
+        items[i] = (struct relation_cache_column){list.items[i].name, list.items[i].type_oid,
+                                                  i == 0, i > 1};
+    ck_assert_int_eq(
+        relation_cache_put_row(
+            cache,
+            &(struct relation_cache_row){
+                .name = name, .full = full, .since = since, .columns = items, .count = list.count},
+            &missing_type),
+        0);
+}
+
+/* The message is not decoded before the catalog was asked about it. */
+static void must_ask(char action, const char *columns, const char *identity, const char *pk)
+{
+    relation_cache_collect(cache);
+    relation = NULL;
+    missing_type = MISSING;
+    ck_assert_int_eq(find(action, columns, identity, pk), -ENOENT);
+    ck_assert_uint_eq(missing_type, 0);
+    ck_assert_ptr_null(relation);
+    ck_assert(relation_names_equal(relation_cache_asked(cache), t_name));
+}
+
+static void answer(void)
+{
+    relation_cache_answered(cache);
+    relation_cache_collect(cache);
+}
+
+static void set_up_catalog(void)
+{
+    set_up();
+    relation_cache_set_catalog(cache);
+    message.timestamp = 1000;
+}
+
+/* The catalog is asked when a message differs, once; what it says counts when the message shows it,
+ * and else the message counts, with what was known before. */
+START_TEST(test_asks)
+{
+    set_up_catalog();
+    say(t_name, "id:23 body:25 n:23", false, 0);
+    must_find('U', "id:23 n:23", "id:23", "id:23", "id*:23 body:25 n:23");
+    must_ask('U', "id:23 text:25 n:23", "id:23", "id:23");
+    say(t_name, "id:23 text:25 n:23", false, 2000);
+    answer();
+    must_find('U', "id:23 text:25 n:23", "id:23", "id:23", "id*:23 text:25 n:23");
+
+    must_ask('U', "id:23 more:25 n:23", "id:23", "id:23");
+    say(t_name, "id:23 even:25 later:23", false, 2000);
+    answer();
+    must_find('U', "id:23 more:25 n:23", "id:23", "id:23", "id*:23 text:25 more:25 n:23");
+    relation_cache_collect(cache);
+    must_find('I', "id:23 even:25 later:23", "", "id:23", "id*:23 even:25 later:23");
+    must_ask('I', "id:23", "", "id:23");
+    tear_down();
+}
+END_TEST
+
+/* An answer counts for the next decode() and no other. */
+START_TEST(test_asks_anew)
+{
+    set_up_catalog();
+    say(t_name, "id:23", false, 0);
+    must_ask('I', "id:23 a:25", "", "id:23");
+    answer();
+    must_find('I', "id:23 a:25", "", "id:23", "id*:23 a:25");
+    must_ask('I', "id:23 b:25", "", "id:23");
+    must_ask('I', "id:23 b:25", "", "id:23");
+    answer();
+    relation_cache_collect(cache);
+    must_ask('I', "id:23 b:25", "", "id:23");
+    tear_down();
+}
+END_TEST
+
+/* The catalog counts for transactions of its time and later, although a message does not show it.
+ */
+START_TEST(test_catalog_of_later)
+{
+    set_up_catalog();
+    say(t_name, "id:23 body:25", false, 0);
+    say(t_name, "id:23", false, 1001);
+    must_find('U', "id:23", "id:23", "id:23", "id*:23 body:25");
+    message.timestamp = 1001;
+    ck_assert_int_eq(find('U', "id:23", "id:23", "id:23"), 0);
+    assert_relation("id*:23");
+    tear_down();
+}
+END_TEST
+
+/* With REPLICA IDENTITY FULL a message shows every column. */
+START_TEST(test_full_identity)
+{
+    set_up_catalog();
+    say(t_name, "id:23 body:25 n:23", true, 0);
+    must_find('U', "id:23 n:23", "id:23 body:25 n:23", "id:23", "id*:23 body:25 n:23");
+    must_find('D', "", "id:23 body:25 n:23", "id:23", "id*:23 body:25 n:23");
+    must_ask('D', "", "id:23 n:23", "id:23");
+    must_ask('U', "id:23 n:23", "id:23 n:23", "id:23");
+    answer();
+    must_find('U', "id:23 n:23", "id:23 n:23", "id:23", "id*:23 n:23");
+    /* It was not full then: this is the key. */
+    say(t_name, "id:23 body:25 n:23", true, 0);
+    must_find('U', "id:23 n:23", "id:23", "id:23", "id*:23 body:25 n:23");
+    tear_down();
+}
+END_TEST
+
+/* A table that is not published is passed over, once the catalog has said so. */
+START_TEST(test_unpublished)
+{
+    set_up_catalog();
+    must_ask('I', "id:23", "", "id:23");
+    ck_assert_int_eq(relation_cache_pass_over(cache, t_name), 0);
+    answer();
+    for (const char *action = "IUDT"; *action != '\0'; action++) {
+        ck_assert_int_eq(find(*action, "id:23", "", "id:23"), 0);
+        ck_assert_ptr_null(relation);
+    }
+    relation_cache_begin_reading(cache);
+    must_ask('I', "id:23", "", "id:23");
+    tear_down();
+}
+END_TEST
+
+/* Rows of a partition are those of its root, in the root's order, with the old values that its
+ * identity tells; its own primary key and its TRUNCATE are no matter of the root. */
+START_TEST(test_partition)
+{
+    const struct relation_name root = {STR("public"), STR("root")};
+
+    set_up_catalog();
+    say(root, "id:23 k:23 body:25", false, 0);
+    ck_assert_int_eq(relation_cache_add_partition(cache, t_name, root), 0);
+    ck_assert_int_eq(find('I', "body:25 id:23 k:23", "", "k:23"), 0);
+    ck_assert(str_equal(relation->table, root.table));
+    ck_assert_uint_eq(message.columns.items[0].index, 2);
+    ck_assert_int_eq(find('U', "id:23 k:23", "body:25 k:23 id:23", "id:23"), 0);
+    ck_assert_uint_eq(message.identity.count, 2);
+    ck_assert_uint_eq(message.identity.items[0].index, 1);
+    ck_assert_int_eq(find('T', "", "", ""), 0);
+    ck_assert_ptr_null(relation);
+
+    must_ask('I', "new:25 k:23 id:23", "", "id:23");
+    answer();
+    ck_assert_int_eq(find('I', "new:25 k:23 id:23", "", "id:23"), 0);
+    ck_assert(str_equal(relation->table, root.table));
+    ck_assert_uint_eq(relation->column_count, 3);
+    ck_assert(str_equal(relation->columns[0].name, STR("id")) && relation->columns[0].primary_key);
+    ck_assert(str_equal(relation->columns[2].name, STR("new")));
+    assert_located(&message.columns);
+    tear_down();
+}
+END_TEST
+
 UNIT_SUITE("decode/wal2json_relation", test_known, test_unknown, test_insert_replaces,
            test_update_replaces, test_delete_replaces, test_missing_type, test_contradiction,
-           test_bounded, test_left_out)
+           test_bounded, test_left_out, test_asks, test_asks_anew, test_catalog_of_later,
+           test_full_identity, test_unpublished, test_partition)
