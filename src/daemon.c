@@ -131,8 +131,8 @@ static int start_operators(struct daemon *d, struct error *err)
     return operators_start(&d->operators, &d->loop, &context, err);
 }
 
-/* Operators need the journal's epoch, which the first stream settles. Without a slot they apply what
- * the journal still has for them. */
+/* Operators need the journal's epoch, which the first stream settles. Without a slot they apply
+ * what the journal still has for them. */
 static void on_started(void *owner)
 {
     struct daemon *d = owner;

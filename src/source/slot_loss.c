@@ -90,23 +90,17 @@ int slot_refuse_loss(const struct source *s, struct error *err)
 
 /* --- the final state ------------------------------------------------------------------------- */
 
-/* Operators of a standby would only take their work from those of the one that had the slot. */
-static bool may_announce(const struct source *s)
-{
-    char epoch[9];
-    journal_epoch(s->context.journal, epoch);
-    return epoch[0] != '\0' && !s->stood_by;
-}
-
 void slot_stay_lost(struct source *s)
 {
+    char epoch[9];
     slot_set_state(s, SOURCE_LOST);
     if (s->facts.slot_exists)
         slot_forget_drop(s); /* it was about another one */
     if (!s->started)
         marked_replace(s->context.marked, &s->facts.marked);
     slot_timer(s, LOOK_S, LOOK_S);
-    if (may_announce(s))
+    journal_epoch(s->context.journal, epoch);
+    if (epoch[0] != '\0')
         slot_announce(s);
 }
 

@@ -134,17 +134,23 @@ static bool needs_a_human(const struct error *why)
     return why->code == -EPERM || why->code == -EINVAL || why->code == -ENOENT;
 }
 
-/* The slot is gone, or has an event that journal.on_large_event does not let pass. */
-static bool is_final(const struct error *why)
+/* Waiting for somebody else's slot. Without one it waits for a new one, whoever makes that. */
+static bool stands_by(const struct source *s, const struct error *why)
 {
-    return why->code == -EIDRM || why->code == -EMSGSIZE;
+    return why->code == -EBUSY || (why->code == -EIDRM && s->stood_by && !s->started);
+}
+
+/* The slot is gone, or has an event that journal.on_large_event does not let pass. */
+static bool is_final(const struct source *s, const struct error *why)
+{
+    return why->code == -EMSGSIZE || (why->code == -EIDRM && !stands_by(s, why));
 }
 
 static void tell(struct source *s, const struct error *why)
 {
     health_down(s->context.health, "capture", why->text);
     if (strcmp(s->told.text, why->text) != 0)
-        log_write(s->started || needs_a_human(why) || is_final(why) ? LOG_ERROR : LOG_WARN,
+        log_write(s->started || needs_a_human(why) || is_final(s, why) ? LOG_ERROR : LOG_WARN,
                   "source", "%s", why->text);
     s->told = *why;
 }
@@ -173,7 +179,7 @@ static void try_later(struct source *s, const struct error *why)
     if (s->state >= SOURCE_STOPPING)
         return;
     tell(s, why);
-    if (is_final(why)) {
+    if (is_final(s, why)) {
         slot_stay_lost(s);
         return;
     }
@@ -183,8 +189,8 @@ static void try_later(struct source *s, const struct error *why)
         s->context.on_refused(s->context.owner, why);
         return;
     }
-    uint32_t wait = why->code == -EBUSY ? STANDBY_MS + random_u32() % STANDBY_MS
-                                        : backoff_next(&s->backoff, random_u32());
+    uint32_t wait = stands_by(s, why) ? STANDBY_MS + random_u32() % STANDBY_MS
+                                      : backoff_next(&s->backoff, random_u32());
     log_debug("source", "next try in %u ms", wait);
     slot_timer(s, wait / 1000., 0.);
 }

@@ -18,9 +18,16 @@ function dropUnasked(db, walpiper) {
   });
 }
 
-/** Keeps at most 1 MB of WAL for a slot, and writes more until SLOT is lost. */
+/** A server that keeps 1 MB of WAL for a slot, and in its database a table that nobody streams. */
+async function stingy(scene) {
+  const server = await scene.postgres({ max_slot_wal_keep_size: '1MB', wal_keep_size: '0' });
+  const db = await scene.database({ server, files: blogFiles });
+  await db.query('CREATE TABLE noise (t text)');
+  return db;
+}
+
+/** Writes until SLOT is lost. */
 async function loseSlot(db, slot) {
-  await db.query('CREATE TABLE IF NOT EXISTS noise (t text)');
   await until('the slot is lost', async () => {
     await db.query(`INSERT INTO noise SELECT repeat('x', 1000) FROM generate_series(1, 5000)`);
     await db.query('SELECT pg_switch_wal()');
@@ -62,9 +69,12 @@ scenario('dropped while it is read: one error, DOWN, the journal is served, also
   const db = await scene.database({ files: blogFiles });
   const walpiper = await scene.walpiper(db, blog);
   const live = await walpiper.subscribe('/streams/comments');
+  const toto = await walpiper.events('toto');
   await comment(db, 'a');
   await comment(db, 'b');
   const [first] = await live.first(2);
+  await db.query(`INSERT INTO events (type, subscriber, payload) VALUES ('x', 'toto', '1'), ('x', 'toto', '2')`);
+  const rows = await toto.first(2);
   await dropUnasked(db, walpiper);
 
   const reason = await down(walpiper);
@@ -76,14 +86,16 @@ scenario('dropped while it is read: one error, DOWN, the journal is served, also
   assert.match(told[0], /level=error/);
   assert.equal(live.hasEnded, false);
 
-  for (const again of [false, true]) {
-    if (again) {
+  for (const restarted of [false, true]) {
+    if (restarted) {
       await walpiper.stop();
       await walpiper.launch();
       assert.equal(await down(walpiper), reason);
     }
     const resumed = await walpiper.subscribe('/streams/comments', { lastEventId: first.id });
     assert.equal(messageOf((await resumed.first(1))[0]), 'b');
+    const again = await walpiper.events('toto', { lastEventId: rows[0].id });
+    assert.equal((await again.first(1))[0].id, rows[1].id);
     assert.equal(await slots(db), 0);
   }
   assert.equal((await walpiper.stop()).code, 0);
@@ -157,8 +169,7 @@ scenario('operators apply what the journal has, without a slot, and begin nothin
 });
 
 scenario('lost while it is read, or at the start: DOWN, and slot drop drops it too', async (scene) => {
-  const server = await scene.postgres({ max_slot_wal_keep_size: '1MB', wal_keep_size: '0' });
-  const db = await scene.database({ server, files: blogFiles });
+  const db = await stingy(scene);
   const walpiper = await scene.walpiper(db, blog);
   const before = await throughStream(db, walpiper, 'a');
   walpiper.child.kill('SIGSTOP');
@@ -181,9 +192,33 @@ scenario('lost while it is read, or at the start: DOWN, and slot drop drops it t
   assert.notEqual(epochOf(await throughStream(db, walpiper, 'b')), epochOf(before));
 });
 
+// The standby has a journal of its own, from a time when it had the slot.
+scenario('a standby goes on waiting when the slot is lost to the one that had it, and leaves its operators alone', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  const standby = await scene.walpiper(db, blog);
+  await until('its operator works', () => standby.logText().includes('every id is computed'));
+  await standby.stop();
+  const walpiper = await scene.walpiper(db, { ...blog, slot: { name: standby.slot } });
+  await until('its operator works', () => walpiper.logText().includes('every id is computed'));
+  await standby.launch();
+  await down(standby, /is being read by process/);
+  await dropUnasked(db, walpiper);
+  await down(walpiper);
+  await down(standby);
+
+  assert.equal((await slotDrop(walpiper)).code, 0);
+  await walpiper.healthy();
+  await down(standby, /is being read by process/);
+  await db.query(`INSERT INTO posts (title) VALUES ('new')`);
+  await until('the read model is right', async () =>
+    isDeepStrictEqual(await counts(db), await countsFromScratch(db)),
+  );
+  await walpiper.kill();
+  await standby.healthy();
+});
+
 scenario('slot.recreate: a slot that is gone or lost is replaced, with one warning', async (scene) => {
-  const server = await scene.postgres({ max_slot_wal_keep_size: '1MB', wal_keep_size: '0' });
-  const db = await scene.database({ server, files: blogFiles });
+  const db = await stingy(scene);
   const walpiper = await scene.walpiper(db, { ...blog, slot: { recreate: true } });
   const epochs = [epochOf(await throughStream(db, walpiper, 'a'))];
   const warnings = () => walpiper.logText().split('\n').filter((line) => /level=warn.*epoch .* begins/.test(line));
