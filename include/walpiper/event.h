@@ -39,8 +39,8 @@ struct event {
     struct str id;    /* <epoch>-<commit end LSN, hex>-<ordinal> */
     struct str json;  /* the event, contract section 3, one line */
     struct str frame; /* the same as one SSE frame: id, event, data, blank line; contains json */
-    struct str error;    /* a JSON string, when the event was too large: why it has no records, though
-                          * its columns have their small values; data == NULL: it has them */
+    struct str error; /* a JSON string, when the event was too large: why it has no records, though
+                       * its columns have their small values; data == NULL: it has them */
     uint16_t column_count;
     const unsigned char *columns; /* opaque, for event_column_at() */
 };
