@@ -1,5 +1,7 @@
 #include "decode/json_text.h"
 
+#include "base/eight.h"
+
 #include <assert.h>
 #include <stdint.h>
 
@@ -38,14 +40,6 @@ char *json_scratch(struct json_reader *reader, size_t len)
     return bytes;
 }
 
-#define EIGHT(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* Not 0 when one of eight bytes is less than LIMIT, which is at most 0x80. */
-static inline uint64_t any_below(uint64_t bytes, uint64_t limit)
-{
-    return (bytes - EIGHT(limit)) & ~bytes & EIGHT(0x80);
-}
-
 static inline bool is_plain(char c)
 {
     return c != '"' && c != '\\' && (unsigned char)c >= 0x20;
@@ -56,12 +50,9 @@ static inline bool is_plain(char c)
 static const char *end_of_run(const char *at, const char *end)
 {
     while (end - at >= 8) {
-        uint64_t bytes;
-        memcpy(&bytes, at, sizeof(bytes));
-        uint64_t quote = any_below(bytes ^ EIGHT('"'), 1);
-        uint64_t backslash = any_below(bytes ^ EIGHT('\\'), 1);
-        if ((quote | backslash | any_below(bytes, 0x20)) != 0)
-            break;
+        uint64_t found = eight_json_special(eight_load(at));
+        if (found != 0)
+            return at + eight_first(found);
         at += 8;
     }
     while (at < end && is_plain(*at))

@@ -179,7 +179,21 @@ static int read_xid(struct json_reader *reader, uint32_t *ret)
     return 0;
 }
 
-static int read_timestamp(struct json_reader *reader, int64_t *ret)
+static int parse_time(struct wal2json_time *time, struct str text)
+{
+    if (str_equal(text, (struct str){time->text, time->len}) && text.len > 0)
+        return 0;
+    time->len = 0;
+    if (pg_timestamp_parse(text, &time->value) < 0)
+        return -EBADMSG;
+    if (text.len > sizeof(time->text))
+        return 0;
+    memcpy(time->text, text.data, text.len);
+    time->len = text.len;
+    return 0;
+}
+
+static int read_timestamp(struct wal2json_message *message, struct json_reader *reader)
 {
     struct scalar scalar;
 
@@ -188,8 +202,9 @@ static int read_timestamp(struct json_reader *reader, int64_t *ret)
         return r;
     if (scalar.kind == SCALAR_NULL)
         return -ENODATA;
-    if (scalar.kind != SCALAR_STRING || pg_timestamp_parse(scalar.text, ret) < 0)
+    if (scalar.kind != SCALAR_STRING || parse_time(&message->time, scalar.text) < 0)
         return json_fail(reader, "not a timestamp in datestyle ISO");
+    message->timestamp = message->time.value;
     return 0;
 }
 
@@ -204,7 +219,7 @@ static int read_field(struct wal2json_message *message, struct json_reader *read
     case WAL2JSON_XID:
         return read_xid(reader, &message->xid);
     case WAL2JSON_TIMESTAMP:
-        return read_timestamp(reader, &message->timestamp);
+        return read_timestamp(message, reader);
     case WAL2JSON_LSN:
         return read_lsn(reader, &message->lsn);
     case WAL2JSON_NEXTLSN:

@@ -42,6 +42,15 @@ enum wal2json_field {
     WAL2JSON_CONTENT = 1 << 12,
 };
 
+#define WAL2JSON_TIME_KEPT 40
+
+/* Every message of a transaction says the same time: it is parsed once. */
+struct wal2json_time {
+    char text[WAL2JSON_TIME_KEPT];
+    size_t len; /* 0: none is known */
+    int64_t value;
+};
+
 struct wal2json_message {
     unsigned fields; /* which of the following are there; null counts as absent */
     char action;     /* one of B C I U D T M */
@@ -57,6 +66,7 @@ struct wal2json_message {
     struct wal2json_columns columns;
     struct wal2json_columns identity;
     struct wal2json_columns pk;
+    struct wal2json_time time; /* of the message before; zero at first */
 };
 
 /* Reads TEXT; every field that its action needs is there afterwards. Unknown members are passed

@@ -1,6 +1,7 @@
 #include "event/type.h"
 #include "event/value.h"
 
+#include "base/eight.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -10,37 +11,25 @@
  * level on the stack is all this costs. */
 #define DEPTH_MAX 65536
 
-#define EVERY_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* True when none of the eight bytes is a control character, '"', '\\' or not ASCII. A byte's top
- * bit shows what was below what is taken off; it borrows from the next byte only when it is found
- * itself. */
-static bool all_plain(const char *bytes)
-{
-    uint64_t word;
-
-    memcpy(&word, bytes, sizeof(word));
-    uint64_t quote = word ^ EVERY_BYTE('"');
-    uint64_t backslash = word ^ EVERY_BYTE('\\');
-    uint64_t found =
-        (word - EVERY_BYTE(' ')) | (quote - EVERY_BYTE(1)) | (backslash - EVERY_BYTE(1)) | word;
-    return (found & EVERY_BYTE(0x80)) == 0;
-}
-
 /* How many bytes at the start of TEXT stand in a JSON string as they are. */
 static size_t plain_prefix(struct str text)
 {
     size_t at = 0;
 
     while (at < text.len) {
+        if (text.len - at >= 8) {
+            uint64_t word = eight_load(text.data + at);
+            uint64_t found = eight_json_special(word) | (word & EIGHT(0x80));
+            if (found == 0) {
+                at += 8;
+                continue;
+            }
+            at += eight_first(found);
+        }
         unsigned char c = (unsigned char)text.data[at];
-        size_t step = 1;
+        size_t step = c >= ' ' && c != '"' && c != '\\';
         if (c >= 0x80)
             step = str_utf8_length((struct str){text.data + at, text.len - at});
-        else if (text.len - at >= 8 && all_plain(text.data + at))
-            step = 8;
-        else if (c < ' ' || c == '"' || c == '\\')
-            step = 0;
         if (step == 0)
             return at;
         at += step;

@@ -42,6 +42,26 @@ START_TEST(test_begin)
 }
 END_TEST
 
+#define COMMIT_AT(time)                                                                            \
+    "{\"action\":\"C\",\"xid\":1,\"timestamp\":\"" time "\",\"lsn\":\"0/1\",\"nextlsn\":\"0/2\"}"
+
+/* The time of the message before is not parsed again, and not taken for another one. */
+START_TEST(test_times)
+{
+    must_read(COMMIT_AT("1970-01-01 00:00:01+00"));
+    ck_assert_int_eq(message.timestamp, 1000000);
+    must_read(COMMIT_AT("1970-01-01 00:00:01+00"));
+    ck_assert_int_eq(message.timestamp, 1000000);
+    must_read(COMMIT_AT("1970-01-01 00:00:02+00"));
+    ck_assert_int_eq(message.timestamp, 2000000);
+    must_fail(COMMIT_AT("1970-01-01 00:00:02"), "not a timestamp");
+    must_fail(COMMIT_AT("1970-01-01 00:00:02"), "not a timestamp");
+    must_fail(COMMIT_AT(""), "not a timestamp");
+    must_read(COMMIT_AT("1970-01-01 00:00:01+00"));
+    ck_assert_int_eq(message.timestamp, 1000000);
+}
+END_TEST
+
 START_TEST(test_row)
 {
     must_read(CHANGE("U") ",\"columns\":[" COLUMN ",{\"name\":\"s\",\"typeoid\":25,\"value\":null}]"
@@ -221,6 +241,6 @@ START_TEST(test_changed_bytes)
 }
 END_TEST
 
-UNIT_SUITE("decode/wal2json_message", test_begin, test_row, test_nothing_is_left_over,
+UNIT_SUITE("decode/wal2json_message", test_begin, test_times, test_row, test_nothing_is_left_over,
            test_large_oids, test_unknown_members, test_missing, test_wrong_kinds, test_twice,
            test_wrong_halves, test_many_columns, test_changed_bytes)
