@@ -305,6 +305,25 @@ scenario('slot drop with nothing to drop, and where there is no journal', async 
   assert.match(other.stderr, /does not exist on this server, and journal .* is not of it; /);
 });
 
+// As a kill between the new slot and the new epoch leaves them; and as slot drop and the service leave
+// them when they meet at the same moment.
+scenario('a marker beside a slot: that epoch is over when it names it, and stays when it does not', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  const walpiper = await scene.walpiper(db, { tables: blog.tables });
+  const first = epochOf(await throughStream(db, walpiper, 'a'));
+  const startWith = async (epoch) => {
+    await walpiper.stop();
+    writeFileSync(marker(walpiper), `slot ${walpiper.slot} epoch ${epoch} dropped 2026-01-01T00:00:00Z\n`);
+    await walpiper.start();
+    assert.equal(existsSync(marker(walpiper)), false);
+    return epochOf(await throughStream(db, walpiper, epoch));
+  };
+  assert.equal(await startWith('-'), first);
+  const second = await startWith(first);
+  assert.notEqual(second, first);
+  assert.equal(await startWith(first), second);
+});
+
 // The word of slot drop is good for one epoch, wherever the service is killed: it is not lost, and what
 // is left of it does not excuse the next loss.
 scenario('kill -9 between slot drop and the new epoch, at random moments', { timeout: 300_000 }, async (scene) => {
