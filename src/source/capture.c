@@ -102,9 +102,10 @@ static int encode(struct capture *c, const struct decoded *decoded, struct str *
         rc = event_encode_stripped(to, &c->origin, &decoded->transaction, ordinal, &decoded->change,
                                    err);
     }
-    if (rc == 0)
-        *ret_record = buffer_str(to);
-    return rc;
+    if (rc < 0)
+        return rc;
+    *ret_record = buffer_str(to);
+    return 0;
 }
 
 static void tell_stripped(struct str record)
