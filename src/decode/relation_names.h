@@ -7,8 +7,7 @@
 
 #include "base/str.h"
 
-#define RELATION_NAMES_MAX 100000 /* unpublished ones that are remembered; then all are forgotten  \
-                                   */
+#define RELATION_NAMES_MAX 100000 /* unpublished ones; then all of them are forgotten */
 
 struct relation_name {
     struct str schema;

@@ -4,7 +4,7 @@
 
 #define LOOK_EVERY_S 2.
 #define ANSWER_MS 10000 /* then a question is asked anew, on another connection */
-#define SHAPE_MAX 64  /* a count and an MD5 */
+#define SHAPE_MAX 64    /* a count and an MD5 */
 
 static void on_shape(void *owner, const PGresult *result)
 {
