@@ -74,9 +74,11 @@ static inline void golden_load_binary(struct golden *golden, const char *message
         char *bytes = (char *)text->data;
         ck_assert_uint_eq(text->len % 2, 0);
         text->len /= 2;
-        for (size_t at = 0; at < text->len; at++)
-            bytes[at] =
-                (char)(str_hex_digit(bytes[2 * at]) << 4 | str_hex_digit(bytes[2 * at + 1]));
+        for (size_t at = 0; at < text->len; at++) {
+            int high = str_hex_digit(bytes[2 * at]), low = str_hex_digit(bytes[2 * at + 1]);
+            ck_assert(high >= 0 && low >= 0);
+            bytes[at] = (char)(high << 4 | low);
+        }
     }
 }
 
