@@ -1,6 +1,8 @@
 #define HASH_NONFATAL_OOM 1
 #include "decode/pgoutput_relation.h"
 
+#include "event/relation_text.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -25,10 +27,17 @@ static bool add(struct pgoutput_relations *relations, struct pgoutput_relation *
     return relation->hh.tbl != NULL;
 }
 
+static void release(struct pgoutput_relation *relation)
+{
+    if (relation != NULL)
+        relation_text_release(&relation->relation);
+    free(relation);
+}
+
 static void drop(struct pgoutput_relations *relations, struct pgoutput_relation *relation)
 {
     HASH_DELETE(hh, relations->by_oid, relation);
-    free(relation);
+    release(relation);
 }
 /* NOLINTEND(readability-function-size) */
 
@@ -211,8 +220,13 @@ static struct pgoutput_relation *new_relation(const struct pgoutput_draft *draft
     for (uint16_t i = 0; i < draft->count; i++)
         size += draft->columns[i].name.len;
     struct pgoutput_relation *relation = calloc(1, size);
-    if (relation != NULL)
-        fill(relation, draft, cache);
+    if (relation == NULL)
+        return NULL;
+    fill(relation, draft, cache);
+    if (relation_text_keep(&relation->relation) < 0) {
+        free(relation);
+        return NULL;
+    }
     return relation;
 }
 
@@ -243,7 +257,7 @@ int pgoutput_relations_put(struct pgoutput_relations *relations, const struct re
     /* The new one first: when that fails, the old one is still there. The old one is then taken out
      * by address. */
     if (relation == NULL || !add(relations, relation)) {
-        free(relation);
+        release(relation);
         return error_set(err, -ENOMEM, "memory is out");
     }
     if (before != NULL)

@@ -1,6 +1,7 @@
 #include "decode/relation_cache.h"
 
 #include "decode/type_table.h"
+#include "event/relation_text.h"
 
 #include <errno.h>
 
@@ -106,10 +107,9 @@ static void free_cached(struct cached_relation *cached)
 {
     if (cached == NULL)
         return;
-    if (cached->newer != NULL)
-        free_left_out(cached->newer->left_out);
-    free(cached->newer);
+    free_cached(cached->newer);
     free_left_out(cached->left_out);
+    relation_text_release(&cached->relation);
     free(cached);
 }
 
@@ -221,6 +221,10 @@ static struct cached_relation *new_cached(const struct relation_cache *cache,
         };
         cached->outside_identity[i] = columns[i].outside_identity;
     }
+    if (relation_text_keep(&cached->relation) < 0) {
+        free(cached);
+        return NULL;
+    }
     return cached;
 }
 
@@ -254,7 +258,7 @@ int relation_cache_put(struct relation_cache *cache, struct str schema, struct s
      * find gives the newer of equals, and the old one is taken out by address. */
     struct cached_relation *old = find_cached(cache, &key);
     if (!add_cached(cache, cached)) {
-        free(cached);
+        free_cached(cached);
         return -ENOMEM;
     }
     if (old != NULL) {
@@ -285,7 +289,7 @@ int relation_cache_put_row(struct relation_cache *cache, const struct relation_c
     cached->oid = row->oid;
     cached->full = row->full;
     if (old == NULL && !add_cached(cache, cached)) {
-        free(cached);
+        free_cached(cached);
         return -ENOMEM;
     }
     if (old != NULL) {

@@ -27,6 +27,7 @@ struct relation_column {
     struct str name;
     const struct type_info *type;
     bool primary_key;
+    struct str key; /* `"name":` in relation->text, when that is kept */
 };
 
 struct relation {
@@ -34,6 +35,7 @@ struct relation {
     struct str table;
     uint16_t column_count;
     struct relation_column *columns;
+    struct str text; /* event/relation_text.h; data NULL: not kept */
 };
 
 struct change {

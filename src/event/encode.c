@@ -6,6 +6,7 @@
 #include "event/digits.h"
 #include "event/id.h"
 #include "event/iso_time.h"
+#include "event/relation_text.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -106,16 +107,12 @@ static void put_source(struct encoder *e)
         PUT(e, ",\"schema\":null,\"table\":null,\"columns\":null}");
         return;
     }
-    PUT(e, ",\"schema\":");
-    json_quote(e->out, relation->schema);
-    PUT(e, ",\"table\":");
-    json_quote(e->out, relation->table);
-    PUT(e, ",\"columns\":");
-    for (uint16_t i = 0; i < e->column_count; i++) {
-        put_key(e, i == 0 ? '{' : ',', relation->columns[i].name);
-        json_quote(e->out, str_from(relation->columns[i].type->name));
-    }
-    buffer_append_str(e->out, e->column_count == 0 ? STR("{}}") : STR("}}"));
+    PUT(e, ",");
+    if (relation->text.data != NULL)
+        buffer_append_str(e->out, relation->text);
+    else
+        relation_text_write(e->out, relation);
+    PUT(e, "}");
 }
 
 static void put_timestamp(struct encoder *e)

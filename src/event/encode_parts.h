@@ -98,10 +98,14 @@ static inline void store_column(const struct encoder *e, uint16_t index,
     memcpy(column_place(e, index), column, sizeof(*column));
 }
 
-static inline void put_key(struct encoder *e, char separator, struct str name)
+static inline void put_key(struct encoder *e, char separator, const struct relation_column *column)
 {
     buffer_append_char(e->out, separator);
-    json_quote(e->out, name);
+    if (column->key.data != NULL) {
+        buffer_append_str(e->out, column->key);
+        return;
+    }
+    json_quote(e->out, column->name);
     buffer_append_char(e->out, ':');
 }
 

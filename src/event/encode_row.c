@@ -13,7 +13,7 @@ static int put_new_record(struct encoder *e)
         if (!is_known(v))
             continue;
         struct record_column column = load_column(e, i);
-        put_key(e, separator, e->change->relation->columns[i].name);
+        put_key(e, separator, &e->change->relation->columns[i]);
         int r = encode_value(e, i, v, &column.new_value);
         if (r < 0)
             return r;
@@ -34,7 +34,7 @@ static int put_old_record(struct encoder *e)
         if (!is_known(v))
             continue;
         struct record_column column = load_column(e, i);
-        put_key(e, separator, e->change->relation->columns[i].name);
+        put_key(e, separator, &e->change->relation->columns[i]);
         int r = encode_value(e, i, v, &column.old_value);
         if (r < 0)
             return r;
@@ -60,7 +60,7 @@ static int put_again(struct encoder *e, struct record_slice slice)
 static int put_change_of(struct encoder *e, uint16_t index, char separator,
                          struct record_column *column)
 {
-    put_key(e, separator, e->change->relation->columns[index].name);
+    put_key(e, separator, &e->change->relation->columns[index]);
     PUT(e, "{\"old_value\":");
     int r = encode_value(e, index, old_value(e->change, index), &column->old_value);
     if (r < 0)

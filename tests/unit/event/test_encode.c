@@ -1,5 +1,6 @@
 #include "base/failing_memory.h"
 #include "event/changes.h"
+#include "event/relation_text.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -245,7 +246,7 @@ END_TEST
 START_TEST(odd_names_are_escaped_in_json_and_raw_in_the_record)
 {
     struct relation_column column = {.name = STR("a\"b\nc"), .type = &type_text};
-    const struct relation odd = {STR("my \"schema\""), STR("t\\t"), 1, &column};
+    const struct relation odd = {STR("my \"schema\""), STR("t\\t"), 1, &column, {0}};
     const struct value before = TEXT_VALUE("x"), after = TEXT_VALUE("y"), kept = UNCHANGED_VALUE;
     const struct change change = {EVENT_UPDATE, &odd, .new_values = &after, .old_values = &before};
     const struct change unsent = {EVENT_UPDATE, &odd, .new_values = &kept};
@@ -426,7 +427,34 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
-UNIT_SUITE("event/encode", insert_has_the_new_row, update_with_full_identity_has_what_changed,
+/* What is kept with a relation saves work and changes no byte. */
+START_TEST(test_the_kept_text_of_a_relation_changes_nothing)
+{
+    struct relation_column columns[] = {{.name = STR("id"), .type = &type_int4},
+                                        {.name = STR("a \"b\"\n\xc3\xa4"), .type = &type_text},
+                                        {.name = STR(""), .type = &type_uuid}};
+    struct relation relation = {STR("my \"schema\""), STR("t\\t"), 3, columns, {0}};
+    const struct value row[] = {TEXT_VALUE("1"), TEXT_VALUE("x"), NULL_VALUE};
+    const struct change change = {.type = EVENT_INSERT, .relation = &relation, .new_values = row};
+    struct error err = {0};
+    struct buffer bare, kept;
+    buffer_init(&bare, 1 << 20);
+    buffer_init(&kept, 1 << 20);
+    ck_assert_int_eq(event_encode(&bare, &origin, &transaction, 3, &change, &err), 0);
+    ck_assert_int_eq(relation_text_keep(&relation), 0);
+    ck_assert(str_equal(columns[0].key, STR("\"id\":")));
+    ck_assert(str_equal(columns[2].key, STR("\"\":")));
+    ck_assert_int_eq(event_encode(&kept, &origin, &transaction, 3, &change, &err), 0);
+    ck_assert(str_equal(buffer_str(&bare), buffer_str(&kept)));
+    relation_text_release(&relation);
+    relation_text_release(NULL);
+    buffer_release(&bare);
+    buffer_release(&kept);
+}
+END_TEST
+
+UNIT_SUITE("event/encode", test_the_kept_text_of_a_relation_changes_nothing, insert_has_the_new_row,
+           update_with_full_identity_has_what_changed,
            update_with_default_identity_knows_only_the_key, null_is_a_value_that_changes,
            unsent_large_value_is_listed_and_not_invented,
            unsent_large_value_is_there_with_full_identity, delete_has_the_known_old_columns,

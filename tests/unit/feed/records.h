@@ -14,19 +14,19 @@ static const struct type_info record_text = {.oid = 25, .name = "text", .kind = 
 static const struct type_info record_jsonb = {.oid = 3802, .name = "jsonb", .kind = JSON_KIND_JSON};
 
 static struct relation_column comment_columns[] = {
-    {STR("id"), &record_int8, true},
-    {STR("post_id"), &record_int8, false},
-    {STR("body"), &record_text, false},
+    {STR("id"), &record_int8, true, {0}},
+    {STR("post_id"), &record_int8, false, {0}},
+    {STR("body"), &record_text, false, {0}},
 };
-static const struct relation comments = {STR("public"), STR("comments"), 3, comment_columns};
+static const struct relation comments = {STR("public"), STR("comments"), 3, comment_columns, {0}};
 
 static struct relation_column event_columns[] = {
-    {STR("id"), &record_int8, true},
-    {STR("type"), &record_text, false},
-    {STR("subscriber"), &record_text, false},
-    {STR("payload"), &record_jsonb, false},
+    {STR("id"), &record_int8, true, {0}},
+    {STR("type"), &record_text, false, {0}},
+    {STR("subscriber"), &record_text, false, {0}},
+    {STR("payload"), &record_jsonb, false, {0}},
 };
-static const struct relation events = {STR("public"), STR("events"), 4, event_columns};
+static const struct relation events = {STR("public"), STR("events"), 4, event_columns, {0}};
 
 /* NULL is SQL NULL, "?" is not known. */
 static inline struct value record_value(const char *text)

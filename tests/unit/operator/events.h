@@ -12,15 +12,15 @@ static const struct type_info int8_type = {20, "int8", JSON_KIND_NUMBER, NULL, '
 static const struct type_info text_type = {25, "text", JSON_KIND_STRING, NULL, ',', false, false};
 
 static struct relation_column posts_columns[] = {
-    {{"id", 2}, &int8_type, true},
-    {{"title", 5}, &text_type, false},
+    {{"id", 2}, &int8_type, true, {0}},
+    {{"title", 5}, &text_type, false, {0}},
 };
 static struct relation_column comments_columns[] = {
-    {{"id", 2}, &int8_type, true},
-    {{"post_id", 7}, &int8_type, false},
+    {{"id", 2}, &int8_type, true, {0}},
+    {{"post_id", 7}, &int8_type, false, {0}},
 };
-static const struct relation posts = {{"public", 6}, {"posts", 5}, 2, posts_columns};
-static const struct relation comments = {{"public", 6}, {"comments", 8}, 2, comments_columns};
+static const struct relation posts = {{"public", 6}, {"posts", 5}, 2, posts_columns, {0}};
+static const struct relation comments = {{"public", 6}, {"comments", 8}, 2, comments_columns, {0}};
 
 /* NULL is a value that is not known, "NULL" is SQL NULL, "~" is unchanged and not sent. */
 static inline struct value value_of(const char *text)
