@@ -59,14 +59,14 @@ void pg_failure_add_sqlstate(struct error *err, const char *verbose)
 
 static const struct {
     const char *sqlstate;
-    int code;
     const char *mend;
+    int code;
     bool of_role; /* the mend ends with its name */
 } connecting_mends[] = {
-    {"28P01", -EPERM, "set database.password, or the line in ~/.pgpass, to that of role ", true},
-    {"28000", -EPERM, "correct database.username, or let pg_hba.conf accept role ", true},
-    {"42501", -EPERM, "grant it; for replication: ALTER ROLE ... REPLICATION of role ", true},
-    {"3D000", -ENOENT, "create it, or correct database.database", false},
+    {"28P01", "set database.password, or the line in ~/.pgpass, to that of role ", -EPERM, true},
+    {"28000", "correct database.username, or let pg_hba.conf accept role ", -EPERM, true},
+    {"42501", "grant it; for replication: ALTER ROLE ... REPLICATION of role ", -EPERM, true},
+    {"3D000", "create it, or correct database.database", -ENOENT, false},
 };
 
 void pg_failure_add_mend(struct error *err, const char *user)
