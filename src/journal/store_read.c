@@ -106,7 +106,7 @@ static int copy_block(struct store_slice *slice, const MDB_val *value, struct po
                       struct buffer *scratch, size_t *bytes)
 {
     struct block block;
-    struct str body;
+    struct str body = {0};
     struct block_record record;
     int rc = block_open(&block, value->mv_data, value->mv_size);
     if (rc == 0)

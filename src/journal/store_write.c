@@ -112,7 +112,7 @@ struct tagged {
 static int read_tags(const struct block *block, struct tagged **ret_tagged, size_t *ret_count)
 {
     struct buffer scratch;
-    struct str body;
+    struct str body = {0};
     struct block_record record;
     size_t count = 0;
     struct tagged *tagged = calloc(block->count, sizeof(*tagged));
