@@ -42,6 +42,7 @@ export class Bench {
       max_wal_size: '8GB',
       synchronous_commit: 'off',
       autovacuum: 'off',
+      log_replication_commands: 'on',
     });
     try {
       await this.server.create();

@@ -1,6 +1,6 @@
 // What capture costs: events per second from the slot to walpiper's journal on disk, beside
 // pg_recvlogical writing the same stream to /dev/null. Both read copies of one slot, so the same
-// backlog, with the same plugin and its same options, turn by turn. A run is timed from the start of
+// backlog, with the same plugin and the same options, turn by turn. A run is timed from the start of
 // the process to the moment the server has its confirmation of the last commit (pg_recvlogical: to
 // its exit at --endpos).
 import { readFileSync } from 'node:fs';
@@ -12,16 +12,6 @@ import { Bench, cpuSeconds, median, spread } from './bench.mjs';
 
 const bin = process.env.POSTGRES_BIN ?? '/usr/lib/postgresql/15/bin';
 const plugins = ['pgoutput', 'wal2json'];
-
-// The same options as walpiper's own (src/source/slot_open.c).
-const pluginOptions = {
-  pgoutput: ['proto_version=1', 'messages=true', 'publication_names="bench"'],
-  wal2json: [
-    ...['format-version=2', 'include-transaction=true', 'include-xids=true'],
-    ...['include-timestamp=true', 'include-lsn=true', 'include-type-oids=true', 'include-pk=true'],
-    ...['include-types=false', 'include-default=false', 'add-tables=public.comments,public.events'],
-  ],
-};
 
 const shapes = [
   { name: '100-row transactions', size: 100, events: 1_000_000 },
@@ -69,9 +59,15 @@ async function dropSlot(db, name) {
   await db.query('SELECT pg_drop_replication_slot($1)', [name]);
 }
 
-async function runPeer(bench, db, plugin, end) {
+/** The options of walpiper's last stream, as the server has logged them, for pg_recvlogical. */
+function lastOptions(bench) {
+  const command = bench.server.logText().match(/START_REPLICATION SLOT "turn" LOGICAL \S+ \(.*\)$/gm).at(-1);
+  const options = command.slice(command.indexOf('(') + 1, -1);
+  return [...options.matchAll(/"?([a-z_-]+)"? '([^']*)'/g)].flatMap(([, name, value]) => ['-o', `${name}=${value}`]);
+}
+
+async function runPeer(bench, db, plugin, { end, options }) {
   await copySlot(db, plugin, 'turn');
-  const options = pluginOptions[plugin].flatMap((option) => ['-o', option]);
   const began = performance.now();
   const child = startChild(
     join(bin, 'pg_recvlogical'),
@@ -85,7 +81,7 @@ async function runPeer(bench, db, plugin, end) {
   return { seconds };
 }
 
-async function runWalpiper(bench, db, plugin, end) {
+async function runWalpiper(bench, db, plugin, { end }) {
   await copySlot(db, plugin, 'turn');
   const walpiper = new Walpiper(db, bench.turnDirectory(), {
     slot: { name: 'turn', plugin },
@@ -116,9 +112,11 @@ async function runWalpiper(bench, db, plugin, end) {
 async function compare(bench, db, plugin, { turns, events, end }) {
   const peer = [];
   const ours = [];
+  await runWalpiper(bench, db, plugin, { end }); // warms the caches, and shows the options
+  const options = lastOptions(bench);
   for (let turn = 0; turn < turns; turn++) {
-    peer.push(await runPeer(bench, db, plugin, end));
-    ours.push(await runWalpiper(bench, db, plugin, end));
+    peer.push(await runPeer(bench, db, plugin, { end, options }));
+    ours.push(await runWalpiper(bench, db, plugin, { end }));
   }
   const rate = (run) => events / run.seconds;
   return {
