@@ -1,18 +1,10 @@
 #include "decode/relation_cache.h"
 
+#include "decode/relation_hash.h"
 #include "decode/type_table.h"
 #include "event/relation_text.h"
 
 #include <errno.h>
-
-static inline int keys_differ(const struct relation_name *a, const struct relation_name *b)
-{
-    return !relation_names_equal(*a, *b);
-}
-
-#define HASH_NONFATAL_OOM 1
-#define HASH_KEYCMP(a, b, len) keys_differ((a), (b))
-#include <uthash.h>
 
 #define NAME_MAX_BYTES 256 /* NAMEDATALEN of a server that was built for long names */
 
@@ -57,20 +49,11 @@ struct relation_cache {
 
 /* uthash's macros nest deeper than our own code may.
  * NOLINTBEGIN(readability-function-size) */
-static unsigned hash_of(const struct relation_name *key)
-{
-    unsigned schema, table;
-
-    HASH_JEN(key->schema.data, key->schema.len, schema);
-    HASH_JEN(key->table.data, key->table.len, table);
-    return schema * 31 + table;
-}
-
 static struct cached_relation *find_cached(const struct relation_cache *cache,
                                            const struct relation_name *key)
 {
     struct cached_relation *cached;
-    unsigned hash = hash_of(key);
+    unsigned hash = relation_name_hash(key);
 
     HASH_FIND_BYHASHVALUE(hh, cache->relations, key, sizeof(*key), hash, cached);
     return cached;
@@ -79,7 +62,7 @@ static struct cached_relation *find_cached(const struct relation_cache *cache,
 /* False when memory is out: uthash then leaves it out. */
 static bool add_cached(struct relation_cache *cache, struct cached_relation *cached)
 {
-    unsigned hash = hash_of(&cached->key);
+    unsigned hash = relation_name_hash(&cached->key);
 
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, cache->relations, &cached->key, sizeof(cached->key), hash,
                                 cached);
@@ -440,7 +423,7 @@ bool relation_cache_ask(struct relation_cache *cache, struct relation_name name)
 {
     if (!cache->has_catalog || name.schema.len > NAME_MAX_BYTES || name.table.len > NAME_MAX_BYTES)
         return false;
-    if (cache->question == QUESTION_SETTLED && relation_names_equal(cache->asked, name))
+    if (cache->question == QUESTION_SETTLED && relation_name_equal(cache->asked, name))
         return false;
     char *at = cache->asked_text;
     cache->asked.schema = put_name(&at, name.schema);

@@ -1,16 +1,9 @@
 #include "decode/relation_names.h"
 
+#include "decode/relation_hash.h"
+
 #include <errno.h>
 #include <stdlib.h>
-
-static inline int names_differ(const struct relation_name *a, const struct relation_name *b)
-{
-    return !relation_names_equal(*a, *b);
-}
-
-#define HASH_NONFATAL_OOM 1
-#define HASH_KEYCMP(a, b, len) names_differ((a), (b))
-#include <uthash.h>
 
 /* One block of memory: this and the four texts. */
 struct relation_names_entry {
@@ -21,20 +14,11 @@ struct relation_names_entry {
 
 /* uthash's macros nest deeper than our own code may.
  * NOLINTBEGIN(readability-function-size) */
-static unsigned hash_of(const struct relation_name *name)
-{
-    unsigned schema, table;
-
-    HASH_JEN(name->schema.data, name->schema.len, schema);
-    HASH_JEN(name->table.data, name->table.len, table);
-    return schema * 31 + table;
-}
-
 static struct relation_names_entry *find_entry(const struct relation_names *names,
                                                const struct relation_name *name)
 {
     struct relation_names_entry *entry;
-    unsigned hash = hash_of(name);
+    unsigned hash = relation_name_hash(name);
 
     HASH_FIND_BYHASHVALUE(hh, names->by_name, name, sizeof(*name), hash, entry);
     return entry;
@@ -43,7 +27,7 @@ static struct relation_names_entry *find_entry(const struct relation_names *name
 /* False when memory is out: uthash then leaves it out. */
 static bool add_entry(struct relation_names *names, struct relation_names_entry *entry)
 {
-    unsigned hash = hash_of(&entry->name);
+    unsigned hash = relation_name_hash(&entry->name);
 
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, names->by_name, &entry->name, sizeof(entry->name), hash, entry);
     return entry->hh.tbl != NULL;

@@ -5,14 +5,9 @@
 #ifndef DECODE_RELATION_NAMES_H
 #define DECODE_RELATION_NAMES_H
 
-#include "base/str.h"
+#include "decode/relation_name.h"
 
 #define RELATION_NAMES_MAX 100000 /* unpublished ones; then all of them are forgotten */
-
-struct relation_name {
-    struct str schema;
-    struct str table;
-};
 
 struct relation_names_entry;
 
@@ -29,10 +24,5 @@ int relation_names_put(struct relation_names *names, struct relation_name name,
 const struct relation_name *relation_names_find(const struct relation_names *names,
                                                 struct relation_name name);
 void relation_names_clear(struct relation_names *names);
-
-static inline bool relation_names_equal(struct relation_name a, struct relation_name b)
-{
-    return str_equal(a.table, b.table) && str_equal(a.schema, b.schema);
-}
 
 #endif

@@ -213,7 +213,7 @@ static int read_relation(struct relation_cache *cache, const PGresult *result, i
 
 static bool same_table(const PGresult *result, int a, int b)
 {
-    return relation_names_equal(cell_name(result, a, 0), cell_name(result, b, 0));
+    return relation_name_equal(cell_name(result, a, 0), cell_name(result, b, 0));
 }
 
 int catalog_read_relations(struct relation_cache *cache, const PGresult *result, size_t *ret_count,
@@ -252,7 +252,7 @@ static int take_relation(struct relation_cache *cache, const PGresult *result,
     size_t count;
     struct relation_name published = cell_name(result, 0, 0);
     int rc = catalog_read_relations(cache, result, &count, err);
-    if (rc == 0 && !relation_names_equal(published, name) &&
+    if (rc == 0 && !relation_name_equal(published, name) &&
         relation_cache_add_partition(cache, name, published) < 0)
         rc = error_set(err, -ENOMEM, "no memory for the name of a partition");
     return rc;

@@ -1,23 +1,7 @@
 // Tables that change while walpiper runs: the same events from both plugins, although wal2json says
 // less of a table than pgoutput does.
 import { assert, scenario, until } from './harness/lib.mjs';
-import { capturedEvents } from './harness/journal.mjs';
-
-const plugins = ['wal2json', 'pgoutput'];
-
-async function both(scene, db, config) {
-  const walpipers = {};
-  for (const plugin of plugins) {
-    walpipers[plugin] = await scene.walpiper(db, { ...config, slot: { name: `${db.name}_${plugin}`, plugin } });
-  }
-  return walpipers;
-}
-
-async function sameEvents(walpipers) {
-  const [a, b] = [await capturedEvents(walpipers.wal2json), await capturedEvents(walpipers.pgoutput)];
-  assert.deepEqual(a, b);
-  return a.map((text) => JSON.parse(text));
-}
+import { both, plugins, sameEvents } from './harness/both.mjs';
 
 // Each on a table of its own: (id, n, body, v), where body is stored apart from its row.
 const changes = {

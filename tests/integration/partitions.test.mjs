@@ -1,9 +1,7 @@
 // Partitioned tables: one table to those who subscribe, or one for each partition, as the publication
 // says; the same events from both plugins while partitions come and go.
 import { assert, binary, run, scenario, until } from './harness/lib.mjs';
-import { capturedEvents } from './harness/journal.mjs';
-
-const plugins = ['wal2json', 'pgoutput'];
+import { both, plugins, sameEvents } from './harness/both.mjs';
 
 // Two levels, a partition elsewhere, columns in another order and with a dropped one in between, and
 // identities that differ from the root's.
@@ -63,20 +61,6 @@ const workload = [
 ];
 
 const kindOf = ({ type, name }) => `${type} ${name}`;
-
-async function both(scene, db, config) {
-  const walpipers = {};
-  for (const plugin of plugins) {
-    walpipers[plugin] = await scene.walpiper(db, { ...config, slot: { name: `${db.name}_${plugin}`, plugin } });
-  }
-  return walpipers;
-}
-
-async function sameEvents(walpipers) {
-  const [a, b] = [await capturedEvents(walpipers.wal2json), await capturedEvents(walpipers.pgoutput)];
-  assert.deepEqual(b, a);
-  return a.map((text) => JSON.parse(text));
-}
 
 for (const [viaRoot, column] of [[true, 1], [false, 2]]) {
   const what = viaRoot ? 'its root' : 'their own names';

@@ -1,8 +1,8 @@
 // The two output plugins: the same events from both, ids included; and which one is taken.
 import { assert, assertInOrder, knowsPluginList, scenario, until } from './harness/lib.mjs';
+import { both, plugins } from './harness/both.mjs';
 import { captured, capturedEvents } from './harness/journal.mjs';
 
-const plugins = ['wal2json', 'pgoutput'];
 
 const ddl = `
   CREATE TYPE mood AS ENUM ('sad', 'ok');
@@ -136,15 +136,6 @@ const workload = [
 ];
 
 const kindOf = ({ type, name, prefix }) => `${type} ${name ?? prefix}`;
-
-/** Two walpipers on DB, one with either plugin. */
-async function both(scene, db, config = {}) {
-  const walpipers = {};
-  for (const plugin of plugins) {
-    walpipers[plugin] = await scene.walpiper(db, { ...config, slot: { name: `${db.name}_${plugin}`, plugin } });
-  }
-  return walpipers;
-}
 
 scenario('both plugins give byte-equal events for one and the same workload, ids included', async (scene) => {
   const db = await scene.database();

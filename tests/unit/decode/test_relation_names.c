@@ -22,7 +22,7 @@ START_TEST(test_names_are_bounded)
         ck_assert_uint_le(names.unpublished, RELATION_NAMES_MAX);
     }
     ck_assert_uint_eq(names.unpublished, 1);
-    ck_assert(relation_names_equal(*relation_names_find(&names, part), root));
+    ck_assert(relation_name_equal(*relation_names_find(&names, part), root));
     ck_assert_ptr_null(relation_names_find(&names, (struct relation_name){STR("s"), STR("t0")}));
     relation_names_clear(&names);
     ck_assert_ptr_null(relation_names_find(&names, part));
@@ -44,7 +44,7 @@ START_TEST(test_replaces)
     table[0] = 'x';
     ck_assert_ptr_null(relation_names_find(&names, part));
     table[0] = 'p';
-    ck_assert(relation_names_equal(*relation_names_find(&names, part), root));
+    ck_assert(relation_name_equal(*relation_names_find(&names, part), root));
     ck_assert_ptr_null(relation_names_find(&names, (struct relation_name){STR("part"), STR("s")}));
     relation_names_clear(&names);
 }

@@ -280,7 +280,7 @@ static void must_ask(char action, const char *columns, const char *identity, con
     ck_assert_int_eq(find(action, columns, identity, pk), -ENOENT);
     ck_assert_uint_eq(missing_type, 0);
     ck_assert_ptr_null(relation);
-    ck_assert(relation_names_equal(relation_cache_asked(cache), t_name));
+    ck_assert(relation_name_equal(relation_cache_asked(cache), t_name));
 }
 
 static void answer(void)
