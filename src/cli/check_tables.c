@@ -1,6 +1,7 @@
 /* The streamed tables: kind, replica identity and columns. */
 #include "cli/check_parts.h"
 #include "cli/check_rules.h"
+#include "source/columns.h"
 
 /* --- one table ------------------------------------------------------------------------------- */
 
@@ -172,12 +173,45 @@ static bool check_table(struct check *c, const struct config_table *t)
     return true;
 }
 
+static void tell_columns(struct check *c)
+{
+    struct columns_problem problem;
+    char object[CHECK_OBJECT_MAX];
+
+    for (int row = 0; row < server_rows(&c->server); row++) {
+        columns_problem_read(&problem, c->server.result, row, c->config->publication);
+        table_object(object, problem.schema, problem.table);
+        finding(c->findings, FINDING_ERROR, object, problem.mend, "%s", problem.cause);
+    }
+}
+
+/* The lists of columns, of all tables at once, as the service looks at them. */
+static bool check_columns(struct check *c)
+{
+    struct buffer arrays[COLUMNS_ARRAYS] = {0};
+    size_t count = 0;
+    bool good = columns_arrays(arrays, c->config, &count) == 0;
+
+    if (!good)
+        finding(c->findings, FINDING_ERROR, "tables", NULL, "no memory for the list of columns");
+    if (good && count > 0) {
+        const char *values[] = {arrays[0].data, arrays[1].data, arrays[2].data,
+                                arrays[3].data, arrays[4].data, c->config->publication};
+        good = check_ask(c, "tables", columns_sql, 6, values);
+        if (good)
+            tell_columns(c);
+    }
+    for (size_t i = 0; i < COLUMNS_ARRAYS; i++)
+        buffer_release(&arrays[i]);
+    return good;
+}
+
 bool check_tables(struct check *c)
 {
     for (size_t i = 0; i < c->config->table_count; i++)
         if (!check_table(c, &c->config->tables[i]))
             return false;
-    return true;
+    return check_columns(c);
 }
 
 /* --- the events table ------------------------------------------------------------------------ */

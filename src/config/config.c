@@ -7,6 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void release_columns(struct config_columns *columns)
+{
+    for (size_t i = 0; i < columns->count; i++)
+        free(columns->items[i].text);
+    free(columns->items);
+}
+
 static void release_table(struct config_table *table)
 {
     for (size_t i = 0; i < table->scope_count; i++) {
@@ -18,6 +25,7 @@ static void release_table(struct config_table *table)
         free(scope->columns);
     }
     free(table->scopes);
+    release_columns(&table->exclude);
     free(table->schema);
     free(table->table);
     free(table->id);
@@ -122,6 +130,14 @@ int config_load(struct config *ret_config, const char *file, struct error *err)
     }
     *ret_config = config;
     return 0;
+}
+
+bool config_columns_have(const struct config_columns *columns, const char *column)
+{
+    for (size_t i = 0; i < columns->count; i++)
+        if (strcmp(columns->items[i].text, column) == 0)
+            return true;
+    return false;
 }
 
 bool config_marks(const struct config *config, const char *schema, const char *table)

@@ -24,12 +24,18 @@ struct config_scope {
     size_t column_count;
 };
 
+struct config_columns {
+    struct config_name *items;
+    size_t count;
+};
+
 struct config_table {
     char *schema; /* split from name; public when not said */
     char *table;
     char *id; /* NULL: the primary key */
     struct config_scope *scopes;
     size_t scope_count;
+    struct config_columns exclude; /* in no event; never the id, of a scope or of an operator */
 };
 
 enum config_plugin { CONFIG_PLUGIN_AUTO, CONFIG_PLUGIN_WAL2JSON, CONFIG_PLUGIN_PGOUTPUT };
@@ -114,6 +120,8 @@ struct config {
  * directory. 0; -ENOENT, -EINVAL or others with "FILE:LINE: key: cause; mend" in ERR. */
 int config_load(struct config *ret_config, const char *file, struct error *err);
 void config_release(struct config *config); /* safe on a zeroed one */
+
+bool config_columns_have(const struct config_columns *columns, const char *column);
 
 /* Is the table one of tables:, or the events table? */
 bool config_marks(const struct config *config, const char *schema, const char *table);

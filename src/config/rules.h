@@ -18,8 +18,13 @@ struct rules {
 int rules_apply(struct rules *r);
 
 /* The parts of it, one file each. */
-int rules_tables(struct rules *r);    /* and the events table */
-int rules_operators(struct rules *r); /* after the tables */
+int rules_tables(struct rules *r);                /* and the events table */
+int rules_operators(struct rules *r);             /* after the tables */
+int rules_columns(struct rules *r, size_t table); /* its lists of columns, after id and scopes */
+/* An operator that finds its target's id in COLUMN of a table: fails at PLACE when the events do
+ * not have it. */
+int rules_mapped_column(struct rules *r, const char *const names[2], const char *column,
+                        const struct node *place);
 
 int rules_no_memory(struct rules *r);
 /* COMPLAINT: NULL is fine, else fails at PATH. */

@@ -104,6 +104,8 @@ static int one_source(struct reading *o, size_t index)
         code = read_table_name(o, from->table, place, names);
     if (code == 0)
         code = check_source(o, names, place);
+    if (code == 0)
+        code = rules_mapped_column(o->r, (const char *const *)names, from->column, place);
     if (code < 0) {
         free(names[0]);
         free(names[1]);

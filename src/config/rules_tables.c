@@ -133,7 +133,9 @@ static int one_table(struct rules *r, size_t index)
                            node_at(r->tree, "tables[%zu].id", index));
         table->id = rules_take(&from->id);
     }
-    return code < 0 ? code : table_scopes(r, index);
+    if (code == 0)
+        code = table_scopes(r, index);
+    return code < 0 ? code : rules_columns(r, index);
 }
 
 int rules_tables(struct rules *r)

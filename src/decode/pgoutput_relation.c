@@ -223,7 +223,7 @@ static struct pgoutput_relation *new_relation(const struct pgoutput_draft *draft
     if (relation == NULL)
         return NULL;
     fill(relation, draft, cache);
-    if (relation_text_keep(&relation->relation) < 0) {
+    if (relation_cache_complete(cache, &relation->relation) < 0) {
         free(relation);
         return NULL;
     }

@@ -41,6 +41,7 @@ struct relation_cache {
     struct cached_relation *relations;
     struct cached_relation *retired; /* replaced, but perhaps still borrowed */
     struct relation_names names;
+    const struct column_rules *rules;
     bool has_catalog;
     enum question question;
     struct relation_name asked;
@@ -137,6 +138,17 @@ void relation_cache_free(struct relation_cache *cache)
     free(cache);
 }
 
+void relation_cache_set_rules(struct relation_cache *cache, const struct column_rules *rules)
+{
+    cache->rules = rules;
+}
+
+int relation_cache_complete(const struct relation_cache *cache, struct relation *relation)
+{
+    column_rules_apply(cache->rules, relation);
+    return relation_text_keep(relation);
+}
+
 int relation_cache_add_type(struct relation_cache *cache, uint32_t oid, struct str name,
                             uint32_t base, uint32_t element, char delimiter)
 {
@@ -204,7 +216,7 @@ static struct cached_relation *new_cached(const struct relation_cache *cache,
         };
         cached->outside_identity[i] = columns[i].outside_identity;
     }
-    if (relation_text_keep(&cached->relation) < 0) {
+    if (relation_cache_complete(cache, &cached->relation) < 0) {
         free(cached);
         return NULL;
     }

@@ -10,6 +10,7 @@
 #ifndef DECODE_RELATION_CACHE_H
 #define DECODE_RELATION_CACHE_H
 
+#include "decode/column_rules.h"
 #include "decode/relation_names.h"
 #include "event/change.h"
 #include "event/type.h"
@@ -18,6 +19,11 @@ struct relation_cache;
 
 struct relation_cache *relation_cache_new(void); /* NULL when memory is out */
 void relation_cache_free(struct relation_cache *cache);
+/* For all relations to come. RULES (NULL: none) are sorted and borrowed. */
+void relation_cache_set_rules(struct relation_cache *cache, const struct column_rules *rules);
+/* The last step of making RELATION, here or in a decoder that keeps its own: the rules are applied,
+ * and its text is kept. 0 or -ENOMEM. */
+int relation_cache_complete(const struct relation_cache *cache, struct relation *relation);
 void relation_cache_clear_relations(struct relation_cache *cache); /* keeps types */
 
 /* A row of pg_type. BASE: typbasetype, 0 if no domain. ELEMENT: typelem when it is a true array

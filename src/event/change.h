@@ -27,13 +27,16 @@ struct relation_column {
     struct str name;
     const struct type_info *type;
     bool primary_key;
-    struct str key; /* `"name":` in relation->text, when that is kept */
+    bool excluded;            /* nothing of it is in an event */
+    uint16_t excluded_before; /* how many of the columns before it are */
+    struct str key;           /* `"name":` in relation->text, when that is kept */
 };
 
 struct relation {
     struct str schema;
     struct str table;
     uint16_t column_count;
+    uint16_t excluded_count;
     struct relation_column *columns;
     struct str text; /* event/relation_text.h; data NULL: not kept */
 };

@@ -28,7 +28,7 @@ static int put_index(struct encoder *e)
 {
     const struct relation *relation = e->change->relation;
     size_t index_len = sizeof(struct record_header) +
-                       e->column_count * sizeof(struct record_column) +
+                       e->shown_count * sizeof(struct record_column) +
                        (e->stripped ? sizeof(struct record_slice) : 0);
     char *index = buffer_reserve(e->out, index_len);
 
@@ -42,6 +42,8 @@ static int put_index(struct encoder *e)
     buffer_append_str(e->out, relation->table);
     for (uint16_t i = 0; i < e->column_count; i++) {
         const struct relation_column *from = &relation->columns[i];
+        if (from->excluded)
+            continue;
         struct record_column column = {
             .name_at = here(e),
             .name_len = name_length(from->name),
@@ -65,7 +67,7 @@ static void store_header(const struct encoder *e)
         .commit_time = e->transaction->commit_time,
         .frame_at = e->frame_at,
         .json_at = e->json_at,
-        .column_count = e->column_count,
+        .column_count = e->shown_count,
         .schema_len = relation != NULL ? name_length(relation->schema) : 0,
         .table_len = relation != NULL ? name_length(relation->table) : 0,
         .id_len = (uint16_t)e->id.len,
@@ -73,7 +75,7 @@ static void store_header(const struct encoder *e)
 
     memcpy(e->out->data + e->start, &header, sizeof(header));
     if (e->stripped)
-        memcpy(column_place(e, e->column_count), &e->error, sizeof(e->error));
+        memcpy(column_place(e, e->shown_count), &e->error, sizeof(e->error));
 }
 
 /* Appends the value of column INDEX and says where it stands. */
@@ -244,7 +246,10 @@ static int encode(struct encoder *e, uint32_t ordinal)
     assert((e->change->type == EVENT_MESSAGE) == (e->change->relation == NULL));
     memcpy(epoch, e->origin->epoch.data, EPOCH_DIGITS);
     e->start = e->out->len;
-    e->column_count = e->change->relation != NULL ? e->change->relation->column_count : 0;
+    if (e->change->relation != NULL) {
+        e->column_count = e->change->relation->column_count;
+        e->shown_count = (uint16_t)(e->column_count - e->change->relation->excluded_count);
+    }
     e->id =
         str_from(event_id_format(epoch, (struct position){e->transaction->end_lsn, ordinal}, id));
     int r = put_index(e);

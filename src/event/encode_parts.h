@@ -15,7 +15,8 @@ struct encoder {
     const struct event_origin *origin;
     const struct transaction *transaction;
     const struct change *change;
-    uint16_t column_count;
+    uint16_t column_count; /* of the relation */
+    uint16_t shown_count;  /* of them, in the event and in the index */
     bool stripped;
     struct str id;
     uint32_t frame_at, json_at;
@@ -53,16 +54,22 @@ static inline bool is_known(const struct value *v)
     return v->kind == VALUE_NULL || v->kind == VALUE_TEXT;
 }
 
+/* Nothing is known of an excluded column: what an event says comes from here and from new_value().
+ */
 static inline const struct value *old_value(const struct change *change, uint16_t index)
 {
-    return change->old_values != NULL ? &change->old_values[index] : &absent;
+    if (change->old_values == NULL || change->relation->columns[index].excluded)
+        return &absent;
+    return &change->old_values[index];
 }
 
 /* What an update left untouched and the server did not send is what it was before, when the old row
  * says so (REPLICA IDENTITY FULL). */
 static inline const struct value *new_value(const struct change *change, uint16_t index)
 {
-    const struct value *v = change->new_values != NULL ? &change->new_values[index] : &absent;
+    if (change->new_values == NULL || change->relation->columns[index].excluded)
+        return &absent;
+    const struct value *v = &change->new_values[index];
     const struct value *old = old_value(change, index);
 
     return v->kind == VALUE_UNCHANGED && is_known(old) ? old : v;
@@ -78,24 +85,30 @@ static inline uint32_t here(const struct encoder *e)
     return (uint32_t)(e->out->len - e->start);
 }
 
-static inline char *column_place(const struct encoder *e, uint16_t index)
+/* PLACE in the index, where excluded columns have none. */
+static inline char *column_place(const struct encoder *e, uint16_t place)
 {
     return e->out->data + e->start + sizeof(struct record_header) +
-           index * sizeof(struct record_column);
+           place * sizeof(struct record_column);
+}
+
+static inline uint16_t place_of(const struct encoder *e, uint16_t index)
+{
+    return (uint16_t)(index - e->change->relation->columns[index].excluded_before);
 }
 
 static inline struct record_column load_column(const struct encoder *e, uint16_t index)
 {
     struct record_column column;
 
-    memcpy(&column, column_place(e, index), sizeof(column));
+    memcpy(&column, column_place(e, place_of(e, index)), sizeof(column));
     return column;
 }
 
 static inline void store_column(const struct encoder *e, uint16_t index,
                                 const struct record_column *column)
 {
-    memcpy(column_place(e, index), column, sizeof(*column));
+    memcpy(column_place(e, place_of(e, index)), column, sizeof(*column));
 }
 
 static inline void put_key(struct encoder *e, char separator, const struct relation_column *column)

@@ -33,6 +33,8 @@ struct weight encode_weigh(const struct change *change)
     size_t most = 0;
 
     for (uint16_t i = 0; change->relation != NULL && i < change->relation->column_count; i++) {
+        if (change->relation->columns[i].excluded)
+            continue;
         size_t bytes = column_weight(change, i);
         weight.bytes += bytes;
         if (weight.heaviest == NULL || bytes > most) {
@@ -75,6 +77,8 @@ static int keep_old(struct encoder *e, uint16_t index, struct record_column *col
 int encode_kept_values(struct encoder *e)
 {
     for (uint16_t i = 0; i < e->column_count; i++) {
+        if (e->change->relation->columns[i].excluded)
+            continue;
         struct record_column column = load_column(e, i);
         int r = keep_new(e, i, &column);
         if (r == 0)

@@ -21,8 +21,10 @@ static int write_text(struct buffer *out, const struct relation *relation, struc
     buffer_append_str(out, STR(",\"table\":"));
     json_quote(out, relation->table);
     buffer_append_str(out, STR(",\"columns\":{"));
-    for (uint16_t i = 0; i < relation->column_count; i++) {
-        if (i > 0)
+    for (uint16_t i = 0, shown = 0; i < relation->column_count; i++) {
+        if (relation->columns[i].excluded)
+            continue;
+        if (shown++ > 0)
             buffer_append_char(out, ',');
         size_t at = out->len;
         json_quote(out, relation->columns[i].name);

@@ -3,6 +3,7 @@
 #include "base/lsn.h"
 #include "pg/identifier.h"
 #include "source/catalog.h"
+#include "source/columns.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -279,6 +280,44 @@ static void send_filtered(struct setup *s)
           values, 1, on_filtered);
 }
 
+/* --- columns that the configuration names ---------------------------------------------------- */
+
+/* As for tables: what is done to them while the service runs does not stop it. */
+static void on_columns(void *owner, const PGresult *result)
+{
+    struct setup *s = owner;
+    struct columns_problem problem;
+    if (!has_rows(result))
+        return;
+    for (int row = 0; row < PQntuples(result); row++) {
+        columns_problem_read(&problem, result, row, s->config->publication);
+        if (s->keep_publication)
+            log_warn("source", "tables: %s.%s: %s: %s", problem.schema, problem.table,
+                     problem.cause, problem.mend);
+        else
+            REFUSE(s, -EINVAL, "tables: %s.%s: %s: %s", problem.schema, problem.table,
+                   problem.cause, problem.mend);
+    }
+}
+
+static void send_columns(struct setup *s)
+{
+    struct buffer arrays[COLUMNS_ARRAYS] = {0};
+    size_t count = 0;
+    int rc = columns_arrays(arrays, s->config, &count);
+    if (rc < 0)
+        REFUSE(s, rc, "no memory for the list of columns");
+    if (rc < 0 || count == 0) {
+        pg_conn_sync(s->conn, step_done);
+    } else {
+        const char *values[] = {arrays[0].data, arrays[1].data, arrays[2].data,
+                                arrays[3].data, arrays[4].data, s->config->publication};
+        query(s, columns_sql, values, 6, on_columns);
+    }
+    for (size_t i = 0; i < COLUMNS_ARRAYS; i++)
+        buffer_release(&arrays[i]);
+}
+
 /* --- slot ------------------------------------------------------------------------------------ */
 
 static void on_slot(void *owner, const PGresult *result)
@@ -454,14 +493,23 @@ static void send_relation(struct setup *s)
 /* --- the order ------------------------------------------------------------------------------- */
 
 static const struct setup_step steps[] = {
-    {send_server, false},      {send_tables, false},
-    {send_publication, false}, {send_unpublished, false},
-    {send_publish, false},     {send_filtered, false},
-    {send_partitioned, false}, {send_slot, false},
-    {send_shape, false},       {send_types, true},
-    {send_relations, false},   {send_partitions, false},
-    {send_unmarked, false},    {send_marked, false},
-    {send_relation, true},     {NULL, true},
+    {send_server, false},
+    {send_tables, false},
+    {send_publication, false},
+    {send_unpublished, false},
+    {send_publish, false},
+    {send_columns, false},
+    {send_filtered, false},
+    {send_partitioned, false},
+    {send_slot, false},
+    {send_shape, false},
+    {send_types, true},
+    {send_relations, false},
+    {send_partitions, false},
+    {send_unmarked, false},
+    {send_marked, false},
+    {send_relation, true},
+    {NULL, true},
 };
 
 static void run_step(struct setup *s)

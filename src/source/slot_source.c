@@ -273,6 +273,7 @@ static void slot_source_free(struct source *s)
     loop_hook_remove(s->loop, &s->flush_hook);
     capture_release(&s->capture);
     relation_cache_free(s->cache);
+    column_rules_release(&s->rules);
     buffer_release(&s->facts.wal2json_tables);
     buffer_release(&s->facts.shape);
     buffer_release(&s->facts.marked);
@@ -288,10 +289,12 @@ static int slot_source_start(struct source **ret_source, const struct source_con
     s->context = *context;
     s->loop = context->loop;
     s->cache = relation_cache_new();
-    if (!s->cache) {
+    if (!s->cache || columns_rules(&s->rules, context->config) < 0) {
+        relation_cache_free(s->cache);
         free(s);
         return error_set(err, -ENOMEM, "no memory for the source");
     }
+    relation_cache_set_rules(s->cache, &s->rules);
     relation_cache_set_catalog(s->cache);
     capture_init(&s->capture, s->cache, context->journal, context->config);
     s->setup = (struct setup){.loop = s->loop,

@@ -7,6 +7,7 @@
 #include "base/backoff.h"
 #include "pg/session.h"
 #include "source/capture.h"
+#include "source/columns.h"
 #include "source/continuity.h"
 #include "source/liveness.h"
 #include "source/setup.h"
@@ -37,6 +38,7 @@ struct source {
     struct setup_facts facts;
     struct watch watch;
     struct liveness liveness; /* of the session, or of the setup while that is under way */
+    struct column_rules rules;
     struct relation_cache *cache;
     struct pg_session *session;
     struct capture capture;

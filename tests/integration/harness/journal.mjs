@@ -41,27 +41,32 @@ function unpack(packed, length) {
   return out;
 }
 
-/** The JSON of the events in one value of the journal (src/journal/block.h). */
-function* eventsOf(block) {
+/** The records of the events in one value of the journal (src/journal/block.h). */
+function* recordsOf(block) {
   const [packed, count, length] = [block[0] & 1, block.readUInt32BE(1), block.readUInt32BE(25)];
   const body = packed ? unpack(block.subarray(29), length) : block.subarray(29);
   for (let n = 0, at = 0; n < count; n++) {
     const end = at + 16 + body.readUInt32BE(at + 12);
-    // A record ends with its SSE frame, whose data is one line (src/event/layout.h).
-    const record = body.subarray(at + 16, end);
-    yield record.subarray(record.lastIndexOf('\ndata: ') + 7, record.length - 2).toString();
+    yield body.subarray(at + 16, end);
     at = end;
   }
 }
 
-/** The JSON of all events, as text. WALPIPER must be down. */
-export async function journalEvents(walpiper) {
+/** The bytes of all events, index and all. WALPIPER must be down. */
+export async function journalRecords(walpiper) {
   const { code, stdout, stderr } = await run('mdb_dump', ['-s', 'records', walpiper.config.journal.path]);
   if (code !== 0) throw new Error(`mdb_dump (Debian package lmdb-utils): ${stderr}`);
   const lines = stdout.slice(stdout.indexOf('HEADER=END\n') + 'HEADER=END\n'.length).split('\n');
-  const events = [];
-  for (let n = 0; lines[n] !== 'DATA=END'; n += 2) events.push(...eventsOf(Buffer.from(lines[n + 1].trim(), 'hex')));
-  return events;
+  const records = [];
+  for (let n = 0; lines[n] !== 'DATA=END'; n += 2) records.push(...recordsOf(Buffer.from(lines[n + 1].trim(), 'hex')));
+  return records;
+}
+
+/** The JSON of all events, as text. WALPIPER must be down. */
+export async function journalEvents(walpiper) {
+  const records = await journalRecords(walpiper);
+  // A record ends with its SSE frame, whose data is one line (src/event/layout.h).
+  return records.map((record) => record.subarray(record.lastIndexOf('\ndata: ') + 7, record.length - 2).toString());
 }
 
 /** The same without what differs between two slots: the epoch in the id. */

@@ -10,7 +10,7 @@ static const char full[] =
     "    id: number\n"
     "  - name: shop.comments\n"
     "    scopes: [{post_id: posts}, {author_id: users}]\n"
-    "    exclude: []\n"
+    "    exclude: [secret, token]\n"
     "    ignore_updates_of: []\n"
     "  - {name: '\"we.ird\".\"ta\"\"ble\"'}\n"
     "events:\n"
@@ -106,6 +106,11 @@ START_TEST(test_tables_are_split_and_keep_their_scopes)
     ck_assert_uint_eq(c.tables[1].scopes[1].column_count, 1);
     ck_assert_str_eq(c.tables[1].scopes[1].columns[0].column, "author_id");
     ck_assert_str_eq(c.tables[1].scopes[1].columns[0].parent, "users");
+    ck_assert_uint_eq(c.tables[0].exclude.count, 0);
+    ck_assert_uint_eq(c.tables[1].exclude.count, 2);
+    ck_assert_str_eq(c.tables[1].exclude.items[1].text, "token");
+    ck_assert(config_columns_have(&c.tables[1].exclude, "secret"));
+    ck_assert(!config_columns_have(&c.tables[1].exclude, "Secret"));
     ck_assert_str_eq(c.tables[2].schema, "we.ird");
     ck_assert_str_eq(c.tables[2].table, "ta\"ble");
     config_release(&c);

@@ -205,11 +205,30 @@ START_TEST(test_operators)
 }
 END_TEST
 
+START_TEST(test_lists_of_columns)
+{
+    static const struct refusal list[] = {
+        {"tables: [{name: a, exclude: [b, b]}]\n",
+         "FILE:1: tables[0].exclude[1]: the same column twice"},
+        {"tables: [{name: a, exclude: ['']}]\n", "FILE:1: tables[0].exclude[0]: must not be empty"},
+        {"tables:\n  - name: a\n    id: i\n    exclude:\n      - b\n      - i\n",
+         "FILE:6: tables[0].exclude[1]: column i is named by id of the same table"},
+        {"tables: [{name: a, scopes: [{b: c}, {d: e}], exclude: d}]\n",
+         "FILE:1: tables[0].exclude: column d is named by scopes of the same table"},
+        {"tables: [{name: b}, {name: a, exclude: [i]}]\noperators:\n"
+         "  - {name: x, target: t, tables: {b: i, a: i}, query: $1}\n",
+         "FILE:3: operators[0].tables.a: column i is under exclude of tables[1]"},
+        {"tables: [{name: public.events, exclude: [payload]}]\n",
+         "FILE:1: tables[0].name: is events.table"},
+    };
+    ASSERT_REFUSED(list);
+}
+END_TEST
+
 START_TEST(test_features_that_come_later)
 {
     static const struct refusal list[] = {
         {"\ntables: all\n", "FILE:2: tables: not available yet"},
-        {"tables: [{name: a, exclude: [b]}]\n", "FILE:1: tables[0].exclude: not available yet"},
         {"tables: [{name: a, ignore_updates_of: [b]}]\n",
          "FILE:1: tables[0].ignore_updates_of: not available yet"},
         {"tables: [{name: a, scopes: [{b: c, d: e}]}]\n",
@@ -316,5 +335,6 @@ START_TEST(test_files)
 END_TEST
 
 UNIT_SUITE("config/refusals", test_yaml, test_unknown_keys, test_wrong_types, test_numbers,
-           test_names_and_addresses, test_operators, test_features_that_come_later, test_variables,
-           test_secrets_are_not_shown, test_more_tables_than_are_read, test_files)
+           test_names_and_addresses, test_operators, test_lists_of_columns,
+           test_features_that_come_later, test_variables, test_secrets_are_not_shown,
+           test_more_tables_than_are_read, test_files)

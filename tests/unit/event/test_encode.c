@@ -246,7 +246,10 @@ END_TEST
 START_TEST(odd_names_are_escaped_in_json_and_raw_in_the_record)
 {
     struct relation_column column = {.name = STR("a\"b\nc"), .type = &type_text};
-    const struct relation odd = {STR("my \"schema\""), STR("t\\t"), 1, &column, {0}};
+    const struct relation odd = {.schema = STR("my \"schema\""),
+                                 .table = STR("t\\t"),
+                                 .column_count = 1,
+                                 .columns = &column};
     const struct value before = TEXT_VALUE("x"), after = TEXT_VALUE("y"), kept = UNCHANGED_VALUE;
     const struct change change = {EVENT_UPDATE, &odd, .new_values = &after, .old_values = &before};
     const struct change unsent = {EVENT_UPDATE, &odd, .new_values = &kept};
@@ -427,13 +430,97 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
+/* The first column and one between: the index has the others in their order. */
+static struct relation some_excluded(struct relation_column columns[COLUMNS])
+{
+    memcpy(columns, comment_columns, sizeof(comment_columns));
+    columns[ID].excluded = columns[BODY].excluded = true;
+    columns[POST_ID].excluded_before = columns[BODY].excluded_before = 1;
+    columns[RATING].excluded_before = 2;
+    return (struct relation){.schema = STR("public"),
+                             .table = STR("comments"),
+                             .column_count = COLUMNS,
+                             .excluded_count = 2,
+                             .columns = columns};
+}
+
+static void expect_only_shown(const struct event *event, const char *body)
+{
+    struct event_column column;
+    char json[512];
+
+    snprintf(json, sizeof(json),
+             "{\"id\":\"7f3a91c2-16B3748-3\",\"name\":\"comments\",\"type\":\"%s\",\"source\":{"
+             "\"name\":\"walpiper\",\"version\":\"0.1.0\",\"db\":\"demo\",\"schema\":\"public\","
+             "\"table\":\"comments\",\"columns\":{\"post_id\":\"uuid\",\"rating\":\"int4\"}},%s,"
+             "\"timestamp\":\"2026-08-25T13:13:30.123456Z\",\"lsn\":[0,23803720],\"xid\":8841}",
+             event_type_name(event->type), body);
+    ck_assert_msg(str_equal(event->json, str_from(json)), "\n%.*s\nis not\n%s",
+                  STR_ARG(event->json), json);
+    ck_assert_uint_eq(event->column_count, 2);
+    ck_assert(!event_column_find(event, STR("id"), &column));
+    ck_assert(!event_column_find(event, STR("body"), &column));
+    ck_assert(event_column_find(event, STR("post_id"), &column));
+}
+
+START_TEST(test_an_excluded_column_is_nowhere)
+{
+    struct relation_column columns[COLUMNS];
+    const struct relation relation = some_excluded(columns);
+    const struct value untouched[] = {TEXT_VALUE("90"), TEXT_VALUE("p-1"), UNCHANGED_VALUE,
+                                      TEXT_VALUE("5")};
+    struct change change = {EVENT_UPDATE, &relation, .new_values = untouched,
+                            .old_values = row_before};
+    struct event_column column;
+
+    struct event event = encoded(&out, &change);
+    expect_only_shown(&event,
+                      "\"new_record\":{\"post_id\":\"p-1\",\"rating\":5},\"old_record\":null,"
+                      "\"changes\":{\"rating\":{\"old_value\":4,\"new_value\":5}}");
+    ck_assert(event_column_find(&event, STR("rating"), &column));
+    ck_assert(str_equal(column.new_value, STR("5")) && str_equal(column.old_value, STR("4")));
+    buffer_release(&out);
+
+    change.old_values = NULL; /* what was not sent is not told to be unchanged either */
+    event = encoded(&out, &change);
+    expect_only_shown(&event,
+                      "\"new_record\":{\"post_id\":\"p-1\",\"rating\":5},\"old_record\":null,"
+                      "\"changes\":{}");
+    buffer_release(&out);
+
+    change = (struct change){.type = EVENT_DELETE, .relation = &relation, .old_values = row_before};
+    event = encoded(&out, &change);
+    expect_only_shown(&event,
+                      "\"new_record\":null,\"old_record\":{\"post_id\":\"p-1\",\"rating\":4},"
+                      "\"changes\":null");
+    buffer_release(&out);
+}
+END_TEST
+
+START_TEST(test_an_excluded_value_is_not_looked_at)
+{
+    struct relation_column columns[COLUMNS];
+    const struct relation relation = some_excluded(columns);
+    const struct value row[] = {TEXT_VALUE("no number"), TEXT_VALUE("p-1"), NULL_VALUE, NULL_VALUE};
+    const struct change change = {.type = EVENT_INSERT, .relation = &relation, .new_values = row};
+    struct event event = encoded(&out, &change);
+
+    expect_only_shown(&event, "\"new_record\":{\"post_id\":\"p-1\",\"rating\":null},"
+                              "\"old_record\":null,\"changes\":null");
+    buffer_release(&out);
+}
+END_TEST
+
 /* What is kept with a relation saves work and changes no byte. */
 START_TEST(test_the_kept_text_of_a_relation_changes_nothing)
 {
     struct relation_column columns[] = {{.name = STR("id"), .type = &type_int4},
                                         {.name = STR("a \"b\"\n\xc3\xa4"), .type = &type_text},
                                         {.name = STR(""), .type = &type_uuid}};
-    struct relation relation = {STR("my \"schema\""), STR("t\\t"), 3, columns, {0}};
+    struct relation relation = {.schema = STR("my \"schema\""),
+                                .table = STR("t\\t"),
+                                .column_count = 3,
+                                .columns = columns};
     const struct value row[] = {TEXT_VALUE("1"), TEXT_VALUE("x"), NULL_VALUE};
     const struct change change = {.type = EVENT_INSERT, .relation = &relation, .new_values = row};
     struct error err = {0};
@@ -453,7 +540,9 @@ START_TEST(test_the_kept_text_of_a_relation_changes_nothing)
 }
 END_TEST
 
-UNIT_SUITE("event/encode", test_the_kept_text_of_a_relation_changes_nothing, insert_has_the_new_row,
+UNIT_SUITE("event/encode", test_an_excluded_column_is_nowhere,
+           test_an_excluded_value_is_not_looked_at,
+           test_the_kept_text_of_a_relation_changes_nothing, insert_has_the_new_row,
            update_with_full_identity_has_what_changed,
            update_with_default_identity_knows_only_the_key, null_is_a_value_that_changes,
            unsent_large_value_is_listed_and_not_invented,

@@ -276,7 +276,36 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
-UNIT_SUITE("event/encode_stripped", insert_says_why_it_has_no_records_and_keeps_its_small_values,
+START_TEST(test_an_excluded_value_neither_counts_nor_is_kept)
+{
+    struct relation_column columns[COLUMNS];
+    memcpy(columns, comment_columns, sizeof(comment_columns));
+    columns[POST_ID].excluded = true;
+    columns[BODY].excluded_before = columns[RATING].excluded_before = 1;
+    const struct relation relation = {.schema = STR("public"),
+                                      .table = STR("comments"),
+                                      .column_count = COLUMNS,
+                                      .excluded_count = 1,
+                                      .columns = columns};
+    setup();
+    const struct value row[] = {TEXT_VALUE("1"), TEXT_VALUE("hunter2"), TEXT_OF(large),
+                                TEXT_VALUE("4")};
+    const struct change change = {.type = EVENT_INSERT, .relation = &relation, .new_values = row};
+    struct event_column column;
+
+    struct event event = stripped(&change);
+    ck_assert_uint_eq(event.column_count, 3);
+    ck_assert(str_equal(event.error, STR(ERROR_OF("3002"))));
+    ck_assert(!event_column_find(&event, STR("post_id"), &column));
+    ck_assert(event_column_find(&event, STR("rating"), &column));
+    ck_assert(str_equal(column.new_value, STR("4")));
+    ck_assert_ptr_null(memmem(out.data, out.len, "hunter2", 7));
+    buffer_release(&out);
+}
+END_TEST
+
+UNIT_SUITE("event/encode_stripped", test_an_excluded_value_neither_counts_nor_is_kept,
+           insert_says_why_it_has_no_records_and_keeps_its_small_values,
            update_keeps_what_a_row_was_and_what_it_is, a_value_that_stayed_counts_once,
            delete_keeps_the_old_values, an_unchanged_large_value_is_not_known_and_not_left_out,
            values_of_1024_bytes_are_kept_and_longer_ones_are_not, message_keeps_its_prefix,

@@ -14,19 +14,23 @@ static const struct type_info record_text = {.oid = 25, .name = "text", .kind = 
 static const struct type_info record_jsonb = {.oid = 3802, .name = "jsonb", .kind = JSON_KIND_JSON};
 
 static struct relation_column comment_columns[] = {
-    {STR("id"), &record_int8, true, {0}},
-    {STR("post_id"), &record_int8, false, {0}},
-    {STR("body"), &record_text, false, {0}},
+    {.name = STR("id"), .type = &record_int8, .primary_key = true},
+    {.name = STR("post_id"), .type = &record_int8},
+    {.name = STR("body"), .type = &record_text},
 };
-static const struct relation comments = {STR("public"), STR("comments"), 3, comment_columns, {0}};
+static const struct relation comments = {.schema = STR("public"),
+                                         .table = STR("comments"),
+                                         .column_count = 3,
+                                         .columns = comment_columns};
 
 static struct relation_column event_columns[] = {
-    {STR("id"), &record_int8, true, {0}},
-    {STR("type"), &record_text, false, {0}},
-    {STR("subscriber"), &record_text, false, {0}},
-    {STR("payload"), &record_jsonb, false, {0}},
+    {.name = STR("id"), .type = &record_int8, .primary_key = true},
+    {.name = STR("type"), .type = &record_text},
+    {.name = STR("subscriber"), .type = &record_text},
+    {.name = STR("payload"), .type = &record_jsonb},
 };
-static const struct relation events = {STR("public"), STR("events"), 4, event_columns, {0}};
+static const struct relation events = {
+    .schema = STR("public"), .table = STR("events"), .column_count = 4, .columns = event_columns};
 
 /* NULL is SQL NULL, "?" is not known. */
 static inline struct value record_value(const char *text)

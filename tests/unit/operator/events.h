@@ -12,15 +12,19 @@ static const struct type_info int8_type = {20, "int8", JSON_KIND_NUMBER, NULL, '
 static const struct type_info text_type = {25, "text", JSON_KIND_STRING, NULL, ',', false, false};
 
 static struct relation_column posts_columns[] = {
-    {{"id", 2}, &int8_type, true, {0}},
-    {{"title", 5}, &text_type, false, {0}},
+    {.name = {"id", 2}, .type = &int8_type, .primary_key = true},
+    {.name = {"title", 5}, .type = &text_type},
 };
 static struct relation_column comments_columns[] = {
-    {{"id", 2}, &int8_type, true, {0}},
-    {{"post_id", 7}, &int8_type, false, {0}},
+    {.name = {"id", 2}, .type = &int8_type, .primary_key = true},
+    {.name = {"post_id", 7}, .type = &int8_type},
 };
-static const struct relation posts = {{"public", 6}, {"posts", 5}, 2, posts_columns, {0}};
-static const struct relation comments = {{"public", 6}, {"comments", 8}, 2, comments_columns, {0}};
+static const struct relation posts = {
+    .schema = {"public", 6}, .table = {"posts", 5}, .column_count = 2, .columns = posts_columns};
+static const struct relation comments = {.schema = {"public", 6},
+                                         .table = {"comments", 8},
+                                         .column_count = 2,
+                                         .columns = comments_columns};
 
 /* NULL is a value that is not known, "NULL" is SQL NULL, "~" is unchanged and not sent. */
 static inline struct value value_of(const char *text)

@@ -168,7 +168,10 @@ END_TEST
 
 START_TEST(test_other_tables_and_types_touch_nothing)
 {
-    static const struct relation other = {{"private", 7}, {"posts", 5}, 2, posts_columns, {0}};
+    static const struct relation other = {.schema = {"private", 7},
+                                          .table = {"posts", 5},
+                                          .column_count = 2,
+                                          .columns = posts_columns};
     setup();
     op.on_update = false;
     ck_assert_int_eq(touch(EVENT_INSERT, &other, ROW("1", "t"), NULL), TOUCH_NOTHING);

@@ -1,0 +1,85 @@
+/* config/rules_columns.c - the lists of columns of a marked table, which must leave alone what
+ * topics and operators go by. */
+#include "config/name.h"
+#include "config/rules.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One list of one table while it is read. */
+struct list {
+    const char *key;
+    char **from;
+    size_t count;
+    struct config_columns *to;
+};
+
+/* What else the table's configuration calls COLUMN; NULL: nothing that matters. */
+static const char *role_of(const struct config_table *table, const char *column)
+{
+    if (table->id && strcmp(table->id, column) == 0)
+        return "id";
+    for (size_t i = 0; i < table->scope_count; i++)
+        for (size_t j = 0; j < table->scopes[i].column_count; j++)
+            if (strcmp(table->scopes[i].columns[j].column, column) == 0)
+                return "scopes";
+    return NULL;
+}
+
+static int one_column(struct rules *r, size_t table, const struct list *list, size_t index)
+{
+    const char *column = list->from[index];
+    const struct node *place = node_at(r->tree, "tables[%zu].%s[%zu]", table, list->key, index);
+    const char *role = role_of(&r->config->tables[table], column);
+
+    int code = rules_check(r, name_check_identifier(column), place);
+    if (code == 0 && config_columns_have(list->to, column))
+        code = node_fail(r->tree, place, r->err, "the same column twice; remove one");
+    if (code == 0 && role)
+        code = node_fail(r->tree, place, r->err,
+                         "column %s is named by %s of the same table, and topics go by it; remove "
+                         "it here or there",
+                         column, role);
+    return code;
+}
+
+static int read_list(struct rules *r, size_t table, const struct list *list)
+{
+    if (list->count == 0)
+        return 0;
+    list->to->items = calloc(list->count, sizeof(*list->to->items));
+    if (!list->to->items)
+        return rules_no_memory(r);
+    for (size_t i = 0; i < list->count; i++) {
+        int code = one_column(r, table, list, i);
+        if (code < 0)
+            return code;
+        list->to->items[list->to->count++].text = rules_take(&list->from[i]);
+    }
+    return 0;
+}
+
+int rules_columns(struct rules *r, size_t table)
+{
+    struct raw_table *from = &r->raw->tables[table];
+    struct config_table *to = &r->config->tables[table];
+    const struct list exclude = {"exclude", from->exclude, from->exclude_count, &to->exclude};
+
+    return read_list(r, table, &exclude);
+}
+
+int rules_mapped_column(struct rules *r, const char *const names[2], const char *column,
+                        const struct node *place)
+{
+    for (size_t i = 0; i < r->config->table_count; i++) {
+        const struct config_table *t = &r->config->tables[i];
+        if (!name_same_table(t->schema, t->table, names[0], names[1]))
+            continue;
+        if (config_columns_have(&t->exclude, column))
+            return node_fail(r->tree, place, r->err,
+                             "column %s is under exclude of tables[%zu], and the operator goes by "
+                             "it; remove it there",
+                             column, i);
+    }
+    return 0;
+}

@@ -1,0 +1,180 @@
+#include "source/columns.h"
+#include "pg/identifier.h"
+#include "source/catalog.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ARRAY_MAX (64 * 1024 * 1024)
+
+/* --- the lists of the configuration ---------------------------------------------------------- */
+
+struct list {
+    const char *key;
+    enum column_rule_kind kind;
+    const struct config_columns *columns;
+};
+
+struct listed {
+    const struct config_table *table;
+    const struct list *list;
+    const char *column;
+};
+
+typedef int (*listed_visit)(void *context, const struct listed *listed);
+
+static int each_of_list(const struct config_table *table, const struct list *list,
+                        listed_visit visit, void *context)
+{
+    for (size_t i = 0; i < list->columns->count; i++) {
+        const struct listed listed = {table, list, list->columns->items[i].text};
+        int rc = visit(context, &listed);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int each_listed(const struct config *config, listed_visit visit, void *context)
+{
+    int rc = 0;
+    for (size_t i = 0; i < config->table_count && rc == 0; i++) {
+        const struct config_table *table = &config->tables[i];
+        const struct list exclude = {"exclude", COLUMN_EXCLUDE, &table->exclude};
+        rc = each_of_list(table, &exclude, visit, context);
+    }
+    return rc;
+}
+
+static int count_one(void *context, const struct listed *listed)
+{
+    size_t *count = context;
+    (void)listed;
+    (*count)++;
+    return 0;
+}
+
+static int add_rule(void *context, const struct listed *listed)
+{
+    struct column_rules *rules = context;
+    rules->items[rules->count++] = (struct column_rule){
+        .schema = str_from(listed->table->schema),
+        .table = str_from(listed->table->table),
+        .column = str_from(listed->column),
+        .kind = listed->list->kind,
+    };
+    return 0;
+}
+
+int columns_rules(struct column_rules *ret_rules, const struct config *config)
+{
+    struct column_rules rules = {0};
+    size_t count = 0;
+    each_listed(config, count_one, &count);
+    if (count > 0) {
+        rules.items = calloc(count, sizeof(*rules.items));
+        if (!rules.items)
+            return -ENOMEM;
+    }
+    each_listed(config, add_rule, &rules);
+    column_rules_sort(&rules);
+    *ret_rules = rules;
+    return 0;
+}
+
+/* --- what the catalog says of them ----------------------------------------------------------- */
+
+/* The events of a partitioned table come under the names of its partitions, and those of a
+ * partition under that of its root, as the publication has it: rules go by the name of the event.
+ * Topics go by the primary key ($5: of tables that name no other column). */
+const char columns_sql[] =
+    "SELECT u.s, u.t, u.c, u.k, p.problem"
+    " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bool[])"
+    "  WITH ORDINALITY AS u(s, t, c, k, by_key, n)"
+    " JOIN pg_namespace ns ON ns.nspname = u.s"
+    " JOIN pg_class c ON c.relnamespace = ns.oid AND c.relname = u.t"
+    " LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = u.c AND a.attnum > 0"
+    "  AND NOT a.attisdropped"
+    " LEFT JOIN pg_publication pub ON pub.pubname = $6"
+    " CROSS JOIN LATERAL (SELECT CASE WHEN a.attname IS NULL THEN 'missing'"
+    "  WHEN u.by_key AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid"
+    "   AND i.indisprimary AND a.attnum = ANY (i.indkey)) THEN 'key'"
+    "  WHEN c.relkind = 'p' AND NOT pub.pubviaroot THEN 'partitions'"
+    "  WHEN EXISTS (SELECT FROM pg_partition_ancestors(c.oid) r JOIN pg_class rc ON rc.oid = "
+    "r.relid"
+    "   JOIN pg_namespace rn ON rn.oid = rc.relnamespace JOIN pg_publication_tables pt"
+    "   ON pt.schemaname = rn.nspname AND pt.tablename = rc.relname"
+    "   WHERE r.relid <> c.oid AND pt.pubname = $6) THEN 'root' END AS problem) p"
+    " WHERE p.problem IS NOT NULL ORDER BY u.n";
+
+static int put_element(void *context, const struct listed *listed)
+{
+    struct buffer *arrays = context;
+    const char *const texts[COLUMNS_ARRAYS] = {
+        listed->table->schema, listed->table->table,          listed->column,
+        listed->list->key,     listed->table->id ? "f" : "t",
+    };
+    for (size_t i = 0; i < COLUMNS_ARRAYS; i++)
+        catalog_array_element(&arrays[i], str_from(texts[i]));
+    return 0;
+}
+
+int columns_arrays(struct buffer arrays[COLUMNS_ARRAYS], const struct config *config,
+                   size_t *ret_count)
+{
+    size_t count = 0;
+    int rc = 0;
+    for (size_t i = 0; i < COLUMNS_ARRAYS; i++) {
+        buffer_init(&arrays[i], ARRAY_MAX);
+        buffer_append_char(&arrays[i], '{');
+    }
+    each_listed(config, count_one, &count);
+    each_listed(config, put_element, arrays);
+    for (size_t i = 0; i < COLUMNS_ARRAYS; i++) {
+        buffer_append_char(&arrays[i], '}');
+        if (buffer_append_char(&arrays[i], '\0') < 0)
+            rc = -ENOMEM;
+    }
+    if (rc == 0)
+        *ret_count = count;
+    return rc;
+}
+
+static void tell_partitions(struct columns_problem *p, const char *key, const char *publication)
+{
+    struct buffer name;
+    buffer_init(&name, 256);
+    pg_identifier(&name, str_from(publication));
+    snprintf(p->cause, sizeof(p->cause),
+             "%s has no effect: the publication has its partitions under names of their own", key);
+    snprintf(p->mend, sizeof(p->mend),
+             "ALTER PUBLICATION %.*s SET (publish_via_partition_root = true)",
+             STR_ARG(buffer_str(&name)));
+    buffer_release(&name);
+}
+
+void columns_problem_read(struct columns_problem *ret_problem, const PGresult *result, int row,
+                          const char *publication)
+{
+    struct columns_problem *p = ret_problem;
+    const char *column = PQgetvalue(result, row, 2), *key = PQgetvalue(result, row, 3);
+    const char *problem = PQgetvalue(result, row, 4);
+
+    p->schema = PQgetvalue(result, row, 0);
+    p->table = PQgetvalue(result, row, 1);
+    if (strcmp(problem, "partitions") == 0) {
+        tell_partitions(p, key, publication);
+        return;
+    }
+    snprintf(p->mend, sizeof(p->mend), "correct tables[].%s in the configuration", key);
+    if (strcmp(problem, "key") == 0)
+        snprintf(p->cause, sizeof(p->cause),
+                 "%s names column %s of the primary key, which topics go by", key, column);
+    else if (strcmp(problem, "root") == 0)
+        snprintf(p->cause, sizeof(p->cause),
+                 "%s has no effect: its rows are published as those of its root; say it there",
+                 key);
+    else
+        snprintf(p->cause, sizeof(p->cause), "%s names column %s, which does not exist", key,
+                 column);
+}
