@@ -252,9 +252,10 @@ scenario('a constraint that is only checked at the commit fails one id: nothing 
     query: `WITH run AS (INSERT INTO runs VALUES ($1)) INSERT INTO copies SELECT id, owner FROM things WHERE id = $1
             ON CONFLICT (id) DO UPDATE SET owner = excluded.owner`,
   };
-  await scene.walpiper(db, { tables: [{ name: 'public.things' }], operators: [operator], retry: { max_retries: 1 } });
+  const walpiper = await scene.walpiper(db, { tables: [{ name: 'public.things' }], operators: [operator], retry: { max_retries: 1 } });
+  await until('the ids of the first start are computed', () => /every id is computed/.test(walpiper.logText()));
   await db.query('INSERT INTO things SELECT n, CASE n WHEN 20 THEN 2 ELSE 1 END FROM generate_series(1, 30) n');
-  const parked = () => db.query('SELECT id, sqlstate FROM walpiper.parked').catch(() => []); // it is made at the start
+  const parked = () => db.query('SELECT id, sqlstate FROM walpiper.parked');
   await until('the bad one is parked', async () => (await parked()).length > 0);
   assert.deepEqual(await parked(), [{ id: '20', sqlstate: '23503' }]);
   const good = Array.from({ length: 30 }, (_, n) => n + 1).filter((n) => n !== 20);
