@@ -91,8 +91,13 @@ bool events_frame_id(const struct config *config, const struct event *event, int
 {
     struct event_column column;
 
-    return event_column_find(event, str_from(config->events.id), &column) &&
-           column.new_value.data != NULL && str_to_int64(column.new_value, ret_id) == 0;
+    if (!event_column_find(event, str_from(config->events.id), &column))
+        return false;
+    struct str id = column.new_value;
+    /* A string where numbers_as_strings says so; digits have no escapes. */
+    if (id.len > 2 && id.data[0] == '"')
+        id = (struct str){id.data + 1, id.len - 2};
+    return id.data != NULL && str_to_int64(id, ret_id) == 0;
 }
 
 static struct shared *make_frame(const struct config *config, const struct event *event)

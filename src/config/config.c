@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void release_columns(struct config_columns *columns)
+static void release_names(struct config_names *names)
 {
-    for (size_t i = 0; i < columns->count; i++)
-        free(columns->items[i].text);
-    free(columns->items);
+    for (size_t i = 0; i < names->count; i++)
+        free(names->items[i].text);
+    free(names->items);
 }
 
 static void release_table(struct config_table *table)
@@ -25,7 +25,7 @@ static void release_table(struct config_table *table)
         free(scope->columns);
     }
     free(table->scopes);
-    release_columns(&table->exclude);
+    release_names(&table->exclude);
     free(table->schema);
     free(table->table);
     free(table->id);
@@ -77,6 +77,7 @@ void config_release(struct config *config)
         free(config->http.listen[i].text);
     for (size_t i = 0; i < config->operator_count; i++)
         release_operator(&config->operators[i]);
+    release_names(&config->numbers_as_strings);
     free(config->tables);
     free(config->http.listen);
     free(config->operators);
@@ -132,10 +133,10 @@ int config_load(struct config *ret_config, const char *file, struct error *err)
     return 0;
 }
 
-bool config_columns_have(const struct config_columns *columns, const char *column)
+bool config_names_have(const struct config_names *names, const char *name)
 {
-    for (size_t i = 0; i < columns->count; i++)
-        if (strcmp(columns->items[i].text, column) == 0)
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(names->items[i].text, name) == 0)
             return true;
     return false;
 }

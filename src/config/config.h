@@ -24,7 +24,7 @@ struct config_scope {
     size_t column_count;
 };
 
-struct config_columns {
+struct config_names {
     struct config_name *items;
     size_t count;
 };
@@ -35,7 +35,7 @@ struct config_table {
     char *id; /* NULL: the primary key */
     struct config_scope *scopes;
     size_t scope_count;
-    struct config_columns exclude; /* in no event; never the id, of a scope or of an operator */
+    struct config_names exclude; /* in no event; never the id, of a scope or of an operator */
 };
 
 enum config_plugin { CONFIG_PLUGIN_AUTO, CONFIG_PLUGIN_WAL2JSON, CONFIG_PLUGIN_PGOUTPUT };
@@ -105,6 +105,7 @@ struct config {
     } auth;
     struct config_operator *operators;
     size_t operator_count;
+    struct config_names numbers_as_strings; /* of int2, int4, int8, float4, float8, numeric */
     struct {
         uint32_t min_restart_ms, max_restart_ms;
         double multiplicator;
@@ -121,7 +122,7 @@ struct config {
 int config_load(struct config *ret_config, const char *file, struct error *err);
 void config_release(struct config *config); /* safe on a zeroed one */
 
-bool config_columns_have(const struct config_columns *columns, const char *column);
+bool config_names_have(const struct config_names *names, const char *name);
 
 /* Is the table one of tables:, or the events table? */
 bool config_marks(const struct config *config, const char *schema, const char *table);

@@ -107,7 +107,6 @@ static const struct later later_features[] = {
     {"operators[].select", NONE, NULL},
     {"operators[].call", NONE, NULL},
     {"plugins", NONE, NULL},
-    {"numbers_as_strings", NONE, NULL},
 };
 
 static bool is_empty(const struct node *node)
@@ -162,7 +161,7 @@ static int refuse_later(struct node *node, void *context)
 
 /* Where a list of values is wanted, a single one will do. */
 static const char *const lists[] = {"http.listen", "operators[].events", "operators[].delete_with",
-                                    "tables[].exclude"};
+                                    "tables[].exclude", "numbers_as_strings"};
 
 static int wrap_scalar(struct node *node, void *context)
 {

@@ -222,6 +222,43 @@ static int rules_http(struct rules *r)
     return code;
 }
 
+/* --- numbers
+ * ---------------------------------------------------------------------------------------- */
+
+static bool is_number_type(const char *name)
+{
+    static const char *const names[] = {"int2", "int4", "int8", "float4", "float8", "numeric"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static int rules_numbers(struct rules *r)
+{
+    struct config_names *to = &r->config->numbers_as_strings;
+    size_t count = r->raw->numbers_as_strings_count;
+
+    if (count == 0)
+        return 0;
+    to->items = calloc(count, sizeof(*to->items));
+    if (!to->items)
+        return rules_no_memory(r);
+    for (size_t i = 0; i < count; i++) {
+        char **name = &r->raw->numbers_as_strings[i];
+        const struct node *place = node_at(r->tree, "numbers_as_strings[%zu]", i);
+        if (!is_number_type(*name))
+            return node_fail(r->tree, place, r->err,
+                             "no type of numbers; write some of int2, int4, int8, float4, float8, "
+                             "numeric, which stand for their arrays and domains too");
+        if (config_names_have(to, *name))
+            return node_fail(r->tree, place, r->err, "the same type twice; remove one");
+        to->items[to->count++].text = rules_take(name);
+    }
+    return 0;
+}
+
 /* --- retry and log
  * ---------------------------------------------------------------------------------- */
 
@@ -258,8 +295,8 @@ static int rules_retry(struct rules *r)
 int rules_apply(struct rules *r)
 {
     static int (*const parts[])(struct rules *) = {
-        rules_names, rules_database, rules_tables,    rules_journal,
-        rules_http,  rules_retry,    rules_operators,
+        rules_names, rules_database, rules_tables,  rules_journal,
+        rules_http,  rules_retry,    rules_numbers, rules_operators,
     };
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

@@ -11,7 +11,7 @@ struct list {
     const char *key;
     char **from;
     size_t count;
-    struct config_columns *to;
+    struct config_names *to;
 };
 
 /* What else the table's configuration calls COLUMN; NULL: nothing that matters. */
@@ -33,7 +33,7 @@ static int one_column(struct rules *r, size_t table, const struct list *list, si
     const char *role = role_of(&r->config->tables[table], column);
 
     int code = rules_check(r, name_check_identifier(column), place);
-    if (code == 0 && config_columns_have(list->to, column))
+    if (code == 0 && config_names_have(list->to, column))
         code = node_fail(r->tree, place, r->err, "the same column twice; remove one");
     if (code == 0 && role)
         code = node_fail(r->tree, place, r->err,
@@ -75,7 +75,7 @@ int rules_mapped_column(struct rules *r, const char *const names[2], const char 
         const struct config_table *t = &r->config->tables[i];
         if (!name_same_table(t->schema, t->table, names[0], names[1]))
             continue;
-        if (config_columns_have(&t->exclude, column))
+        if (config_names_have(&t->exclude, column))
             return node_fail(r->tree, place, r->err,
                              "column %s is under exclude of tables[%zu], and the operator goes by "
                              "it; remove it there",

@@ -51,6 +51,14 @@ void column_rules_apply(const struct column_rules *rules, struct relation *relat
     }
 }
 
+bool column_rules_quote(const struct column_rules *rules, struct str type)
+{
+    for (size_t i = 0; rules != NULL && i < rules->number_count; i++)
+        if (str_equal(rules->numbers_as_strings[i], type))
+            return true;
+    return false;
+}
+
 void column_rules_release(struct column_rules *rules)
 {
     free(rules->items);

@@ -152,7 +152,12 @@ int relation_cache_complete(const struct relation_cache *cache, struct relation 
 int relation_cache_add_type(struct relation_cache *cache, uint32_t oid, struct str name,
                             uint32_t base, uint32_t element, char delimiter)
 {
-    const struct type_row row = {oid, name, base, element, delimiter};
+    const struct type_row row = {.oid = oid,
+                                 .name = name,
+                                 .base = base,
+                                 .element = element,
+                                 .delimiter = delimiter,
+                                 .as_string = column_rules_quote(cache->rules, name)};
 
     return type_table_put(&cache->types, &row);
 }

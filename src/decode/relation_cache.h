@@ -19,7 +19,7 @@ struct relation_cache;
 
 struct relation_cache *relation_cache_new(void); /* NULL when memory is out */
 void relation_cache_free(struct relation_cache *cache);
-/* For all relations to come. RULES (NULL: none) are sorted and borrowed. */
+/* For all types and relations to come. RULES (NULL: none) are sorted and borrowed. */
 void relation_cache_set_rules(struct relation_cache *cache, const struct column_rules *rules);
 /* The last step of making RELATION, here or in a decoder that keeps its own: the rules are applied,
  * and its text is kept. 0 or -ENOMEM. */

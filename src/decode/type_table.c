@@ -48,6 +48,8 @@ static void set_kind(struct type_info *type, const struct type_table *table,
     const struct type_info *element = type_table_find(table, row->element);
 
     type->kind = json_kind_of(row->oid);
+    if (type->kind == JSON_KIND_NUMBER && row->as_string)
+        type->kind = JSON_KIND_NUMERAL;
     type->element = NULL;
     if (row->base != 0) {
         type->kind = base != NULL ? base->kind : JSON_KIND_STRING;

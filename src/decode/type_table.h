@@ -20,6 +20,7 @@ struct type_row {
     uint32_t base;
     uint32_t element;
     char delimiter;
+    bool as_string; /* if its values are numbers, they become strings */
 };
 
 int type_table_put(struct type_table *table, const struct type_row *row); /* 0 or -ENOMEM */

@@ -111,12 +111,17 @@ static int append_expanded(struct buffer *out, const struct number *n)
     return out->failed;
 }
 
+static bool has_no_digits(struct str text)
+{
+    return str_equal(text, STR("NaN")) || str_equal(text, STR("Infinity")) ||
+           str_equal(text, STR("-Infinity"));
+}
+
 int json_from_number(struct buffer *out, struct str text)
 {
     struct number n;
 
-    if (str_equal(text, STR("NaN")) || str_equal(text, STR("Infinity")) ||
-        str_equal(text, STR("-Infinity")))
+    if (has_no_digits(text))
         return json_quote(out, text);
     if (parse(&n, text) < 0)
         return -EINVAL;
@@ -128,4 +133,13 @@ int json_from_number(struct buffer *out, struct str text)
     if (n.negative && !n.negative_zero)
         buffer_append_char(out, '-');
     return append_expanded(out, &n);
+}
+
+int json_from_numeral(struct buffer *out, struct str text)
+{
+    if (has_no_digits(text))
+        return json_quote(out, text);
+    buffer_append_char(out, '"');
+    int r = json_from_number(out, text);
+    return r < 0 ? r : buffer_append_char(out, '"');
 }

@@ -58,6 +58,8 @@ static int convert(struct buffer *out, const struct type_info *type, struct str 
     switch (type->kind) {
     case JSON_KIND_NUMBER:
         return json_from_number(out, text);
+    case JSON_KIND_NUMERAL:
+        return json_from_numeral(out, text);
     case JSON_KIND_BOOL:
         return json_bool(out, text);
     case JSON_KIND_JSON:

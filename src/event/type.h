@@ -11,8 +11,9 @@
 enum json_kind {
     JSON_KIND_STRING =
         0, /* text as it is: text, uuid, date, time, interval, enum, range, composite... */
-    JSON_KIND_NUMBER, /* int2/4/8, float4/8, numeric; NaN/Infinity as strings. Not oid: to_jsonb
-                         quotes it */
+    JSON_KIND_NUMBER,  /* int2/4/8, float4/8, numeric; NaN/Infinity as strings. Not oid: to_jsonb
+                          quotes it */
+    JSON_KIND_NUMERAL, /* a number, written as a JSON string */
     JSON_KIND_BOOL,
     JSON_KIND_JSON,        /* json, jsonb: embedded, compact */
     JSON_KIND_TIMESTAMP,   /* "2020-01-01T00:00:00" */

@@ -10,6 +10,9 @@
  * and the infinities become strings: jsonb keeps numbers as numeric. */
 int json_from_number(struct buffer *out, struct str text);
 
+/* The same digits in quotes, for readers to whom a number is a double. */
+int json_from_numeral(struct buffer *out, struct str text);
+
 /* "2020-01-01 00:00:00.5[+00][ BC]", "infinity", "-infinity". */
 int json_from_timestamp(struct buffer *out, struct str text, bool with_zone);
 

@@ -12,7 +12,7 @@
 struct list {
     const char *key;
     enum column_rule_kind kind;
-    const struct config_columns *columns;
+    const struct config_names *columns;
 };
 
 struct listed {
@@ -77,6 +77,9 @@ int columns_rules(struct column_rules *ret_rules, const struct config *config)
             return -ENOMEM;
     }
     each_listed(config, add_rule, &rules);
+    for (size_t i = 0; i < config->numbers_as_strings.count && i < COLUMN_RULES_NUMBERS; i++)
+        rules.numbers_as_strings[rules.number_count++] =
+            str_from(config->numbers_as_strings.items[i].text);
     column_rules_sort(&rules);
     *ret_rules = rules;
     return 0;

@@ -1,5 +1,8 @@
-// What the configuration says of single columns: which are in no event, with either plugin.
-import { assert, binary, run, scenario } from './harness/lib.mjs';
+// What the configuration says of single columns, and of numbers: which are in no event, and which are strings; with
+// either plugin.
+import { isDeepStrictEqual } from 'node:util';
+import { assert, binary, run, scenario, until } from './harness/lib.mjs';
+import { blog, blogFiles, counts, countsFromScratch } from './harness/blog.mjs';
 import { captured, journalEvents, journalRecords, withoutEpoch } from './harness/journal.mjs';
 
 const plugins = ['wal2json', 'pgoutput'];
@@ -109,4 +112,58 @@ scenario('an excluded column that would not be excluded is refused, with the men
     assert.equal(check.code, 1);
     assert.match(check.stdout, new RegExp(`error +table public.${table.name}: ${message.source.split(': ')[1]}`));
   }
+});
+
+scenario('numbers as strings: the digits of to_jsonb, in rows, changes, arrays and domains; topics and resuming go on', async (scene) => {
+  const db = await scene.database();
+  await db.query(`CREATE DOMAIN amount AS numeric(38, 10);
+    CREATE TABLE numbers (id int8 PRIMARY KEY, parent int8, i4 int4, n numeric, d amount, f float8, a int8[], aa numeric[][],
+      ia int4[], r int8range, j jsonb);
+    ALTER TABLE numbers REPLICA IDENTITY FULL`);
+  // The oracle: what to_jsonb gives, and of the types that are listed its text.
+  const oracle = `SELECT to_jsonb(t) || jsonb_build_object('id', id::text, 'parent', parent::text, 'n', to_jsonb(n)#>>'{}',
+    'd', to_jsonb(d)#>>'{}', 'a', to_jsonb(a::text[]), 'aa', to_jsonb(aa::text[])) FROM numbers t`;
+  const tables = [{ name: 'numbers', scopes: [{ parent: 'parents' }] }];
+  const walpipers = await both(scene, db, { tables, numbers_as_strings: ['int8', 'numeric'] });
+  const big = '9007199254740993';
+  const topics = [`/streams/numbers/${big}`, '/streams/parents/-7/numbers', '/streams/parents/8/numbers'];
+  const streams = await Promise.all(topics.map((path) => walpipers[1].subscribe(path)));
+  await db.query(`INSERT INTO numbers VALUES (${big}, -7, 2147483647, 1.50, 12345678901234567890.0123456789, 0.1, '{1,NULL,9223372036854775807}',
+    '{{1.10,2},{3,NULL}}', '{1,2}', '[1,9007199254740993]', '{"n": 9007199254740993}')`);
+  const inserted = await db.value(oracle);
+  await db.query(`UPDATE numbers SET parent = 8, n = NULL, a = '{2}', i4 = 1`);
+  const updated = await db.value(oracle);
+  await db.query('DELETE FROM numbers');
+  const received = await Promise.all(streams.map((stream, n) => stream.first([3, 2, 2][n])));
+  assert.deepEqual(received.map((frames) => frames.map((frame) => JSON.parse(frame.data).type)), [
+    ['insert', 'update', 'delete'], ['insert', 'update'], ['update', 'delete'],
+  ]);
+  const [{ events }] = await capturedByBoth(walpipers);
+  assert.deepEqual(events[0].new_record, inserted);
+  assert.deepEqual([inserted.id, inserted.n, inserted.i4], [big, '1.50', 2147483647]); // the oracle is no fool
+  assert.deepEqual(events[1].new_record, updated);
+  assert.deepEqual(events[2].old_record, updated);
+  assert.deepEqual(events[1].changes, {
+    parent: { old_value: '-7', new_value: '8' },
+    i4: { old_value: 2147483647, new_value: 1 },
+    n: { old_value: '1.50', new_value: null },
+    a: { old_value: ['1', null, '9223372036854775807'], new_value: ['2'] },
+  });
+});
+
+scenario('numbers as strings: operators find their ids, the events feed has its row ids', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  await db.query('TRUNCATE posts, comments, post_with_comments_counts');
+  const walpiper = await scene.walpiper(db, { ...blog, numbers_as_strings: 'int8' });
+  await db.query(`INSERT INTO posts (id, title) VALUES (1, 'one'), (2, 'two'), (3, 'three');
+    INSERT INTO comments (id, post_id, message) VALUES (1, 1, 'a'), (2, 1, 'b'), (3, 2, 'c');
+    UPDATE comments SET post_id = 2 WHERE id = 1; DELETE FROM comments WHERE id = 3; DELETE FROM posts WHERE id = 3`);
+  await until('the read model equals the query from scratch', async () => isDeepStrictEqual(await counts(db), await countsFromScratch(db)));
+  const insert = (payload) => db.query(`INSERT INTO events (type, subscriber, payload) VALUES ('t', 'toto', $1)`, [JSON.stringify(payload)]);
+  for (const n of [1, 2, 3]) await insert({ n });
+  const toto = await walpiper.events('toto', { lastEventId: '1' });
+  const frames = await toto.first(2);
+  assert.deepEqual(frames.map(({ id, data }) => [id, data]), [['2', '{"n":2}'], ['3', '{"n":3}']]);
+  await insert({ n: 4 });
+  assert.equal((await toto.first(3))[2].id, '4');
 });

@@ -243,10 +243,11 @@ scenario('settings of role, database and environment change no byte of an event'
   captures.forEach((events, n) => assert.deepEqual(events, captures[0], walpipers[n].slot));
 });
 
-scenario('a constraint that is only checked at the commit fails one id: nothing of it stays, the others go on', async (scene) => {
+scenario('in a pipeline, what fails in the middle or only at the commit fails its own id: nothing of it stays, the others go on', async (scene) => {
   const db = await scene.database();
   await db.query(`CREATE TABLE owners (id int PRIMARY KEY); CREATE TABLE things (id int PRIMARY KEY, owner int); CREATE TABLE runs (id int);
-    CREATE TABLE copies (id int PRIMARY KEY, owner int REFERENCES owners DEFERRABLE INITIALLY DEFERRED); INSERT INTO owners VALUES (1)`);
+    CREATE TABLE copies (id int PRIMARY KEY, owner int CHECK (owner <> 9) REFERENCES owners DEFERRABLE INITIALLY DEFERRED);
+    INSERT INTO owners VALUES (1)`);
   const operator = {
     ...{ name: 'copies', target: 'copies', target_id: 'id', events: ['insert', 'update', 'delete'], tables: { things: 'id' } },
     query: `WITH run AS (INSERT INTO runs VALUES ($1)) INSERT INTO copies SELECT id, owner FROM things WHERE id = $1
@@ -254,13 +255,15 @@ scenario('a constraint that is only checked at the commit fails one id: nothing 
   };
   const walpiper = await scene.walpiper(db, { tables: [{ name: 'public.things' }], operators: [operator], retry: { max_retries: 1 } });
   await until('the ids of the first start are computed', () => /every id is computed/.test(walpiper.logText()));
-  await db.query('INSERT INTO things SELECT n, CASE n WHEN 20 THEN 2 ELSE 1 END FROM generate_series(1, 30) n');
-  const parked = () => db.query('SELECT id, sqlstate FROM walpiper.parked');
-  await until('the bad one is parked', async () => (await parked()).length > 0);
-  assert.deepEqual(await parked(), [{ id: '20', sqlstate: '23503' }]);
-  const good = Array.from({ length: 30 }, (_, n) => n + 1).filter((n) => n !== 20);
+  const parked = () => db.query('SELECT id, sqlstate FROM walpiper.parked ORDER BY id');
   const ids = async (table) => (await db.query(`SELECT id FROM ${table} ORDER BY id`)).map((row) => row.id);
+  const all = Array.from({ length: 30 }, (_, n) => n + 1);
+  // Each as one batch: one that fails at the commit alone, and one that fails before it too.
+  await db.query('INSERT INTO things SELECT n, CASE n WHEN 5 THEN 2 ELSE 1 END FROM generate_series(1, 10) n');
+  await until('5 is parked', async () => (await parked()).length === 1);
+  await db.query('INSERT INTO things SELECT n, CASE n WHEN 15 THEN 9 WHEN 20 THEN 2 ELSE 1 END FROM generate_series(11, 30) n');
+  await until('15 and 20 are parked', async () => (await parked()).length === 3);
+  assert.deepEqual(await parked(), [{ id: '15', sqlstate: '23514' }, { id: '20', sqlstate: '23503' }, { id: '5', sqlstate: '23503' }]);
+  const good = all.filter((n) => ![5, 15, 20].includes(n));
   assert.deepEqual([await ids('copies'), await ids('runs')], [good, good]);
-  await db.query('INSERT INTO owners VALUES (2); UPDATE things SET owner = 1 WHERE id = 1');
-  await until('the others go on', async () => (await ids('runs')).length > good.length);
 });

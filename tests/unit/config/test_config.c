@@ -47,7 +47,7 @@ static const char full[] =
     "retry: {min_restart_time: 1, max_restart_time: 20, backoff_multiplicator: 1.5,"
     " max_retries: 0}\n"
     "plugins: []\n"
-    "numbers_as_strings: []\n"
+    "numbers_as_strings: [int8, numeric]\n"
     "log: {level: trace, format: json}\n";
 
 START_TEST(test_every_key_reaches_the_struct)
@@ -85,6 +85,8 @@ START_TEST(test_every_key_reaches_the_struct)
     ck_assert_uint_eq(c.retry.max_restart_ms, 20);
     ck_assert(c.retry.multiplicator == 1.5);
     ck_assert_uint_eq(c.retry.max_retries, 0);
+    ck_assert_uint_eq(c.numbers_as_strings.count, 2);
+    ck_assert_str_eq(c.numbers_as_strings.items[1].text, "numeric");
     ck_assert_int_eq(c.log.level, LOG_TRACE);
     ck_assert_int_eq(c.log.format, LOG_JSON);
     config_release(&c);
@@ -109,8 +111,8 @@ START_TEST(test_tables_are_split_and_keep_their_scopes)
     ck_assert_uint_eq(c.tables[0].exclude.count, 0);
     ck_assert_uint_eq(c.tables[1].exclude.count, 2);
     ck_assert_str_eq(c.tables[1].exclude.items[1].text, "token");
-    ck_assert(config_columns_have(&c.tables[1].exclude, "secret"));
-    ck_assert(!config_columns_have(&c.tables[1].exclude, "Secret"));
+    ck_assert(config_names_have(&c.tables[1].exclude, "secret"));
+    ck_assert(!config_names_have(&c.tables[1].exclude, "Secret"));
     ck_assert_str_eq(c.tables[2].schema, "we.ird");
     ck_assert_str_eq(c.tables[2].table, "ta\"ble");
     config_release(&c);

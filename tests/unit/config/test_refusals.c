@@ -225,6 +225,19 @@ START_TEST(test_lists_of_columns)
 }
 END_TEST
 
+START_TEST(test_numbers_as_strings)
+{
+    static const struct refusal list[] = {
+        {"numbers_as_strings:\n  - int8\n  - bigint\n",
+         "FILE:3: numbers_as_strings[1]: no type of numbers; write some of int2, int4, int8"},
+        {"numbers_as_strings: [int8, numeric, int8]\n",
+         "FILE:1: numbers_as_strings[2]: the same type twice"},
+        {"numbers_as_strings: {int8: true}\n", "FILE:1: numbers_as_strings: must be a list"},
+    };
+    ASSERT_REFUSED(list);
+}
+END_TEST
+
 START_TEST(test_features_that_come_later)
 {
     static const struct refusal list[] = {
@@ -255,7 +268,6 @@ START_TEST(test_features_that_come_later)
         {"operators: [{select: x}]\n", "FILE:1: operators[0].select: not available yet"},
         {"operators: [{call: x}]\n", "FILE:1: operators[0].call: not available yet"},
         {"plugins: [{path: webhook.so}]\n", "FILE:1: plugins: not available yet"},
-        {"numbers_as_strings: [int8]\n", "FILE:1: numbers_as_strings: not available yet"},
     };
     ASSERT_REFUSED(list);
 }
@@ -335,6 +347,6 @@ START_TEST(test_files)
 END_TEST
 
 UNIT_SUITE("config/refusals", test_yaml, test_unknown_keys, test_wrong_types, test_numbers,
-           test_names_and_addresses, test_operators, test_lists_of_columns,
+           test_names_and_addresses, test_operators, test_lists_of_columns, test_numbers_as_strings,
            test_features_that_come_later, test_variables, test_secrets_are_not_shown,
            test_more_tables_than_are_read, test_files)

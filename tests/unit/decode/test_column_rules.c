@@ -12,7 +12,10 @@ static struct column_rule items[] = {
     {STR("public"), STR("people"), STR("Name"), COLUMN_EXCLUDE},
     {STR("public"), STR("people"), STR("gone"), COLUMN_EXCLUDE},
 };
-static struct column_rules rules = {items, sizeof(items) / sizeof(items[0])};
+static struct column_rules rules = {.items = items,
+                                    .count = sizeof(items) / sizeof(items[0]),
+                                    .numbers_as_strings = {STR("int8"), STR("numeric")},
+                                    .number_count = 2};
 
 static struct relation_column columns[] = {
     {.name = STR("id")}, {.name = STR("name")}, {.name = STR("token")}, {.name = STR("note")}};
@@ -50,5 +53,15 @@ START_TEST(test_without_rules_nothing_is_excluded)
 }
 END_TEST
 
+START_TEST(test_the_types_that_are_named_and_no_others)
+{
+    ck_assert(column_rules_quote(&rules, STR("int8")));
+    ck_assert(column_rules_quote(&rules, STR("numeric")));
+    ck_assert(!column_rules_quote(&rules, STR("int4")));
+    ck_assert(!column_rules_quote(&rules, STR("")));
+    ck_assert(!column_rules_quote(NULL, STR("int8")));
+}
+END_TEST
+
 UNIT_SUITE("column_rules", test_the_columns_that_are_named_and_no_others,
-           test_without_rules_nothing_is_excluded)
+           test_without_rules_nothing_is_excluded, test_the_types_that_are_named_and_no_others)

@@ -10,7 +10,7 @@ enum { BOOL = 16, BYTEA = 17, INT4 = 23, TEXT = 25, BOX = 603 };
 static int put(struct type_table *table, uint32_t oid, const char *name, uint32_t base,
                uint32_t element, char delimiter)
 {
-    const struct type_row row = {oid, str_from(name), base, element, delimiter};
+    const struct type_row row = {oid, str_from(name), base, element, delimiter, false};
 
     return type_table_put(table, &row);
 }
@@ -134,7 +134,7 @@ START_TEST(test_long_name)
     char name[100];
 
     memset(name, 'n', sizeof(name));
-    const struct type_row row = {90001, {name, sizeof(name)}, 0, 0, ','};
+    const struct type_row row = {90001, {name, sizeof(name)}, 0, 0, ',', false};
     ck_assert_int_eq(type_table_put(&table, &row), 0);
     ck_assert_uint_eq(strlen(type_table_find(&table, 90001)->name), 63);
     type_table_release(&table);
@@ -163,5 +163,26 @@ START_TEST(test_no_memory)
 }
 END_TEST
 
-UNIT_SUITE("decode/type_table", test_vectors, test_find, test_domains_and_arrays, test_unknown_base,
-           test_bytea_and_bool, test_replace_in_place, test_long_name, test_no_memory)
+START_TEST(test_only_numbers_become_strings_with_their_domains_and_arrays)
+{
+    struct type_table table = {0};
+    const struct type_row rows[] = {
+        {20, STR("int8"), 0, 0, ',', true},        {23, STR("int4"), 0, 0, ',', false},
+        {25, STR("text"), 0, 0, ',', true},        {1016, STR("_int8"), 0, 20, ',', false},
+        {90001, STR("amount"), 20, 0, ',', false},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        ck_assert_int_eq(type_table_put(&table, &rows[i]), 0);
+    ck_assert_int_eq(type_table_find(&table, 20)->kind, JSON_KIND_NUMERAL);
+    ck_assert_int_eq(type_table_find(&table, 23)->kind, JSON_KIND_NUMBER);
+    ck_assert_int_eq(type_table_find(&table, 25)->kind, JSON_KIND_STRING);
+    ck_assert_int_eq(type_table_find(&table, 1016)->element->kind, JSON_KIND_NUMERAL);
+    ck_assert_int_eq(type_table_find(&table, 90001)->kind, JSON_KIND_NUMERAL);
+    type_table_release(&table);
+}
+END_TEST
+
+UNIT_SUITE("decode/type_table", test_only_numbers_become_strings_with_their_domains_and_arrays,
+           test_vectors, test_find, test_domains_and_arrays, test_unknown_base, test_bytea_and_bool,
+           test_replace_in_place, test_long_name, test_no_memory)

@@ -106,7 +106,30 @@ START_TEST(output_is_bounded_by_the_buffer)
 }
 END_TEST
 
-UNIT_SUITE("event/number", digits_stay_as_they_are, exponents_become_plain_decimals,
-           the_ends_of_float8_are_written_out, no_negative_zero,
+START_TEST(test_numerals_are_the_same_digits_in_quotes)
+{
+    static const struct type_info type_numeral = {.kind = JSON_KIND_NUMERAL};
+    const struct conversion cases[] = {
+        {"0", "\"0\""},
+        {"-9007199254740993", "\"-9007199254740993\""},
+        {"1.50", "\"1.50\""},
+        {"1e+20", "\"100000000000000000000\""},
+        {"-0", "\"0\""},
+        {"NaN", "\"NaN\""},
+        {"-Infinity", "\"-Infinity\""},
+    };
+
+    expect_conversions(&type_numeral, cases, COUNT_OF(cases));
+    struct buffer out;
+    buffer_init(&out, 100);
+    buffer_append_str(&out, STR("before"));
+    ck_assert_int_eq(json_value(&out, &type_numeral, STR("1,5")), -EINVAL);
+    ck_assert(str_equal(buffer_str(&out), STR("before")));
+    buffer_release(&out);
+}
+END_TEST
+
+UNIT_SUITE("event/number", test_numerals_are_the_same_digits_in_quotes, digits_stay_as_they_are,
+           exponents_become_plain_decimals, the_ends_of_float8_are_written_out, no_negative_zero,
            what_json_has_no_number_for_is_a_string, all_else_is_refused,
            output_is_bounded_by_the_buffer)
