@@ -181,7 +181,8 @@ static void tell_columns(struct check *c)
     for (int row = 0; row < server_rows(&c->server); row++) {
         columns_problem_read(&problem, c->server.result, row, c->config->publication);
         table_object(object, problem.schema, problem.table);
-        finding(c->findings, FINDING_ERROR, object, problem.mend, "%s", problem.cause);
+        finding(c->findings, problem.warning ? FINDING_WARNING : FINDING_ERROR, object,
+                problem.mend, "%s", problem.cause);
     }
 }
 

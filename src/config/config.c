@@ -26,6 +26,7 @@ static void release_table(struct config_table *table)
     }
     free(table->scopes);
     release_names(&table->exclude);
+    release_names(&table->ignore_updates_of);
     free(table->schema);
     free(table->table);
     free(table->id);

@@ -36,6 +36,7 @@ struct config_table {
     struct config_scope *scopes;
     size_t scope_count;
     struct config_names exclude; /* in no event; never the id, of a scope or of an operator */
+    struct config_names ignore_updates_of; /* likewise; an update of nothing else is no event */
 };
 
 enum config_plugin { CONFIG_PLUGIN_AUTO, CONFIG_PLUGIN_WAL2JSON, CONFIG_PLUGIN_PGOUTPUT };

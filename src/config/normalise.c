@@ -89,7 +89,6 @@ struct later {
 static const struct later later_features[] = {
     {"tables", NOT, "all"},
     {"tables[].scopes[]", PAIRS, NULL},
-    {"tables[].ignore_updates_of", NONE, NULL},
     {"events.retention", ONLY, "0"},
     {"http.max_connections_per_client", ONLY, "0"},
     {"http.cors.origins", NONE, NULL},
@@ -160,8 +159,9 @@ static int refuse_later(struct node *node, void *context)
  * -------------------------------------------------------------------------------------- */
 
 /* Where a list of values is wanted, a single one will do. */
-static const char *const lists[] = {"http.listen", "operators[].events", "operators[].delete_with",
-                                    "tables[].exclude", "numbers_as_strings"};
+static const char *const lists[] = {
+    "http.listen",      "operators[].events",         "operators[].delete_with",
+    "tables[].exclude", "tables[].ignore_updates_of", "numbers_as_strings"};
 
 static int wrap_scalar(struct node *node, void *context)
 {

@@ -64,8 +64,11 @@ int rules_columns(struct rules *r, size_t table)
     struct raw_table *from = &r->raw->tables[table];
     struct config_table *to = &r->config->tables[table];
     const struct list exclude = {"exclude", from->exclude, from->exclude_count, &to->exclude};
+    const struct list ignore = {"ignore_updates_of", from->ignore_updates_of,
+                                from->ignore_updates_of_count, &to->ignore_updates_of};
 
-    return read_list(r, table, &exclude);
+    int code = read_list(r, table, &exclude);
+    return code < 0 ? code : read_list(r, table, &ignore);
 }
 
 int rules_mapped_column(struct rules *r, const char *const names[2], const char *column,
@@ -75,11 +78,14 @@ int rules_mapped_column(struct rules *r, const char *const names[2], const char 
         const struct config_table *t = &r->config->tables[i];
         if (!name_same_table(t->schema, t->table, names[0], names[1]))
             continue;
-        if (config_names_have(&t->exclude, column))
+        const char *key = config_names_have(&t->exclude, column)             ? "exclude"
+                          : config_names_have(&t->ignore_updates_of, column) ? "ignore_updates_of"
+                                                                             : NULL;
+        if (key)
             return node_fail(r->tree, place, r->err,
-                             "column %s is under exclude of tables[%zu], and the operator goes by "
-                             "it; remove it there",
-                             column, i);
+                             "column %s is under %s of tables[%zu], and the operator goes by it; "
+                             "remove it there",
+                             column, key, i);
     }
     return 0;
 }

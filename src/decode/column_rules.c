@@ -48,6 +48,8 @@ void column_rules_apply(const struct column_rules *rules, struct relation *relat
         column->excluded_before = relation->excluded_count;
         column->excluded = has(rules, relation, i, COLUMN_EXCLUDE);
         relation->excluded_count = (uint16_t)(relation->excluded_count + column->excluded);
+        column->ignored = has(rules, relation, i, COLUMN_IGNORE);
+        relation->has_ignored |= column->ignored;
     }
 }
 

@@ -10,7 +10,7 @@
 
 #define COLUMN_RULES_NUMBERS 6 /* types whose values are numbers in JSON */
 
-enum column_rule_kind { COLUMN_EXCLUDE };
+enum column_rule_kind { COLUMN_EXCLUDE, COLUMN_IGNORE };
 
 struct column_rule {
     struct str schema, table, column;

@@ -29,6 +29,7 @@ struct relation_column {
     bool primary_key;
     bool excluded;            /* nothing of it is in an event */
     uint16_t excluded_before; /* how many of the columns before it are */
+    bool ignored;             /* an update of nothing but such columns is no event */
     struct str key;           /* `"name":` in relation->text, when that is kept */
 };
 
@@ -37,6 +38,7 @@ struct relation {
     struct str table;
     uint16_t column_count;
     uint16_t excluded_count;
+    bool has_ignored;
     struct relation_column *columns;
     struct str text; /* event/relation_text.h; data NULL: not kept */
 };

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/lsn.h"
+#include "event/ignored.h"
 #include <errno.h>
 
 /* What is left of an event that is too large: names and small values of at most 1 600 columns. */
@@ -121,6 +122,11 @@ static int append_change(struct capture *c, const struct decoded *decoded, struc
     struct position position = {decoded->transaction.end_lsn, c->ordinal + 1};
     struct str record;
     int64_t id;
+    /* It has its place all the same: the ids of the others do not depend on the configuration. */
+    if (change_is_ignored(&decoded->change)) {
+        c->ordinal = position.ordinal;
+        return 0;
+    }
     int rc = encode(c, decoded, &record, err);
     if (rc < 0)
         return rc;

@@ -41,7 +41,10 @@ static int each_listed(const struct config *config, listed_visit visit, void *co
     for (size_t i = 0; i < config->table_count && rc == 0; i++) {
         const struct config_table *table = &config->tables[i];
         const struct list exclude = {"exclude", COLUMN_EXCLUDE, &table->exclude};
+        const struct list ignore = {"ignore_updates_of", COLUMN_IGNORE, &table->ignore_updates_of};
         rc = each_of_list(table, &exclude, visit, context);
+        if (rc == 0)
+            rc = each_of_list(table, &ignore, visit, context);
     }
     return rc;
 }
@@ -91,7 +94,7 @@ int columns_rules(struct column_rules *ret_rules, const struct config *config)
  * partition under that of its root, as the publication has it: rules go by the name of the event.
  * Topics go by the primary key ($5: of tables that name no other column). */
 const char columns_sql[] =
-    "SELECT u.s, u.t, u.c, u.k, p.problem"
+    "SELECT DISTINCT ON (u.s, u.t, u.k, p.problem, p.of) u.s, u.t, u.c, u.k, p.problem"
     " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bool[])"
     "  WITH ORDINALITY AS u(s, t, c, k, by_key, n)"
     " JOIN pg_namespace ns ON ns.nspname = u.s"
@@ -107,8 +110,15 @@ const char columns_sql[] =
     "r.relid"
     "   JOIN pg_namespace rn ON rn.oid = rc.relnamespace JOIN pg_publication_tables pt"
     "   ON pt.schemaname = rn.nspname AND pt.tablename = rc.relname"
-    "   WHERE r.relid <> c.oid AND pt.pubname = $6) THEN 'root' END AS problem) p"
-    " WHERE p.problem IS NOT NULL ORDER BY u.n";
+    "   WHERE r.relid <> c.oid AND pt.pubname = $6) THEN 'root'"
+    "  WHEN u.k = 'ignore_updates_of' AND c.relkind <> 'p' AND c.relreplident <> 'f' THEN "
+    "'identity'"
+    "  WHEN u.k = 'ignore_updates_of' AND c.relkind = 'p' AND (c.relreplident <> 'f'"
+    "   OR EXISTS (SELECT FROM pg_partition_tree(c.oid) l JOIN pg_class lc ON lc.oid = l.relid"
+    "   WHERE l.isleaf AND lc.relreplident <> 'f')) THEN 'identities' END) q(problem)"
+    " CROSS JOIN LATERAL (SELECT q.problem,"
+    "  CASE WHEN q.problem IN ('missing', 'key') THEN u.n END AS of) p"
+    " WHERE p.problem IS NOT NULL ORDER BY u.s, u.t, u.k, p.problem, p.of, u.n";
 
 static int put_element(void *context, const struct listed *listed)
 {
@@ -143,6 +153,25 @@ int columns_arrays(struct buffer arrays[COLUMNS_ARRAYS], const struct config *co
     return rc;
 }
 
+/* A warning: the service does as it should, without the list. */
+static void tell_identity(struct columns_problem *p, const char *key, bool partitioned)
+{
+    struct buffer name;
+    buffer_init(&name, 256);
+    pg_qualified(&name, str_from(p->schema), str_from(p->table));
+    p->warning = true;
+    snprintf(p->cause, sizeof(p->cause),
+             "%s needs REPLICA IDENTITY FULL: what an update has changed is not known, and it is "
+             "an event",
+             key);
+    if (partitioned)
+        snprintf(p->mend, sizeof(p->mend), "walpiper mark %s.%s --full", p->schema, p->table);
+    else
+        snprintf(p->mend, sizeof(p->mend), "ALTER TABLE %.*s REPLICA IDENTITY FULL",
+                 STR_ARG(buffer_str(&name)));
+    buffer_release(&name);
+}
+
 static void tell_partitions(struct columns_problem *p, const char *key, const char *publication)
 {
     struct buffer name;
@@ -163,8 +192,13 @@ void columns_problem_read(struct columns_problem *ret_problem, const PGresult *r
     const char *column = PQgetvalue(result, row, 2), *key = PQgetvalue(result, row, 3);
     const char *problem = PQgetvalue(result, row, 4);
 
+    p->warning = false;
     p->schema = PQgetvalue(result, row, 0);
     p->table = PQgetvalue(result, row, 1);
+    if (str_starts_with(str_from(problem), STR("identit"))) {
+        tell_identity(p, key, strcmp(problem, "identities") == 0);
+        return;
+    }
     if (strcmp(problem, "partitions") == 0) {
         tell_partitions(p, key, publication);
         return;

@@ -22,6 +22,7 @@ int columns_arrays(struct buffer arrays[COLUMNS_ARRAYS], const struct config *co
                    size_t *ret_count);
 
 struct columns_problem {
+    bool warning;               /* else the service does not start */
     const char *schema, *table; /* borrowed from the result */
     char cause[256];            /* "exclude names column x, which does not exist" */
     char mend[320];

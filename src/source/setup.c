@@ -291,13 +291,16 @@ static void on_columns(void *owner, const PGresult *result)
         return;
     for (int row = 0; row < PQntuples(result); row++) {
         columns_problem_read(&problem, result, row, s->config->publication);
-        if (s->keep_publication)
+        if (problem.warning && s->columns_told)
+            continue;
+        if (s->keep_publication || problem.warning)
             log_warn("source", "tables: %s.%s: %s: %s", problem.schema, problem.table,
                      problem.cause, problem.mend);
         else
             REFUSE(s, -EINVAL, "tables: %s.%s: %s: %s", problem.schema, problem.table,
                    problem.cause, problem.mend);
     }
+    s->columns_told = true;
 }
 
 static void send_columns(struct setup *s)

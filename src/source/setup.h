@@ -50,6 +50,7 @@ struct setup {
     const struct setup_step *step;
     struct error failure;
     bool publication_exists;
+    bool columns_told;     /* the warnings about columns */
     struct buffer missing; /* tables that the publication lacks, as SQL */
 };
 

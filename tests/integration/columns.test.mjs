@@ -1,5 +1,5 @@
-// What the configuration says of single columns, and of numbers: which are in no event, and which are strings; with
-// either plugin.
+// What the configuration says of single columns, and of numbers: what is in no event, what is none, what is a string;
+// with either plugin.
 import { isDeepStrictEqual } from 'node:util';
 import { assert, binary, run, scenario, until } from './harness/lib.mjs';
 import { blog, blogFiles, counts, countsFromScratch } from './harness/blog.mjs';
@@ -112,6 +112,67 @@ scenario('an excluded column that would not be excluded is refused, with the men
     assert.equal(check.code, 1);
     assert.match(check.stdout, new RegExp(`error +table public.${table.name}: ${message.source.split(': ')[1]}`));
   }
+});
+
+scenario('an update of ignored columns alone is no event, and the ids of the others are as without the list', async (scene) => {
+  const db = await scene.database();
+  await db.query(`CREATE TABLE docs (id int PRIMARY KEY, v text, secret text, updated_at timestamptz, seen int, big text);
+    ALTER TABLE docs REPLICA IDENTITY FULL; ALTER TABLE docs ALTER big SET STORAGE EXTERNAL;
+    CREATE TABLE keyed (id int PRIMARY KEY, v text, updated_at timestamptz)`);
+  const without = [{ name: 'docs', exclude: 'secret' }, { name: 'keyed' }];
+  const listed = without.map((table) => ({ ...table, ignore_updates_of: table.name === 'docs' ? ['updated_at', 'seen'] : ['updated_at'] }));
+  const walpipers = await both(scene, db, { tables: listed });
+  const all = await scene.walpiper(db, { tables: without, slot: { name: 'all', plugin: 'pgoutput' } });
+  await db.query(`INSERT INTO docs VALUES (1, 'a', 's', now(), 0, repeat('b', 9000))`);
+  await db.query(`UPDATE docs SET updated_at = now(), seen = NULL`); // ignored
+  await db.query(`BEGIN; UPDATE docs SET seen = 1; UPDATE docs SET v = 'b', seen = 2; UPDATE docs SET seen = 3;
+    INSERT INTO docs VALUES (2); UPDATE docs SET updated_at = '-infinity' WHERE id = 2; DELETE FROM docs WHERE id = 2; COMMIT`);
+  await db.query(`UPDATE docs SET v = v`); // ignored: nothing has changed
+  await db.query(`UPDATE docs SET secret = 't', updated_at = now()`);
+  await db.query(`UPDATE docs SET v = NULL`);
+  await db.query(`INSERT INTO keyed VALUES (1, 'a', now()); UPDATE keyed SET updated_at = now() - interval '1 day'`);
+  const [{ texts }] = await capturedByBoth(walpipers);
+  await captured(all);
+  await all.stop();
+  const every = (await journalEvents(all)).map(withoutEpoch);
+  assert.equal(every.length, 13);
+  assert.deepEqual(texts, every.filter((_, n) => ![1, 2, 4, 6, 8].includes(n)));
+  const events = texts.map((text) => JSON.parse(text));
+  assert.deepEqual(events.map(({ type, name }) => `${type} ${name}`), [
+    'insert docs', 'update docs', 'insert docs', 'delete docs', 'update docs', 'update docs', 'insert keyed', 'update keyed',
+  ]);
+  assert.deepEqual(Object.keys(events[1].changes), ['v', 'seen']);
+  assert.deepEqual(Object.keys(events[4].changes), ['updated_at'], 'an update of an excluded column is one of another column');
+  // Said once, of the table that needs it.
+  for (const walpiper of walpipers) {
+    const told = walpiper.logText().split('\n').filter((line) => line.includes('ignore_updates_of'));
+    assert.equal(told.length, 1, told.join('\n'));
+    assert.match(told[0], /level=warn .*public\.keyed: ignore_updates_of needs REPLICA IDENTITY FULL.*ALTER TABLE \\"public\\"\.\\"keyed\\" REPLICA IDENTITY FULL/);
+  }
+  const check = await run(binary, ['check', '-c', walpipers[0].file]);
+  assert.equal(check.code, 0);
+  assert.match(check.stdout, /^warning +table public\.keyed: ignore_updates_of needs REPLICA IDENTITY FULL/m);
+  assert.doesNotMatch(check.stdout, /table public\.docs: ignore_updates_of/);
+});
+
+scenario('a list of ignored columns that changes in the middle of a transaction loses no event and gives none twice', async (scene) => {
+  const db = await scene.database();
+  await db.query('CREATE TABLE docs (id int PRIMARY KEY, v text, seen int); ALTER TABLE docs REPLICA IDENTITY FULL');
+  const walpiper = await scene.walpiper(db, { tables: [{ name: 'docs', ignore_updates_of: 'seen' }] });
+  await db.query(`INSERT INTO docs SELECT n, 'v', 0 FROM generate_series(1, 20000) n`);
+  const writing = db.query(`BEGIN; UPDATE docs SET seen = 1 WHERE id % 2 = 0; UPDATE docs SET v = 'w'; COMMIT`);
+  const stream = await walpiper.subscribe('/streams/docs', { lastEventId: 'earliest' });
+  await stream.first(20001, 60_000); // the first of the updates: the others are on their way
+  await walpiper.kill();
+  await writing;
+  walpiper.config.tables[0].ignore_updates_of = [];
+  await walpiper.configure();
+  await walpiper.start();
+  await captured(walpiper);
+  await walpiper.stop();
+  const updates = (await journalEvents(walpiper)).map((text) => JSON.parse(text)).filter(({ type, changes }) => type === 'update' && changes.v);
+  assert.deepEqual(updates.map((event) => event.new_record.id).sort((a, b) => a - b), Array.from({ length: 20000 }, (_, n) => n + 1));
+  assert.equal(new Set(updates.map((event) => event.id)).size, 20000);
 });
 
 scenario('numbers as strings: the digits of to_jsonb, in rows, changes, arrays and domains; topics and resuming go on', async (scene) => {

@@ -11,7 +11,7 @@ static const char full[] =
     "  - name: shop.comments\n"
     "    scopes: [{post_id: posts}, {author_id: users}]\n"
     "    exclude: [secret, token]\n"
-    "    ignore_updates_of: []\n"
+    "    ignore_updates_of: [updated_at, secret]\n"
     "  - {name: '\"we.ird\".\"ta\"\"ble\"'}\n"
     "events:\n"
     "  table: shop.feed\n"
@@ -111,6 +111,8 @@ START_TEST(test_tables_are_split_and_keep_their_scopes)
     ck_assert_uint_eq(c.tables[0].exclude.count, 0);
     ck_assert_uint_eq(c.tables[1].exclude.count, 2);
     ck_assert_str_eq(c.tables[1].exclude.items[1].text, "token");
+    ck_assert_uint_eq(c.tables[1].ignore_updates_of.count, 2);
+    ck_assert_str_eq(c.tables[1].ignore_updates_of.items[0].text, "updated_at");
     ck_assert(config_names_have(&c.tables[1].exclude, "secret"));
     ck_assert(!config_names_have(&c.tables[1].exclude, "Secret"));
     ck_assert_str_eq(c.tables[2].schema, "we.ird");

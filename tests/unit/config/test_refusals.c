@@ -218,6 +218,11 @@ START_TEST(test_lists_of_columns)
         {"tables: [{name: b}, {name: a, exclude: [i]}]\noperators:\n"
          "  - {name: x, target: t, tables: {b: i, a: i}, query: $1}\n",
          "FILE:3: operators[0].tables.a: column i is under exclude of tables[1]"},
+        {"tables: [{name: a, id: i, ignore_updates_of: [b, i]}]\n",
+         "FILE:1: tables[0].ignore_updates_of[1]: column i is named by id of the same table"},
+        {"tables: [{name: a, ignore_updates_of: i}]\noperators:\n"
+         "  - {name: x, target: t, tables: {a: i}, query: $1}\n",
+         "FILE:3: operators[0].tables.a: column i is under ignore_updates_of of tables[0]"},
         {"tables: [{name: public.events, exclude: [payload]}]\n",
          "FILE:1: tables[0].name: is events.table"},
     };
@@ -242,8 +247,6 @@ START_TEST(test_features_that_come_later)
 {
     static const struct refusal list[] = {
         {"\ntables: all\n", "FILE:2: tables: not available yet"},
-        {"tables: [{name: a, ignore_updates_of: [b]}]\n",
-         "FILE:1: tables[0].ignore_updates_of: not available yet"},
         {"tables: [{name: a, scopes: [{b: c, d: e}]}]\n",
          "FILE:1: tables[0].scopes[0]: not available yet; today only: one pair a scope"},
         {"events: {retention: 30d}\n", "FILE:1: events.retention: not available yet"},

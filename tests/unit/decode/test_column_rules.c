@@ -11,6 +11,8 @@ static struct column_rule items[] = {
     {STR("public"), STR("people"), STR("id"), COLUMN_EXCLUDE},
     {STR("public"), STR("people"), STR("Name"), COLUMN_EXCLUDE},
     {STR("public"), STR("people"), STR("gone"), COLUMN_EXCLUDE},
+    {STR("public"), STR("people"), STR("note"), COLUMN_IGNORE},
+    {STR("public"), STR("people"), STR("token"), COLUMN_IGNORE},
 };
 static struct column_rules rules = {.items = items,
                                     .count = sizeof(items) / sizeof(items[0]),
@@ -29,6 +31,9 @@ START_TEST(test_the_columns_that_are_named_and_no_others)
     ck_assert(columns[0].excluded && !columns[1].excluded);
     ck_assert(columns[2].excluded && !columns[3].excluded);
     ck_assert_uint_eq(relation.excluded_count, 2);
+    ck_assert(relation.has_ignored);
+    ck_assert(!columns[0].ignored && !columns[1].ignored);
+    ck_assert(columns[2].ignored && columns[3].ignored);
     ck_assert_uint_eq(columns[0].excluded_before, 0);
     ck_assert_uint_eq(columns[1].excluded_before, 1);
     ck_assert_uint_eq(columns[2].excluded_before, 1);
@@ -49,6 +54,7 @@ START_TEST(test_without_rules_nothing_is_excluded)
     column_rules_apply(&rules, &other);
     ck_assert(!column.excluded);
     ck_assert_uint_eq(other.excluded_count, 0);
+    ck_assert(!other.has_ignored);
     column_rules_release(&none);
 }
 END_TEST
