@@ -82,16 +82,13 @@ static int session_fail_libpq(struct pg_session *s)
 
 /* --- socket ---------------------------------------------------------------------------------- */
 
-/* Nothing is read while paused, nor before a turn that left some has been followed by one that did
- * not: libpq would buffer what the server sends without limit, and of a server that says why and
- * closes only the end would be seen. */
+/* While paused nothing is read: libpq would buffer what the server sends without limit. */
 static int session_flush(struct pg_session *s)
 {
     int pending = PQflush(s->pg);
     if (pending < 0)
         return session_fail_libpq(s);
-    bool full = s->paused || ev_is_active(&s->again);
-    int events = (full ? 0 : EV_READ) | (pending ? EV_WRITE : 0);
+    int events = (s->paused ? 0 : EV_READ) | (pending ? EV_WRITE : 0);
     if (events != (s->io.events & (EV_READ | EV_WRITE)) || !ev_is_active(&s->io)) {
         ev_io_stop(s->loop->ev, &s->io);
         ev_io_set(&s->io, PQsocket(s->pg), events);
@@ -238,7 +235,7 @@ static void session_take(struct pg_session *s)
         take_command_results(s);
     else if (s->state == SESSION_OPENING)
         take_opening(s);
-    if (s->state == SESSION_STREAMING && !ev_is_active(&s->again))
+    if (s->state == SESSION_STREAMING)
         take_stream(s);
     if (s->state < SESSION_FAILED)
         session_flush(s);
