@@ -109,5 +109,40 @@ START_TEST(test_a_payload_that_was_too_large_is_an_error_and_not_null)
 }
 END_TEST
 
+static bool id_of(const char *id, int64_t *ret_id)
+{
+    const struct config config = record_config();
+    struct buffer record;
+    struct event event;
+
+    buffer_init(&record, 1 << 20);
+    record_event(&record, at, id, "t", "toto", "1");
+    ck_assert_int_eq(event_read(&event, buffer_str(&record)), 0);
+    bool found = events_frame_id(&config, &event, ret_id);
+    buffer_release(&record);
+    return found;
+}
+
+START_TEST(test_the_id_of_a_row_is_a_number_whether_events_have_it_as_number_or_string)
+{
+    static const struct type_info numeral = {.oid = 20, .kind = JSON_KIND_NUMERAL};
+    const struct type_info *const types[] = {&record_int8, &numeral, &record_text};
+    int64_t id = 0;
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        event_columns[0].type = types[i];
+        ck_assert(id_of("9007199254740993", &id));
+        ck_assert_int_eq(id, 9007199254740993);
+        ck_assert(id_of("-5", &id) && id == -5);
+        ck_assert(!id_of(NULL, &id));
+        ck_assert(!id_of("?", &id));
+    }
+    ck_assert(!id_of("", &id)); /* text */
+    ck_assert(!id_of("1a", &id));
+    event_columns[0].type = &record_int8;
+}
+END_TEST
+
 UNIT_SUITE("api/events_frame", test_frames, test_line_ends, test_bad_payload,
+           test_the_id_of_a_row_is_a_number_whether_events_have_it_as_number_or_string,
            test_a_payload_that_was_too_large_is_an_error_and_not_null)
