@@ -82,13 +82,16 @@ static int session_fail_libpq(struct pg_session *s)
 
 /* --- socket ---------------------------------------------------------------------------------- */
 
-/* While paused nothing is read: libpq would buffer what the server sends without limit. */
+/* Nothing is read while paused, nor while libpq still holds messages: it would buffer what the
+ * server sends without limit, and of a server that says why and closes only the end would be seen.
+ */
 static int session_flush(struct pg_session *s)
 {
     int pending = PQflush(s->pg);
     if (pending < 0)
         return session_fail_libpq(s);
-    int events = (s->paused ? 0 : EV_READ) | (pending ? EV_WRITE : 0);
+    bool full = s->paused || ev_is_active(&s->again);
+    int events = (full ? 0 : EV_READ) | (pending ? EV_WRITE : 0);
     if (events != (s->io.events & (EV_READ | EV_WRITE)) || !ev_is_active(&s->io)) {
         ev_io_stop(s->loop->ev, &s->io);
         ev_io_set(&s->io, PQsocket(s->pg), events);
@@ -235,7 +238,7 @@ static void session_take(struct pg_session *s)
         take_command_results(s);
     else if (s->state == SESSION_OPENING)
         take_opening(s);
-    if (s->state == SESSION_STREAMING)
+    if (s->state == SESSION_STREAMING && !ev_is_active(&s->again)) /* a turn's share, once */
         take_stream(s);
     if (s->state < SESSION_FAILED)
         session_flush(s);
