@@ -10,6 +10,10 @@
 #define TURN_MESSAGES 2000
 #define TURN_BYTES (1024 * 1024)
 
+/* So many messages in a turn are a backlog; then the next turn may begin so much later. */
+#define MANY_MESSAGES 16
+#define COLLECT_S 100e-6
+
 enum session_state {
     SESSION_CONNECTING,
     SESSION_READY,   /* no command under way */
@@ -194,27 +198,56 @@ static bool offer_held(struct pg_session *s)
     return true;
 }
 
+/* False when the connection is lost. */
+static bool consume(struct pg_session *s)
+{
+    s->last_heard = clock_monotonic_ms();
+    if (PQconsumeInput(s->pg))
+        return true;
+    session_fail_libpq(s);
+    return false;
+}
+
+/* The next message. False when there is none: more has to come, or this was the end. */
+static bool next_message(struct pg_session *s)
+{
+    s->held_len = PQgetCopyData(s->pg, &s->held, 1);
+    if (s->held_len == -1)
+        stream_end(s);
+    else if (s->held_len < 0)
+        session_fail_libpq(s);
+    return s->held_len > 0;
+}
+
+/* libpq reads 16 kB at a time; what has come meanwhile is asked for until there is no more. */
+static bool next_message_of_turn(struct pg_session *s, bool read_again)
+{
+    return next_message(s) || (s->held_len == 0 && read_again && consume(s) && next_message(s));
+}
+
+/* The server sends each message by itself and wakes us for it. In a backlog both fare better when
+ * we sleep a little and then take many: nobody waits for a single one of them. */
+static void pace(struct pg_session *s, int taken)
+{
+    ev_set_io_collect_interval(s->loop->ev, taken >= MANY_MESSAGES ? COLLECT_S : 0.);
+}
+
 static void take_stream(struct pg_session *s)
 {
     size_t bytes = 0;
-    for (int n = 0; s->state == SESSION_STREAMING && !s->paused; n++) {
+    int n = 0;
+    for (; s->state == SESSION_STREAMING && !s->paused; n++) {
         if (n == TURN_MESSAGES || bytes >= TURN_BYTES) {
             ev_timer_set(&s->again, 0., 0.);
             ev_timer_start(s->loop->ev, &s->again);
-            return;
+            break;
         }
-        s->held_len = PQgetCopyData(s->pg, &s->held, 1);
-        if (s->held_len == 0)
-            return;
-        if (s->held_len == -1)
-            stream_end(s);
-        else if (s->held_len < 0)
-            session_fail_libpq(s);
-        if (s->held_len < 0)
-            return;
+        if (!next_message_of_turn(s, n > 0))
+            break;
         bytes += (size_t)s->held_len;
         offer_held(s);
     }
+    pace(s, s->state == SESSION_STREAMING ? n : 0);
 }
 
 /* Drops what the server still sends until it says goodbye. */
@@ -248,13 +281,8 @@ static void on_socket(struct ev_loop *ev, ev_io *io, int events)
 {
     struct pg_session *s = io->data;
     (void)ev;
-    if (events & EV_READ) {
-        s->last_heard = clock_monotonic_ms();
-        if (!PQconsumeInput(s->pg)) {
-            session_fail_libpq(s);
-            return;
-        }
-    }
+    if ((events & EV_READ) && !consume(s))
+        return;
     session_take(s);
 }
 
@@ -324,6 +352,7 @@ void pg_session_close(struct pg_session *s)
     if (s->state == SESSION_STREAMING && PQputCopyEnd(s->pg, NULL) == 1)
         PQflush(s->pg);
     session_set_state(s, SESSION_CLOSED);
+    pace(s, 0);
     pg_connect_cancel(&s->connect);
     ev_timer_stop(s->loop->ev, &s->again);
     ev_io_stop(s->loop->ev, &s->io);
