@@ -5,8 +5,7 @@
 
 #include "journal/journal.h"
 
-/* --- before the stream: is there a slot to read? ------------------------------------------------
- */
+/* --- before the stream: is there a slot to read? ---------------------------------------------- */
 
 struct slot_finding {
     bool exists;
@@ -26,8 +25,7 @@ enum slot_decision {
 
 enum slot_decision slot_decide(const struct slot_finding *finding);
 
-/* --- at its start: where does it stand? ---------------------------------------------------------
- */
+/* --- at its start: where does it stand? ------------------------------------------------------- */
 
 enum continuity {
     CONTINUITY_KEPT,

@@ -1,0 +1,146 @@
+#include "source/catalog.h"
+#include "source/setup_steps.h"
+
+/* --- catalog ---------------------------------------------------------------------------------- */
+
+static void on_types(void *owner, const PGresult *result)
+{
+    struct setup *s = owner;
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && catalog_read_types(s->cache, result) < 0)
+        REFUSE(s, -ENOMEM, "no memory for the types of the database");
+}
+
+void setup_send_types(struct setup *s)
+{
+    setup_query(s, catalog_types_sql, NULL, 0, on_types);
+}
+
+static void on_relations(void *owner, const PGresult *result)
+{
+    struct setup *s = owner;
+    struct error err = {0};
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        return;
+    relation_cache_begin_reading(s->cache);
+    inexact_read(&s->facts->inexact, result);
+    if (catalog_read_marked(result, &s->facts->marked) < 0)
+        REFUSE(s, -ENOMEM, "no memory for the list of tables");
+    else if (catalog_read_relations(s->cache, result, &s->facts->table_count, &err) < 0)
+        setup_refuse(s, &err);
+    else if (s->facts->table_count == 0 && !s->facts->partitioned[0])
+        REFUSE(s, -ENOENT,
+               "publication %s has no tables: name some under tables, or run ALTER PUBLICATION",
+               s->config->publication);
+}
+
+void setup_send_relations(struct setup *s)
+{
+    const char *values[] = {s->config->publication};
+    setup_query(s, catalog_relations_sql, values, 1, on_relations);
+}
+
+static void on_partitions(void *owner, const PGresult *result)
+{
+    struct setup *s = owner;
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && catalog_read_partitions(s->cache, result) < 0)
+        REFUSE(s, -ENOMEM, "no memory for the partitions of the publication");
+}
+
+void setup_send_partitions(struct setup *s)
+{
+    const char *values[] = {s->config->publication};
+    setup_query(s, catalog_partitions_sql, values, 1, on_partitions);
+}
+
+static void on_partitioned(void *owner, const PGresult *result)
+{
+    struct setup *s = owner;
+    setup_copy_table(s->facts->partitioned, sizeof(s->facts->partitioned), result);
+}
+
+void setup_send_partitioned(struct setup *s)
+{
+    const char *values[] = {s->config->publication};
+    setup_query(s, catalog_partitioned_sql, values, 1, on_partitioned);
+}
+
+static void on_list(struct setup *s, const PGresult *result, const char *option)
+{
+    s->facts->wal2json_option = option;
+    if (catalog_read_list(result, &s->facts->wal2json_tables) < 0)
+        REFUSE(s, -ENOMEM, "no memory for the list of tables");
+}
+
+static void on_unmarked(void *owner, const PGresult *result)
+{
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) <= CATALOG_UNMARKED_MAX)
+        on_list(owner, result, "filter-tables");
+}
+
+void setup_send_unmarked(struct setup *s)
+{
+    const char *values[] = {s->config->publication};
+    s->facts->wal2json_option = NULL;
+    setup_query(s, catalog_unmarked_sql, values, 1, on_unmarked);
+}
+
+static void on_marked(void *owner, const PGresult *result)
+{
+    if (PQresultStatus(result) == PGRES_TUPLES_OK)
+        on_list(owner, result, "add-tables");
+}
+
+void setup_send_marked(struct setup *s)
+{
+    const char *values[] = {s->config->publication};
+    if (s->facts->wal2json_option)
+        setup_skip(s);
+    else
+        setup_query(s, catalog_marked_sql, values, 1, on_marked);
+}
+
+static void on_shape(void *owner, const PGresult *result)
+{
+    struct setup *s = owner;
+    if (PQresultStatus(result) == PGRES_TUPLES_OK &&
+        catalog_read_shape(result, &s->facts->shape) < 0)
+        REFUSE(s, -ENOMEM, "no memory for the shape of the publication");
+}
+
+/* Before all else is read of the tables: what changes while it is read is noticed by the watch. */
+void setup_send_shape(struct setup *s)
+{
+    const char *values[] = {s->config->publication};
+    setup_query(s, catalog_shape_sql, values, 1, on_shape);
+}
+
+/* --- a question of the decoder ---------------------------------------------------------------- */
+
+static void on_relation(void *owner, const PGresult *result)
+{
+    struct setup *s = owner;
+    struct error err = {0};
+    if (PQresultStatus(result) == PGRES_TUPLES_OK &&
+        catalog_read_relation(s->cache, result, relation_cache_asked(s->cache), &err) < 0)
+        setup_refuse(s, &err);
+}
+
+void setup_send_relation(struct setup *s)
+{
+    struct relation_name asked = relation_cache_asked(s->cache);
+    if (asked.table.len == 0) {
+        setup_skip(s);
+        return;
+    }
+    char *schema = strndup(asked.schema.data, asked.schema.len);
+    char *table = strndup(asked.table.data, asked.table.len);
+    const char *values[] = {s->config->publication, schema, table};
+    if (schema && table) {
+        setup_query(s, catalog_relation_sql, values, 3, on_relation);
+    } else {
+        REFUSE(s, -ENOMEM, "no memory for the name of a table");
+        setup_skip(s);
+    }
+    free(schema);
+    free(table);
+}
