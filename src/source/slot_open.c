@@ -272,6 +272,14 @@ static void on_session_ready(void *owner)
     pg_session_command(s->session, command, NULL, on_settings_done);
 }
 
+/* What is decoded is looked up in the catalog of its time. A slot that is gone cannot be what is
+ * missing: it is held by its stream. */
+static bool publication_is_missing(const struct source *s, const struct error *err)
+{
+    return s->state == SOURCE_STREAMING && s->plugin == &pgoutput_decoder &&
+           strcmp(err->sqlstate, "42704") == 0;
+}
+
 static void on_session_closed(void *owner, const struct error *why)
 {
     struct source *s = owner;
@@ -281,6 +289,14 @@ static void on_session_closed(void *owner, const struct error *why)
     }
     struct error err = *why;
     slot_add_mend(&err, s->context.config->slot.name);
+    if (publication_is_missing(s, why)) {
+        const struct error cause = err;
+        error_set(&err, -EINVAL,
+                  "%s, or did not when what comes next was written; where it was dropped and made "
+                  "anew, run walpiper slot drop, which begins a new epoch",
+                  cause.text);
+        memcpy(err.sqlstate, cause.sqlstate, sizeof(err.sqlstate));
+    }
     slot_session_failed(s, &err);
 }
 

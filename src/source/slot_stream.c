@@ -115,6 +115,7 @@ static void settle(struct source *s)
     if (s->awaited_mark != 0)
         tell_streaming(s);
     s->awaited_mark = 0;
+    s->looked_up = false;
     backoff_reset(&s->backoff);
     error_clear(&s->told);
 }
@@ -244,7 +245,6 @@ void slot_on_streaming(void *owner)
     marked_replace(s->context.marked, &s->facts.marked);
     watch_start(&s->watch, buffer_str(&s->facts.shape));
     s->started = true;
-    s->looked_up = false;
     slot_announce(s);
     slot_confirm(s, true);
 }

@@ -1,7 +1,7 @@
 // What the server does that is easy to overlook, and that has cost others data: each scenario holds
 // one such fact against walpiper. Those that have a file of their own (slots, types, connections...) are there.
 import { readFileSync } from 'node:fs';
-import { assert, knowsPluginList, run, scenario, startChild, until } from './harness/lib.mjs';
+import { assert, binary, knowsPluginList, run, scenario, startChild, until } from './harness/lib.mjs';
 import { blog, blogFiles } from './harness/blog.mjs';
 import { capturedEvents } from './harness/journal.mjs';
 import { Mangler } from './harness/mangler.mjs';
@@ -66,6 +66,30 @@ scenario('the publication is there before the slot is made: decoding looks at th
   const said = (what) => log.findIndex((line) => line.includes(what) && line.includes(walpiper.config.publication));
   const made = [said('CREATE PUBLICATION'), said('CREATE_REPLICATION_SLOT')];
   assert.ok(made[0] >= 0 && made[0] < made[1], `publication and slot are in lines ${made} of the server's log`);
+});
+
+scenario('a publication that is dropped under pgoutput: DOWN with one error and its mend, not a storm of tries; slot drop mends it', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  const walpiper = await scene.walpiper(db, { tables: blog.tables, slot: { plugin: 'pgoutput' } });
+  const comments = await walpiper.subscribe('/streams/comments');
+  const write = (message) => db.query('INSERT INTO comments (post_id, message) VALUES (1, $1)', [message]);
+  const lines = (pattern) => walpiper.logText().split('\n').filter((line) => pattern.test(line));
+  await db.query(`DROP PUBLICATION ${walpiper.config.publication}`);
+  await write('undecodable');
+  const isDown = async () => {
+    const health = await walpiper.request('/manage/health');
+    return health.status === 503 && /publication.*does not exist.*run walpiper slot drop/.test(health.body);
+  };
+  await until('it is DOWN for the publication', isDown);
+  await until('the slot is idle', async () => (await stateOf(db, walpiper)).pid === null);
+  await until('slot drop finds the slot idle', async () => (await run(binary, ['slot', 'drop', '-c', walpiper.file])).code === 0);
+  await until('the slot is made anew', () => lines(/created with/).length === 2);
+  await walpiper.healthy();
+  await write('after');
+  const frame = await comments.find('the event behind the reset', (f) => f.event === 'insert');
+  assert.equal(JSON.parse(frame.data).new_record.message, 'after');
+  assert.equal(lines(/level=error.*run walpiper slot drop/).length, 1, walpiper.logText());
+  assert.ok(lines(/streaming/).length < 10, walpiper.logText());
 });
 
 scenario('a slot that was moved forward while walpiper was away: a new epoch, a warning, and a reset for who knew the old one', async (scene) => {
