@@ -4,11 +4,16 @@
 #include "config/config.h"
 #include "config/name.h"
 #include <errno.h>
+#include <time.h>
+
+/* A running service looks at the publication every two seconds. */
+#define STREAM_WAIT_MS 10000
+#define STREAM_LOOK_MS 100
 
 const char cli_mark_help[] =
     "Adds TABLE (schema.table, or table for the schema public) to the publication, which is "
     "created if\n"
-    "it is missing.\n"
+    "it is missing. Where a service reads the slot, waits until it has taken the table up.\n"
     "\n"
     "      --full               also ALTER TABLE ... REPLICA IDENTITY FULL: events then have all "
     "old values\n";
@@ -181,6 +186,32 @@ static int mark(struct marking *m, bool full, struct error *err)
     return rc;
 }
 
+/* The service that reads the slot takes the table up with a new stream: topics, and with wal2json
+ * the rows themselves, count from then on. True without a service, and once that stream has the
+ * slot; false when that takes too long. */
+static bool await_stream(struct marking *m)
+{
+    static const char sql[] =
+        "SELECT count(a.pid) = 0, coalesce(bool_and(a.backend_start >= $2::timestamptz), false)"
+        " FROM pg_replication_slots s JOIN pg_stat_activity a ON a.pid = s.active_pid"
+        " WHERE s.slot_name = $1";
+    const struct timespec pause = {.tv_nsec = STREAM_LOOK_MS * 1000000};
+    struct error unheard = {0};
+    char marked_at[64];
+    if (server_query(&m->server, "SELECT clock_timestamp()", 0, NULL, &unheard) < 0)
+        return false;
+    snprintf(marked_at, sizeof(marked_at), "%s", server_cell(&m->server, 0, 0));
+    const char *values[] = {m->config.slot.name, marked_at};
+    for (int waited = 0; waited <= STREAM_WAIT_MS; waited += STREAM_LOOK_MS) {
+        if (server_query(&m->server, sql, 2, values, &unheard) < 0)
+            return false;
+        if ((waited == 0 && server_true(&m->server, 0, 0)) || server_true(&m->server, 0, 1))
+            return true;
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
 enum cli_exit cli_mark(const struct cli_options *options)
 {
     struct marking m = {0};
@@ -190,11 +221,13 @@ enum cli_exit cli_mark(const struct cli_options *options)
         rc = mark(&m, options->full, &err);
     if (rc == 0) {
         bool published = m.all_tables || m.whole_schema || m.listed;
-        printf("%s.%s: %s publication %s%s\n", m.schema, m.table,
+        bool captured = published || await_stream(&m);
+        printf("%s.%s: %s publication %s%s%s\n", m.schema, m.table,
                published              ? "is already in"
                : m.publication_exists ? "added to"
                                       : "is the first table of the new",
-               m.config.publication, options->full ? ", replica identity is full" : "");
+               m.config.publication, options->full ? ", replica identity is full" : "",
+               captured ? "" : "; the service that reads the slot has not taken it up yet");
     }
     marking_release(&m);
     return rc == 0 ? CLI_DONE : cli_fail(CLI_FAILED, "%s", err.text);

@@ -51,6 +51,22 @@ scenario('mark makes the publication, then adds to it; unmark takes out; again i
   assert.match(await done(walpiper, 'unmark', 'posts'), /is not in/);
 });
 
+for (const plugin of ['wal2json', 'pgoutput']) {
+  scenario(`${plugin}: what is written as soon as mark has ended is captured by the running service`, async (scene) => {
+    const db = await scene.database({ files: blogFiles });
+    const walpiper = await scene.walpiper(db, { slot: { plugin } });
+    for (const table of ['posts', 'comments']) {
+      const said = await done(walpiper, 'mark', table);
+      assert.doesNotMatch(said, /not taken it up/);
+      await db.query(table === 'posts' ? `INSERT INTO posts (id, title) VALUES (77, 'at once')` : `INSERT INTO comments (id, message) VALUES (77, 'at once')`);
+    }
+    for (const table of ['posts', 'comments']) {
+      const stream = await walpiper.subscribe(`/streams/${table}/77`, { lastEventId: 'earliest' });
+      await stream.until(`the first row of ${table}`, () => stream.received >= 1);
+    }
+  });
+}
+
 scenario('names with capitals, dots, spaces and quotes', async (scene) => {
   const db = await scene.database();
   const walpiper = scene.unstarted(db);
