@@ -101,7 +101,7 @@ async function runWalpiper(bench, db, plugin, { end }) {
     );
     return slot.done;
   };
-  await until('walpiper has confirmed all', confirmed, { timeout: 300_000, interval: 10 });
+  await until('walpiper has confirmed all', confirmed, { timeout: 300_000, interval: 50 });
   const seconds = (performance.now() - began) / 1000;
   const result = { seconds, cpu: cpuSeconds(walpiper.child.pid), ...walpiper.memory() };
   await walpiper.stop();
