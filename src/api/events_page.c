@@ -3,6 +3,7 @@
 #include "api/events_frame.h"
 #include "base/lsn.h"
 #include "pg/identifier.h"
+#include "pg/result.h"
 
 #include <errno.h>
 
@@ -95,21 +96,16 @@ void events_sql_release(struct events_sql *sql)
     *sql = (struct events_sql){0};
 }
 
-static struct str value_at(const PGresult *result, int row, int column)
-{
-    return (struct str){PQgetvalue(result, row, column), (size_t)PQgetlength(result, row, column)};
-}
-
 /* Offsets until all frames are there, for the bytes may move. */
 static int append_row(struct events_page *page, const PGresult *result, int row)
 {
     struct events_row *out = &page->rows[page->row_count];
     size_t from = page->bytes.len;
 
-    if (str_to_int64(value_at(result, row, 0), &out->id) < 0)
+    if (str_to_int64(pg_cell(result, row, 0), &out->id) < 0)
         return -EINVAL;
-    int status = events_frame_row(&page->bytes, value_at(result, row, 0), value_at(result, row, 1),
-                                  value_at(result, row, 2));
+    int status = events_frame_row(&page->bytes, pg_cell(result, row, 0), pg_cell(result, row, 1),
+                                  pg_cell(result, row, 2));
     if (status < 0)
         return status;
     out->frame.len = page->bytes.len - from;
@@ -154,12 +150,12 @@ int events_page_mark(struct events_page *page, const PGresult *result)
     uint64_t lsn;
 
     if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1 ||
-        PQnfields(result) != 2 || lsn_parse(value_at(result, 0, 0), &lsn) < 0)
+        PQnfields(result) != 2 || lsn_parse(pg_cell(result, 0, 0), &lsn) < 0)
         return -EINVAL;
     if (lsn % WAL_PAGE_BYTES == WAL_PAGE_HEADER_BYTES)
         lsn -= WAL_PAGE_HEADER_BYTES;
     page->lsn = lsn;
-    page->row_exists = str_equal(value_at(result, 0, 1), STR("t"));
+    page->row_exists = str_equal(pg_cell(result, 0, 1), STR("t"));
     return 0;
 }
 

@@ -48,6 +48,16 @@ static inline int str_hex_digit(char c)
 /* A decimal integer, optional '-', the whole text, no overflow. 0 or -EINVAL. */
 int str_to_int64(struct str s, int64_t *ret_value);
 
+/* Copies S to *AT, which moves on behind it; returns the copy. */
+static inline struct str str_put(char **at, struct str s)
+{
+    struct str copy = {*at, s.len};
+    if (s.len > 0)
+        memcpy(*at, s.data, s.len);
+    *at += s.len;
+    return copy;
+}
+
 /* Heap copy that ends in NUL; NULL when memory is out. The caller frees it. */
 char *str_dup(struct str s);
 

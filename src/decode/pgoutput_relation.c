@@ -174,17 +174,6 @@ static void find_primary_key(struct pgoutput_draft *draft, const struct pgoutput
         keep_primary_key(draft, known);
 }
 
-/* Copies TEXT to *AT, which moves on. */
-static struct str put_text(char **at, struct str text)
-{
-    struct str copy = {*at, text.len};
-
-    if (text.len > 0)
-        memcpy(*at, text.data, text.len);
-    *at += text.len;
-    return copy;
-}
-
 static void fill(struct pgoutput_relation *relation, const struct pgoutput_draft *draft,
                  const struct relation_cache *cache)
 {
@@ -195,8 +184,8 @@ static void fill(struct pgoutput_relation *relation, const struct pgoutput_draft
     relation->identity = draft->identity;
     relation->in_identity = in_identity;
     relation->relation = (struct relation){
-        .schema = put_text(&at, draft->schema),
-        .table = put_text(&at, draft->table),
+        .schema = str_put(&at, draft->schema),
+        .table = str_put(&at, draft->table),
         .column_count = draft->count,
         .columns = relation->columns,
     };
@@ -204,7 +193,7 @@ static void fill(struct pgoutput_relation *relation, const struct pgoutput_draft
         const struct pgoutput_column *column = &draft->columns[i];
         in_identity[i] = column->in_identity;
         relation->columns[i] = (struct relation_column){
-            .name = put_text(&at, column->name),
+            .name = str_put(&at, column->name),
             .type = relation_cache_type(cache, column->type_oid),
             .primary_key = column->primary_key,
         };

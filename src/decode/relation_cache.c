@@ -178,17 +178,6 @@ const struct relation *relation_cache_find(const struct relation_cache *cache, s
     return cached == NULL ? NULL : &cached->relation;
 }
 
-/* Copies NAME to *AT, which moves on. */
-static struct str put_name(char **at, struct str name)
-{
-    struct str copy = {*at, name.len};
-
-    if (name.len > 0)
-        memcpy(*at, name.data, name.len);
-    *at += name.len;
-    return copy;
-}
-
 static struct cached_relation *new_cached(const struct relation_cache *cache,
                                           const struct relation_name *key,
                                           const struct relation_cache_column *columns,
@@ -205,8 +194,8 @@ static struct cached_relation *new_cached(const struct relation_cache *cache,
 
     cached->outside_identity = (bool *)((char *)cached + size);
     char *at = (char *)(cached->outside_identity + count);
-    cached->key.schema = put_name(&at, key->schema);
-    cached->key.table = put_name(&at, key->table);
+    cached->key.schema = str_put(&at, key->schema);
+    cached->key.table = str_put(&at, key->table);
     cached->relation = (struct relation){
         .schema = cached->key.schema,
         .table = cached->key.table,
@@ -215,7 +204,7 @@ static struct cached_relation *new_cached(const struct relation_cache *cache,
     };
     for (uint16_t i = 0; i < count; i++) {
         cached->columns[i] = (struct relation_column){
-            .name = put_name(&at, columns[i].name),
+            .name = str_put(&at, columns[i].name),
             .type = relation_cache_type(cache, columns[i].type_oid),
             .primary_key = columns[i].primary_key,
         };
@@ -443,8 +432,8 @@ bool relation_cache_ask(struct relation_cache *cache, struct relation_name name)
     if (cache->question == QUESTION_SETTLED && relation_name_equal(cache->asked, name))
         return false;
     char *at = cache->asked_text;
-    cache->asked.schema = put_name(&at, name.schema);
-    cache->asked.table = put_name(&at, name.table);
+    cache->asked.schema = str_put(&at, name.schema);
+    cache->asked.table = str_put(&at, name.table);
     cache->question = QUESTION_ASKED;
     return true;
 }

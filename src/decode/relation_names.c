@@ -42,16 +42,6 @@ static void drop_entry(struct relation_names *names, struct relation_names_entry
 }
 /* NOLINTEND(readability-function-size) */
 
-static struct str put_text(char **at, struct str text)
-{
-    struct str copy = {*at, text.len};
-
-    if (text.len > 0)
-        memcpy(*at, text.data, text.len);
-    *at += text.len;
-    return copy;
-}
-
 static struct relation_names_entry *new_entry(struct relation_name name, struct relation_name root)
 {
     struct relation_names_entry *entry = calloc(
@@ -59,10 +49,10 @@ static struct relation_names_entry *new_entry(struct relation_name name, struct 
     if (entry == NULL)
         return NULL;
     char *at = (char *)(entry + 1);
-    entry->name.schema = put_text(&at, name.schema);
-    entry->name.table = put_text(&at, name.table);
-    entry->root.schema = put_text(&at, root.schema);
-    entry->root.table = put_text(&at, root.table);
+    entry->name.schema = str_put(&at, name.schema);
+    entry->name.table = str_put(&at, name.table);
+    entry->root.schema = str_put(&at, root.schema);
+    entry->root.table = str_put(&at, root.table);
     return entry;
 }
 

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "operator/failure.h"
 #include "operator/run.h"
+#include "pg/result.h"
 #include <assert.h>
 #include <errno.h>
 #include <stddef.h>
@@ -259,7 +260,7 @@ static void on_due_ids(void *owner, const PGresult *result)
     op_batch_clear(&e->other);
     e->other.kind = BATCH_PARKED;
     for (int i = 0; i < PQntuples(result); i++) {
-        struct str id = {PQgetvalue(result, i, 0), (size_t)PQgetlength(result, i, 0)};
+        struct str id = pg_cell(result, i, 0);
         int rc = 0;
         if (PQgetvalue(result, i, 1)[0] == 't')
             rc = dirty_touch(&e->other.dirty, id, DIRTY_DELETE);

@@ -1,5 +1,6 @@
 #include "operator/rebuild.h"
 #include "operator/statements.h"
+#include "pg/result.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -124,7 +125,7 @@ int rebuild_take_page(struct rebuild *r, const PGresult *result)
 static int fill_ids(struct rebuild *r, struct op_batch *batch)
 {
     for (; r->row < PQntuples(r->page) && !dirty_full(&batch->dirty); r->row++) {
-        struct str id = {PQgetvalue(r->page, r->row, 0), (size_t)PQgetlength(r->page, r->row, 0)};
+        struct str id = pg_cell(r->page, r->row, 0);
         int rc = 0;
         if (PQgetvalue(r->page, r->row, 1)[0] == 't')
             rc = dirty_touch(&batch->dirty, id, DIRTY_DELETE);

@@ -4,6 +4,7 @@
 #include "operator/parked.h"
 #include "operator/state_sql.h"
 #include "operator/statements.h"
+#include "pg/result.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -108,8 +109,7 @@ static void on_parked(void *owner, const PGresult *result)
 {
     struct session *s = owner;
     for (int i = 0; has_row(result) && i < PQntuples(result); i++)
-        s->events->on_parked(
-            s, (struct str){PQgetvalue(result, i, 0), (size_t)PQgetlength(result, i, 0)});
+        s->events->on_parked(s, pg_cell(result, i, 0));
 }
 
 static void on_claim_done(void *owner, const struct error *err)

@@ -1,5 +1,6 @@
 #include "source/catalog.h"
 #include "base/marked.h"
+#include "pg/result.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -111,11 +112,6 @@ const char catalog_marked_sql[] =
     " UNION SELECT p.schemaname, p.tablename" PUBLISHED " WHERE p.pubname = $1"
     " ORDER BY 1 NULLS FIRST, 2 NULLS FIRST";
 
-static struct str cell(const PGresult *result, int row, int column)
-{
-    return (struct str){PQgetvalue(result, row, column), (size_t)PQgetlength(result, row, column)};
-}
-
 static uint32_t cell_oid(const PGresult *result, int row, int column)
 {
     return (uint32_t)strtoul(PQgetvalue(result, row, column), NULL, 10);
@@ -124,7 +120,7 @@ static uint32_t cell_oid(const PGresult *result, int row, int column)
 int catalog_read_types(struct relation_cache *cache, const PGresult *result)
 {
     for (int row = 0; row < PQntuples(result); row++) {
-        int rc = relation_cache_add_type(cache, cell_oid(result, row, 0), cell(result, row, 1),
+        int rc = relation_cache_add_type(cache, cell_oid(result, row, 0), pg_cell(result, row, 1),
                                          cell_oid(result, row, 2), cell_oid(result, row, 3),
                                          *PQgetvalue(result, row, 4));
         if (rc < 0)
@@ -163,7 +159,7 @@ static bool cell_bool(const PGresult *result, int row, int column)
 
 static struct relation_name cell_name(const PGresult *result, int row, int column)
 {
-    return (struct relation_name){cell(result, row, column), cell(result, row, column + 1)};
+    return (struct relation_name){pg_cell(result, row, column), pg_cell(result, row, column + 1)};
 }
 
 static bool is_published(const PGresult *result, int row)
@@ -178,7 +174,7 @@ static int put_relation(struct relation_cache *cache, const PGresult *result, in
     for (int row = first; row < end; row++)
         if (is_published(result, row))
             columns[count++] = (struct relation_cache_column){
-                .name = cell(result, row, 2),
+                .name = pg_cell(result, row, 2),
                 .type_oid = cell_oid(result, row, 3),
                 .primary_key = cell_bool(result, row, 4),
                 .outside_identity = !cell_bool(result, row, 6),
@@ -191,7 +187,7 @@ static int put_relation(struct relation_cache *cache, const PGresult *result, in
         .count = count,
     };
     uint32_t missing;
-    if (str_to_int64(cell(result, first, 10), &row.since) < 0)
+    if (str_to_int64(pg_cell(result, first, 10), &row.since) < 0)
         return -EPROTO;
     return relation_cache_put_row(cache, &row, &missing);
 }
@@ -205,8 +201,8 @@ static int read_relation(struct relation_cache *cache, const PGresult *result, i
     int rc = put_relation(cache, result, first, end, columns);
     for (int row = first; row < end && rc == 0; row++)
         if (!is_published(result, row))
-            rc = relation_cache_leave_out(cache, cell(result, row, 0), cell(result, row, 1),
-                                          cell(result, row, 2));
+            rc = relation_cache_leave_out(cache, pg_cell(result, row, 0), pg_cell(result, row, 1),
+                                          pg_cell(result, row, 2));
     free(columns);
     return rc;
 }
@@ -277,7 +273,7 @@ int catalog_read_relation(struct relation_cache *cache, const PGresult *result,
 int catalog_read_shape(const PGresult *result, struct buffer *shape)
 {
     buffer_reset(shape);
-    return PQntuples(result) == 1 ? buffer_append_str(shape, cell(result, 0, 0)) : 0;
+    return PQntuples(result) == 1 ? buffer_append_str(shape, pg_cell(result, 0, 0)) : 0;
 }
 
 int catalog_read_marked(const PGresult *result, struct buffer *list)
@@ -285,7 +281,7 @@ int catalog_read_marked(const PGresult *result, struct buffer *list)
     buffer_reset(list);
     for (int row = 0; row < PQntuples(result); row++)
         if (row == 0 || !same_table(result, row - 1, row))
-            marked_list(list, cell(result, row, 0), cell(result, row, 1));
+            marked_list(list, pg_cell(result, row, 0), pg_cell(result, row, 1));
     return list->failed;
 }
 
@@ -294,7 +290,7 @@ static void append_name(struct buffer *list, const PGresult *result, int row, in
     if (PQgetisnull(result, row, column))
         buffer_append_char(list, '*');
     else
-        catalog_wal2json_name(list, cell(result, row, column));
+        catalog_wal2json_name(list, pg_cell(result, row, column));
 }
 
 int catalog_read_list(const PGresult *result, struct buffer *list)

@@ -37,6 +37,7 @@ int catalog_read_relation(struct relation_cache *cache, const PGresult *result,
 
 /* One text that is another one as soon as a table comes to the publication or goes, or one of its
  * tables or their partitions gets another name, other columns or another identity. */
+#define CATALOG_SHAPE_MAX 64 /* bytes: what it publishes, a count and an MD5 */
 extern const char catalog_shape_sql[];
 int catalog_read_shape(const PGresult *result, struct buffer *shape); /* from empty */
 

@@ -27,6 +27,12 @@ void setup_query(struct setup *s, const char *sql, const char *const *values, in
     pg_conn_sync(s->conn, step_done);
 }
 
+void setup_query_publication(struct setup *s, const char *sql, pg_on_result on_result)
+{
+    const char *values[] = {s->config->publication};
+    setup_query(s, sql, values, 1, on_result);
+}
+
 void setup_skip(struct setup *s)
 {
     pg_conn_sync(s->conn, step_done);

@@ -35,8 +35,7 @@ static void on_relations(void *owner, const PGresult *result)
 
 void setup_send_relations(struct setup *s)
 {
-    const char *values[] = {s->config->publication};
-    setup_query(s, catalog_relations_sql, values, 1, on_relations);
+    setup_query_publication(s, catalog_relations_sql, on_relations);
 }
 
 static void on_partitions(void *owner, const PGresult *result)
@@ -48,8 +47,7 @@ static void on_partitions(void *owner, const PGresult *result)
 
 void setup_send_partitions(struct setup *s)
 {
-    const char *values[] = {s->config->publication};
-    setup_query(s, catalog_partitions_sql, values, 1, on_partitions);
+    setup_query_publication(s, catalog_partitions_sql, on_partitions);
 }
 
 static void on_partitioned(void *owner, const PGresult *result)
@@ -60,8 +58,7 @@ static void on_partitioned(void *owner, const PGresult *result)
 
 void setup_send_partitioned(struct setup *s)
 {
-    const char *values[] = {s->config->publication};
-    setup_query(s, catalog_partitioned_sql, values, 1, on_partitioned);
+    setup_query_publication(s, catalog_partitioned_sql, on_partitioned);
 }
 
 static void on_list(struct setup *s, const PGresult *result, const char *option)
@@ -79,9 +76,8 @@ static void on_unmarked(void *owner, const PGresult *result)
 
 void setup_send_unmarked(struct setup *s)
 {
-    const char *values[] = {s->config->publication};
     s->facts->wal2json_option = NULL;
-    setup_query(s, catalog_unmarked_sql, values, 1, on_unmarked);
+    setup_query_publication(s, catalog_unmarked_sql, on_unmarked);
 }
 
 static void on_marked(void *owner, const PGresult *result)
@@ -92,11 +88,10 @@ static void on_marked(void *owner, const PGresult *result)
 
 void setup_send_marked(struct setup *s)
 {
-    const char *values[] = {s->config->publication};
     if (s->facts->wal2json_option)
         setup_skip(s);
     else
-        setup_query(s, catalog_marked_sql, values, 1, on_marked);
+        setup_query_publication(s, catalog_marked_sql, on_marked);
 }
 
 static void on_shape(void *owner, const PGresult *result)
@@ -110,8 +105,7 @@ static void on_shape(void *owner, const PGresult *result)
 /* Before all else is read of the tables: what changes while it is read is noticed by the watch. */
 void setup_send_shape(struct setup *s)
 {
-    const char *values[] = {s->config->publication};
-    setup_query(s, catalog_shape_sql, values, 1, on_shape);
+    setup_query_publication(s, catalog_shape_sql, on_shape);
 }
 
 /* --- a question of the decoder ---------------------------------------------------------------- */

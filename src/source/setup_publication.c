@@ -93,13 +93,12 @@ static void on_publication(void *owner, const PGresult *result)
 
 void setup_send_publication(struct setup *s)
 {
-    const char *values[] = {s->config->publication};
-    setup_query(
+    setup_query_publication(
         s,
         "SELECT concat_ws(',', CASE WHEN pubinsert THEN 'insert' END,"
         " CASE WHEN pubupdate THEN 'update' END, CASE WHEN pubdelete THEN 'delete' END,"
         " CASE WHEN pubtruncate THEN 'truncate' END) FROM pg_publication WHERE pubname = $1",
-        values, 1, on_publication);
+        on_publication);
 }
 
 static void on_unpublished(void *owner, const PGresult *result)
@@ -110,7 +109,7 @@ static void on_unpublished(void *owner, const PGresult *result)
     for (int row = 0; row < PQntuples(result); row++) {
         if (row > 0)
             buffer_append_str(&s->missing, STR(", "));
-        pg_qualified(&s->missing, setup_cell_str(result, row, 0), setup_cell_str(result, row, 1));
+        pg_qualified(&s->missing, pg_cell(result, row, 0), pg_cell(result, row, 1));
     }
 }
 
@@ -165,13 +164,13 @@ static void on_filtered(void *owner, const PGresult *result)
 
 void setup_send_filtered(struct setup *s)
 {
-    const char *values[] = {s->config->publication};
-    setup_query(s,
-                "SELECT n.nspname, c.relname FROM pg_publication p JOIN pg_publication_rel r"
-                " ON r.prpubid = p.oid JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n"
-                " ON n.oid = c.relnamespace WHERE p.pubname = $1"
-                " AND (r.prqual IS NOT NULL OR r.prattrs IS NOT NULL) ORDER BY 1, 2",
-                values, 1, on_filtered);
+    setup_query_publication(
+        s,
+        "SELECT n.nspname, c.relname FROM pg_publication p JOIN pg_publication_rel r"
+        " ON r.prpubid = p.oid JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n"
+        " ON n.oid = c.relnamespace WHERE p.pubname = $1"
+        " AND (r.prqual IS NOT NULL OR r.prattrs IS NOT NULL) ORDER BY 1, 2",
+        on_filtered);
 }
 
 /* --- columns that the configuration names ----------------------------------------------------- */

@@ -47,7 +47,7 @@ static void on_slot(void *owner, const PGresult *result)
     f->slot_active = setup_cell(result, 0, 2)[0] == 't';
     setup_copy_cell(f->slot_holder, sizeof(f->slot_holder), result, 3);
     setup_copy_cell(f->slot_status, sizeof(f->slot_status), result, 4);
-    if (lsn_parse(setup_cell_str(result, 0, 5), &f->slot_confirmed) < 0)
+    if (lsn_parse(pg_cell(result, 0, 5), &f->slot_confirmed) < 0)
         f->slot_confirmed = 0;
 }
 

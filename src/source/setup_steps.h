@@ -3,6 +3,7 @@
 #ifndef SOURCE_SETUP_STEPS_H
 #define SOURCE_SETUP_STEPS_H
 
+#include "pg/result.h"
 #include "source/setup.h"
 #include <errno.h>
 #include <stdio.h>
@@ -12,9 +13,11 @@
 
 /* --- what a step does ------------------------------------------------------------------------- */
 
-/* Each step does one of the two; the next one follows when the answer was read. */
+/* Each step does one of these; the next one follows when the answer was read. */
 void setup_query(struct setup *setup, const char *sql, const char *const *values, int count,
                  pg_on_result on_result);
+/* The same with the publication's name for $1. */
+void setup_query_publication(struct setup *setup, const char *sql, pg_on_result on_result);
 void setup_skip(struct setup *setup);
 
 /* Remembers the first refusal; the setup ends when the step's answers are all read. */
@@ -35,11 +38,6 @@ static inline bool setup_has_rows(const PGresult *result)
 static inline const char *setup_cell(const PGresult *result, int row, int column)
 {
     return PQgetvalue(result, row, column);
-}
-
-static inline struct str setup_cell_str(const PGresult *result, int row, int column)
-{
-    return (struct str){PQgetvalue(result, row, column), (size_t)PQgetlength(result, row, column)};
 }
 
 static inline void setup_copy_cell(char *out, size_t size, const PGresult *result, int column)

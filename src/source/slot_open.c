@@ -132,9 +132,19 @@ static bool plugin_is_forbidden(const struct error *err)
     return strcmp(err->sqlstate, "42501") == 0 && strstr(err->text, "plugin");
 }
 
-void slot_add_mend(struct error *err, const char *slot)
+/* What is decoded is looked up in the catalog of its time. A slot that is gone cannot be what is
+ * missing: it is held by its stream. */
+static bool publication_is_missing(const struct source *s, const struct error *err)
 {
-    struct error cause = *err;
+    return s->state == SOURCE_STREAMING && s->plugin == &pgoutput_decoder &&
+           strcmp(err->sqlstate, "42704") == 0;
+}
+
+/* The server says what it does not allow, not how to allow it. */
+static void add_mend(const struct source *s, struct error *err)
+{
+    const char *slot = s->context.config->slot.name;
+    const struct error cause = *err;
     if (plugin_is_missing(&cause))
         error_set(err, -EINVAL,
                   "slot %s: %s; install the server's wal2json (Debian: postgresql-15-wal2json)",
@@ -144,6 +154,11 @@ void slot_add_mend(struct error *err, const char *slot)
                   "slot %s: %s; run ALTER SYSTEM SET output_plugin_libraries = pgoutput, "
                   "test_decoding, wal2json (three names, not one string) and SELECT "
                   "pg_reload_conf()",
+                  slot, cause.text);
+    else if (publication_is_missing(s, &cause))
+        error_set(err, -EINVAL,
+                  "slot %s: %s, or did not when what comes next was written; where it was dropped "
+                  "and made anew, run walpiper slot drop, which begins a new epoch",
                   slot, cause.text);
     else
         error_set(err, cause.code, "slot %s: %s", slot, cause.text);
@@ -186,7 +201,7 @@ static void on_create_done(void *owner, const struct error *err)
     if (fall_back(s, err))
         return;
     struct error why = err ? *err : (struct error){.code = -EPROTO, .text = "no answer"};
-    slot_add_mend(&why, s->context.config->slot.name);
+    add_mend(s, &why);
     slot_session_failed(s, &why);
 }
 
@@ -272,14 +287,6 @@ static void on_session_ready(void *owner)
     pg_session_command(s->session, command, NULL, on_settings_done);
 }
 
-/* What is decoded is looked up in the catalog of its time. A slot that is gone cannot be what is
- * missing: it is held by its stream. */
-static bool publication_is_missing(const struct source *s, const struct error *err)
-{
-    return s->state == SOURCE_STREAMING && s->plugin == &pgoutput_decoder &&
-           strcmp(err->sqlstate, "42704") == 0;
-}
-
 static void on_session_closed(void *owner, const struct error *why)
 {
     struct source *s = owner;
@@ -288,15 +295,7 @@ static void on_session_closed(void *owner, const struct error *why)
         return;
     }
     struct error err = *why;
-    slot_add_mend(&err, s->context.config->slot.name);
-    if (publication_is_missing(s, why)) {
-        const struct error cause = err;
-        error_set(&err, -EINVAL,
-                  "%s, or did not when what comes next was written; where it was dropped and made "
-                  "anew, run walpiper slot drop, which begins a new epoch",
-                  cause.text);
-        memcpy(err.sqlstate, cause.sqlstate, sizeof(err.sqlstate));
-    }
+    add_mend(s, &err);
     slot_session_failed(s, &err);
 }
 

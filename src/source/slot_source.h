@@ -15,8 +15,7 @@
 #include "source/watch.h"
 
 #define SLOT_COMMAND_MAX (32 * 1024 * 1024)
-#define SLOT_SHAPE_MAX 64 /* see catalog_shape_sql */
-#define SLOT_TICK_S 1.0   /* status updates: also when all else is stuck (trap 9) */
+#define SLOT_TICK_S 1.0 /* status updates: also when all else is stuck (trap 9) */
 
 enum source_state {
     SOURCE_SETUP,   /* asks and mends on an ordinary connection */
@@ -81,8 +80,6 @@ void slot_begin_again(struct source *source);
 
 /* slot_open.c: starts the session; START_REPLICATION is sent or slot_session_failed() is called. */
 int slot_open(struct source *source, struct error *err);
-/* The server says what it does not allow, not how to allow it. */
-void slot_add_mend(struct error *err, const char *slot);
 
 /* The journal's epoch is known: who reads the journal may begin. */
 void slot_announce(struct source *source);

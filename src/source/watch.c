@@ -4,7 +4,6 @@
 
 #define LOOK_EVERY_S 2.
 #define ANSWER_MS 10000 /* then a question is asked anew, on another connection */
-#define SHAPE_MAX 64    /* a count and an MD5 */
 
 static void on_shape(void *owner, const PGresult *result)
 {
@@ -81,7 +80,7 @@ static void on_timer(struct ev_loop *ev, ev_timer *timer, int events)
 
 void watch_init(struct watch *w)
 {
-    buffer_init(&w->seen, SHAPE_MAX);
+    buffer_init(&w->seen, CATALOG_SHAPE_MAX);
     ev_timer_init(&w->timer, on_timer, LOOK_EVERY_S, LOOK_EVERY_S);
     w->timer.data = w;
 }

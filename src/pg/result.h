@@ -1,0 +1,14 @@
+/* pg/result.h - cells of a result as libpq lends them. Pure. */
+#ifndef PG_RESULT_H
+#define PG_RESULT_H
+
+#include <libpq-fe.h>
+#include <walpiper/str.h>
+
+/* Lives as long as RESULT; empty for NULL. */
+static inline struct str pg_cell(const PGresult *result, int row, int column)
+{
+    return (struct str){PQgetvalue(result, row, column), (size_t)PQgetlength(result, row, column)};
+}
+
+#endif
