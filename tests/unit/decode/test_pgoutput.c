@@ -1,13 +1,8 @@
-#include "decode/decoder.h"
+#define DECODER pgoutput_decoder
+#include "decoding.h"
 
-#include "base/buffer.h"
 #include "event/record.h"
-#include "failing_malloc.h"
-#include "golden.h"
-#include "unit.h"
 #include "wire.h"
-
-#include <errno.h>
 
 #define RECORD_MAX (1UL << 20)
 #define COMMIT_LSN UINT64_C(0x1543C90)
@@ -17,45 +12,23 @@
 static const struct event_origin origin = {
     .epoch = STR("7f3a91c2"), .database = STR("demo"), .version = STR("0.1.0")};
 
-static struct golden golden;
-static struct relation_cache *cache;
-static struct decoder *decoder;
-static struct decoded decoded;
-static struct error error;
-static uint32_t missing_type;
-
-static void open_decoder(void)
+static void load_golden(void)
 {
-    cache = relation_cache_new();
-    ck_assert_ptr_nonnull(cache);
-    decoder = pgoutput_decoder.create(cache);
-    ck_assert_ptr_nonnull(decoder);
+    golden_load_binary(&golden, "pgoutput.messages");
 }
 
 static void set_up(void)
 {
-    golden_load_binary(&golden, "pgoutput.messages");
+    load_golden();
     open_decoder();
     golden_add_types(&golden, cache, 0);
     golden_add_relations(cache);
 }
 
-static void close_decoder(void)
+/* Values come as text: nothing is lost, NaN and the infinities neither. */
+static bool is_lost(const struct relation_column *column, struct str text)
 {
-    pgoutput_decoder.destroy(decoder);
-    relation_cache_free(cache);
-}
-
-static void tear_down(void)
-{
-    close_decoder();
-    golden_release(&golden);
-}
-
-static int decode_at(uint64_t lsn, struct str message)
-{
-    error_clear(&error);
-    return pgoutput_decoder.decode(decoder, message, lsn, &decoded, &missing_type, &error);
+    return false;
 }
 
 static int decode(struct str message)
@@ -116,25 +89,6 @@ static void start_transaction(char identity)
 
 /* --- what a server sent ---------------------------------------------------------------------- */
 
-/* What whoever reads the stream does at message I: before a B, it has found the C. */
-static void announce_end(int i)
-{
-    struct transaction seen;
-    enum decoded_kind kind = DECODED_NOTHING;
-
-    for (; i < golden.count && kind != DECODED_COMMIT; i++)
-        ck_assert_int_eq(pgoutput_decoder.peek(golden.messages[i].text, golden.messages[i].lsn,
-                                               &kind, &seen, &error),
-                         0);
-    ck_assert_int_eq(kind, DECODED_COMMIT);
-    pgoutput_decoder.set_end(decoder, seen.end_lsn);
-}
-
-static bool is_begin(int i)
-{
-    return golden.messages[i].text.data[0] == 'B';
-}
-
 struct events {
     int count;
     struct str records[GOLDEN_MESSAGES_MAX];
@@ -155,15 +109,12 @@ static void add_event(struct events *events, const struct decoded *of, uint32_t 
 static void make_events(const struct decoder_ops *ops, struct events *events)
 {
     struct decoder *of = ops->create(cache);
-    struct decoder *mine = decoder;
     uint32_t ordinal = 0;
 
-    decoder = of;
     events->count = 0;
     for (int i = 0; i < golden.count; i++) {
         const struct golden_message *message = &golden.messages[i];
-        if (ops->set_end != NULL && is_begin(i))
-            announce_end(i);
+        announce_end(ops, of, i);
         do {
             int r = ops->decode(of, message->text, message->lsn, &decoded, &missing_type, &error);
             ck_assert_msg(r == 0, "%s", error.text);
@@ -177,7 +128,6 @@ static void make_events(const struct decoder_ops *ops, struct events *events)
         } while (decoded.more);
     }
     ops->destroy(of);
-    decoder = mine;
 }
 
 static void events_release(struct events *events)
@@ -244,104 +194,7 @@ START_TEST(test_equal_events)
 }
 END_TEST
 
-/* The text that COPY wrote of one field, without its escapes; false for NULL. */
-static bool copy_field(struct str *line, struct buffer *ret)
-{
-    static const char plain[256] = {
-        ['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t', ['v'] = '\v'};
-    struct str field = str_cut(line, '\t');
-
-    buffer_reset(ret);
-    if (str_equal(field, STR("\\N")))
-        return false;
-    for (size_t i = 0; i < field.len; i++) {
-        char c = field.data[i];
-        if (c == '\\') {
-            unsigned char escaped = (unsigned char)field.data[++i];
-            c = plain[escaped] != '\0' ? plain[escaped] : (char)escaped;
-        }
-        buffer_append_char(ret, c);
-    }
-    return true;
-}
-
-static void assert_row_is(const struct change *change, struct str line)
-{
-    struct buffer field;
-
-    buffer_init(&field, RECORD_MAX);
-    for (uint16_t i = 0; i < change->relation->column_count; i++) {
-        const struct value *value = &change->new_values[i];
-        bool not_null = copy_field(&line, &field);
-        ck_assert_int_eq(value->kind, not_null ? VALUE_TEXT : VALUE_NULL);
-        ck_assert_msg(!not_null || str_equal(value->text, buffer_str(&field)),
-                      "%.*s is '%.*s', the server says '%.*s'",
-                      STR_ARG(change->relation->columns[i].name), STR_ARG(value->text),
-                      STR_ARG(buffer_str(&field)));
-    }
-    ck_assert_ptr_null(line.data);
-    buffer_release(&field);
-}
-
-/* Values are the server's own text output, as COPY gives it, NaN and the infinities too. */
-START_TEST(test_values_are_text_output)
-{
-    int rows = 0;
-
-    set_up();
-    struct str file = golden_file("types.copy");
-    struct str lines = file;
-    for (int i = 0; i < golden.count; i++) {
-        if (is_begin(i))
-            announce_end(i);
-        ck_assert_int_eq(decode_at(golden.messages[i].lsn, golden.messages[i].text), 0);
-        if (decoded.kind != DECODED_CHANGE || decoded.change.type != EVENT_INSERT ||
-            !str_equal(decoded.change.relation->table, STR("types")))
-            continue;
-        assert_row_is(&decoded.change, str_cut(&lines, '\n'));
-        rows++;
-    }
-    ck_assert_uint_eq(lines.len, 0);
-    ck_assert_int_eq(rows, 4);
-    free((char *)file.data);
-    tear_down();
-}
-END_TEST
-
 /* --- hostile input --------------------------------------------------------------------------- */
-
-/* Memory of exactly this size, so that ASan sees a read past it. */
-static struct str exact(struct str text, size_t len)
-{
-    char *copy = malloc(len);
-
-    ck_assert(copy != NULL || len == 0);
-    memcpy(copy, text.data, len < text.len ? len : text.len);
-    if (len > text.len)
-        copy[text.len] = 'x';
-    return (struct str){copy, len};
-}
-
-/* A message that is cut off anywhere, or goes on, is an error, and the whole one can still follow.
- */
-START_TEST(test_truncated)
-{
-    set_up();
-    for (int i = 0; i < golden.count; i++) {
-        struct str text = golden.messages[i].text;
-        if (is_begin(i))
-            announce_end(i);
-        for (size_t len = 0; len <= text.len + 1; len++) {
-            struct str cut = exact(text, len);
-            int r = len == text.len ? -EBADMSG : decode_at(golden.messages[i].lsn, cut);
-            free((char *)cut.data);
-            ck_assert_msg(r == -EBADMSG, "message %d, %zu bytes of %zu: %d", i, len, text.len, r);
-        }
-        ck_assert_int_eq(decode_at(golden.messages[i].lsn, text), 0);
-    }
-    tear_down();
-}
-END_TEST
 
 static void touch(const struct change *change, const struct value *values)
 {
@@ -376,67 +229,6 @@ START_TEST(test_bit_flips)
         }
     }
     tear_down();
-}
-END_TEST
-
-/* Types may come as late as the relation that needs them: -ENOENT names one, nothing is consumed,
- * and the same message decodes once the type is there. */
-START_TEST(test_missing_types)
-{
-    int loads = 0;
-
-    golden_load_binary(&golden, "pgoutput.messages");
-    open_decoder();
-    for (int i = 0; i < golden.count; i++) {
-        int r;
-        if (is_begin(i))
-            announce_end(i);
-        while ((r = decode_at(golden.messages[i].lsn, golden.messages[i].text)) == -ENOENT) {
-            ck_assert_ptr_nonnull(strstr(error.text, "relation "));
-            golden_add_types(&golden, cache, missing_type);
-            ck_assert_ptr_nonnull(relation_cache_type(cache, missing_type));
-            loads++;
-        }
-        ck_assert_msg(r == 0, "%s", error.text);
-    }
-    ck_assert_int_gt(loads, 50);
-    tear_down();
-}
-END_TEST
-
-/* Memory that runs out at any allocation is -ENOMEM; the same message decodes once there is some.
- */
-START_TEST(test_no_memory)
-{
-    long failing = 1;
-
-    golden_load_binary(&golden, "pgoutput.messages");
-    for (bool failed = true; failed; failing++) {
-        open_decoder();
-        golden_add_types(&golden, cache, 0);
-        allocations_start(failing);
-        for (int i = 0; i < golden.count; i++) {
-            int r, again = 0;
-            if (is_begin(i))
-                announce_end(i);
-            WATCHED(r = decode_at(golden.messages[i].lsn, golden.messages[i].text));
-            if (r == -ENOMEM)
-                WATCHED(again = decode_at(golden.messages[i].lsn, golden.messages[i].text));
-            ck_assert_msg(r == 0 || (r == -ENOMEM && again == 0), "%d: %s", r, error.text);
-        }
-        failed = allocations_failed();
-        WATCHED(pgoutput_decoder.destroy(decoder));
-        ck_assert_int_eq(live_allocations, -1); /* the decoder itself */
-        relation_cache_free(cache);
-    }
-    ck_assert_int_gt(failing, 10);
-    golden_release(&golden);
-
-    cache = relation_cache_new();
-    allocations_start(1);
-    WATCHED(decoder = pgoutput_decoder.create(cache));
-    ck_assert_ptr_null(decoder);
-    relation_cache_free(cache);
 }
 END_TEST
 

@@ -1,53 +1,27 @@
-#include "decode/decoder.h"
+#define DECODER wal2json_decoder
+#include "decoding.h"
 
-#include "base/buffer.h"
-#include "failing_malloc.h"
-#include "golden.h"
-#include "unit.h"
-
-#include <errno.h>
 #include <inttypes.h>
 
 #define RENDERED_MAX (1UL << 20)
 
-static struct golden golden;
-static struct relation_cache *cache;
-static struct decoder *decoder;
-static struct decoded decoded;
-static struct error error;
-static uint32_t missing_type;
-
-static void open_decoder(void)
+static void load_golden(void)
 {
-    cache = relation_cache_new();
-    ck_assert_ptr_nonnull(cache);
-    decoder = wal2json_decoder.create(cache);
-    ck_assert_ptr_nonnull(decoder);
+    golden_load(&golden);
 }
 
 static void set_up(void)
 {
-    golden_load(&golden);
+    load_golden();
     open_decoder();
     golden_add_types(&golden, cache, 0);
 }
 
-static void close_decoder(void)
+/* wal2json says null for these; nothing can bring them back. */
+static bool is_lost(const struct relation_column *column, struct str text)
 {
-    wal2json_decoder.destroy(decoder);
-    relation_cache_free(cache);
-}
-
-static void tear_down(void)
-{
-    close_decoder();
-    golden_release(&golden);
-}
-
-static int decode_at(uint64_t lsn, struct str message)
-{
-    error_clear(&error);
-    return wal2json_decoder.decode(decoder, message, lsn, &decoded, &missing_type, &error);
+    return column->type->kind == JSON_KIND_NUMBER &&
+           (str_equal(text, STR("NaN")) || str_equal(text, STR("Infinity")));
 }
 
 static int decode(const char *message)
@@ -210,157 +184,6 @@ START_TEST(test_golden)
     free((char *)expected.data);
     buffer_release(&out);
     tear_down();
-}
-END_TEST
-
-/* The text that COPY wrote of one field, without its escapes; false for NULL. */
-static bool copy_field(struct str *line, struct buffer *ret)
-{
-    static const char plain[256] = {
-        ['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t', ['v'] = '\v'};
-    struct str field = str_cut(line, '\t');
-
-    buffer_reset(ret);
-    if (str_equal(field, STR("\\N")))
-        return false;
-    for (size_t i = 0; i < field.len; i++) {
-        char c = field.data[i];
-        if (c == '\\') {
-            unsigned char escaped = (unsigned char)field.data[++i];
-            c = plain[escaped] != '\0' ? plain[escaped] : (char)escaped;
-        }
-        buffer_append_char(ret, c);
-    }
-    return true;
-}
-
-static bool is_special_number(const struct relation_column *column, struct str text)
-{
-    return column->type->kind == JSON_KIND_NUMBER &&
-           (str_equal(text, STR("NaN")) || str_equal(text, STR("Infinity")));
-}
-
-static void assert_row_is(const struct change *change, struct str line)
-{
-    struct buffer field;
-
-    buffer_init(&field, RENDERED_MAX);
-    for (uint16_t i = 0; i < change->relation->column_count; i++) {
-        const struct relation_column *column = &change->relation->columns[i];
-        const struct value *value = &change->new_values[i];
-        bool not_null = copy_field(&line, &field);
-        /* wal2json says null for these; nothing can bring them back. */
-        if (not_null && is_special_number(column, buffer_str(&field)))
-            not_null = false;
-        ck_assert_int_eq(value->kind, not_null ? VALUE_TEXT : VALUE_NULL);
-        ck_assert_msg(!not_null || str_equal(value->text, buffer_str(&field)),
-                      "%.*s is '%.*s', the server says '%.*s'", STR_ARG(column->name),
-                      STR_ARG(value->text), STR_ARG(buffer_str(&field)));
-    }
-    ck_assert_ptr_null(line.data);
-    buffer_release(&field);
-}
-
-/* Values are the server's own text output, as COPY gives it: every built-in type, domains, arrays,
- * extensions. */
-START_TEST(test_values_are_text_output)
-{
-    int rows = 0;
-
-    set_up();
-    struct str file = golden_file("types.copy");
-    struct str lines = file;
-    for (int i = 0; i < golden.count; i++) {
-        ck_assert_int_eq(decode_at(golden.messages[i].lsn, golden.messages[i].text), 0);
-        if (decoded.kind != DECODED_CHANGE || decoded.change.type != EVENT_INSERT ||
-            !str_equal(decoded.change.relation->table, STR("types")))
-            continue;
-        assert_row_is(&decoded.change, str_cut(&lines, '\n'));
-        rows++;
-    }
-    ck_assert_uint_eq(lines.len, 0);
-    ck_assert_int_eq(rows, 4);
-    free((char *)file.data);
-    tear_down();
-}
-END_TEST
-
-/* A message that is cut off anywhere is an error, and the whole one can still follow. */
-START_TEST(test_truncated)
-{
-    set_up();
-    for (int i = 0; i < golden.count; i++) {
-        struct str text = golden.messages[i].text;
-        for (size_t len = 0; len < text.len; len++) {
-            char *copy = malloc(len); /* of exactly this size, so that ASan sees a read past it */
-            ck_assert(copy != NULL || len == 0);
-            memcpy(copy, text.data, len);
-            int r = decode_at(golden.messages[i].lsn, (struct str){copy, len});
-            free(copy);
-            ck_assert_msg(r == -EBADMSG, "accepted: %.*s", (int)len, text.data);
-        }
-        ck_assert_int_eq(decode_at(golden.messages[i].lsn, text), 0);
-    }
-    tear_down();
-}
-END_TEST
-
-/* Types may come as late as the first message that needs them: -ENOENT names one, nothing is
- * consumed, and the same message decodes once the type is there. */
-START_TEST(test_missing_types)
-{
-    int loads = 0;
-
-    golden_load(&golden);
-    open_decoder();
-    for (int i = 0; i < golden.count; i++) {
-        int r;
-        while ((r = decode_at(golden.messages[i].lsn, golden.messages[i].text)) == -ENOENT) {
-            ck_assert_ptr_nonnull(strstr(error.text, "relation "));
-            golden_add_types(&golden, cache, missing_type);
-            ck_assert_ptr_nonnull(relation_cache_type(cache, missing_type));
-            loads++;
-        }
-        ck_assert_msg(r == 0, "%s", error.text);
-    }
-    ck_assert_int_gt(loads, 50);
-    tear_down();
-}
-END_TEST
-
-/* Memory that runs out at any allocation is -ENOMEM; the same message decodes once there is some.
- */
-START_TEST(test_no_memory)
-{
-    long failing = 1;
-
-    golden_load(&golden);
-    for (bool failed = true; failed; failing++) {
-        open_decoder();
-        golden_add_types(&golden, cache, 0);
-        allocations_start(failing);
-        for (int i = 0; i < golden.count; i++) {
-            int r, again = 0;
-            WATCHED(r = decode_at(golden.messages[i].lsn, golden.messages[i].text));
-            if (r == -ENOMEM)
-                WATCHED(again = decode_at(golden.messages[i].lsn, golden.messages[i].text));
-            ck_assert_msg(r == 0 || (r == -ENOMEM && again == 0), "%d: %s", r, error.text);
-        }
-        failed = allocations_failed();
-        WATCHED(wal2json_decoder.destroy(decoder));
-        WATCHED(relation_cache_clear_relations(cache));
-        WATCHED(relation_cache_collect(cache));
-        ck_assert_int_eq(live_allocations, -1); /* the decoder itself */
-        relation_cache_free(cache);
-    }
-    ck_assert_int_gt(failing, 10);
-    golden_release(&golden);
-
-    cache = relation_cache_new();
-    allocations_start(1);
-    WATCHED(decoder = wal2json_decoder.create(cache));
-    ck_assert_ptr_null(decoder);
-    relation_cache_free(cache);
 }
 END_TEST
 
