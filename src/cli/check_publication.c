@@ -1,6 +1,7 @@
 /* The publication: is it there, does it have the tables, may the service mend it? */
 #include "cli/check_parts.h"
 #include "pg/identifier.h"
+#include "source/catalog.h"
 
 #define LIST_MAX (1 << 20)
 
@@ -99,18 +100,13 @@ static void check_kind(struct check *c, const char *object)
 
 static bool check_filters(struct check *c, const char *object)
 {
-    static const char sql[] =
-        "SELECT n.nspname, t.relname FROM pg_publication p"
-        " JOIN pg_publication_rel r ON r.prpubid = p.oid JOIN pg_class t ON t.oid = r.prrelid"
-        " JOIN pg_namespace n ON n.oid = t.relnamespace WHERE p.pubname = $1"
-        " AND (r.prqual IS NOT NULL OR r.prattrs IS NOT NULL) ORDER BY 1, 2";
     const char *values[] = {c->config->publication};
     struct sql_name name = sql_name(c->config->publication);
     char mend[CHECK_MEND_MAX];
 
     if (!c->plugin || strcmp(c->plugin, "wal2json") != 0)
         return true;
-    if (!check_ask(c, object, sql, 1, values))
+    if (!check_ask(c, object, catalog_filtered_sql, 1, values))
         return false;
     for (int row = 0; row < server_rows(&c->server); row++) {
         const char *schema = server_cell(&c->server, row, 0);

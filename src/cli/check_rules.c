@@ -2,19 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *plugin_word(enum config_plugin plugin)
-{
-    switch (plugin) {
-    case CONFIG_PLUGIN_WAL2JSON:
-        return "wal2json";
-    case CONFIG_PLUGIN_PGOUTPUT:
-        return "pgoutput";
-    case CONFIG_PLUGIN_AUTO:
-        break;
-    }
-    return NULL;
-}
-
 bool plugin_is_known(const char *plugin)
 {
     return strcmp(plugin, "wal2json") == 0 || strcmp(plugin, "pgoutput") == 0;

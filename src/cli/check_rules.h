@@ -4,7 +4,6 @@
 
 #include "config/config.h"
 
-const char *plugin_word(enum config_plugin plugin); /* NULL for auto */
 bool plugin_is_known(const char *plugin);
 /* LIST as the server shows output_plugin_libraries: True when one item holds several names, as
  * SET ... = 'a, b' makes it instead of SET ... = a, b. */

@@ -2,9 +2,8 @@
 #include "cli/check_parts.h"
 #include "pg/connect.h"
 #include "source/params.h"
+#include "source/setup.h"
 #include <stdlib.h>
-
-#define OLDEST_SERVER 150000 /* MERGE, row filters in the catalog */
 
 static const char sql[] =
     "SELECT current_setting('server_version_num'), current_setting('server_version'),"
@@ -105,7 +104,7 @@ bool check_server(struct check *c)
     if (!check_ask(c, "server", sql, 0, NULL))
         return false;
     const struct server *s = &c->server;
-    bool old = server_number(s, 0, VERSION_NUMBER) < OLDEST_SERVER;
+    bool old = server_number(s, 0, VERSION_NUMBER) < SETUP_OLDEST_SERVER;
 
     c->has_attribute = server_true(s, 0, REPLICATION);
     snprintf(c->database, sizeof(c->database), "%s", server_cell(s, 0, DATABASE));

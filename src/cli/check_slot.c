@@ -83,7 +83,7 @@ static bool refuse_slot(struct check *c, const char *object)
 {
     const struct server *s = &c->server;
     const char *plugin = server_cell(s, 0, PLUGIN);
-    const char *wanted = plugin_word(c->config->slot.plugin);
+    const char *wanted = config_plugin_name(c->config->slot.plugin);
     bool replaced = c->slot_decision == SLOT_REPLACE;
 
     if (strcmp(server_cell(s, 0, TYPE), "logical") != 0)
@@ -245,7 +245,7 @@ static bool try_plugin(struct check *c, const char *plugin, enum finding_level l
 
 bool check_plugin(struct check *c)
 {
-    const char *wanted = plugin_word(c->config->slot.plugin);
+    const char *wanted = config_plugin_name(c->config->slot.plugin);
     bool choice = !wanted && !c->slot_usable;
 
     if (!wanted)

@@ -142,6 +142,19 @@ bool config_names_have(const struct config_names *names, const char *name)
     return false;
 }
 
+const char *config_plugin_name(enum config_plugin plugin)
+{
+    switch (plugin) {
+    case CONFIG_PLUGIN_WAL2JSON:
+        return "wal2json";
+    case CONFIG_PLUGIN_PGOUTPUT:
+        return "pgoutput";
+    case CONFIG_PLUGIN_AUTO:
+        break;
+    }
+    return NULL;
+}
+
 bool config_marks(const struct config *config, const char *schema, const char *table)
 {
     if (config->events.enabled &&

@@ -125,6 +125,9 @@ void config_release(struct config *config); /* safe on a zeroed one */
 
 bool config_names_have(const struct config_names *names, const char *name);
 
+/* "wal2json", as in CREATE_REPLICATION_SLOT; NULL for auto. */
+const char *config_plugin_name(enum config_plugin plugin);
+
 /* Is the table one of tables:, or the events table? */
 bool config_marks(const struct config *config, const char *schema, const char *table);
 

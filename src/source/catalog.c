@@ -69,6 +69,12 @@ const char catalog_partitioned_sql[] =
     " UNION SELECT p.schemaname, p.tablename" PUBLISHED
     "  WHERE p.pubname = $1 AND (c.relkind = 'p' OR c.relispartition) ORDER BY 1, 2 LIMIT 1";
 
+const char catalog_filtered_sql[] =
+    "SELECT n.nspname, c.relname FROM pg_publication p JOIN pg_publication_rel r"
+    " ON r.prpubid = p.oid JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n"
+    " ON n.oid = c.relnamespace WHERE p.pubname = $1"
+    " AND (r.prqual IS NOT NULL OR r.prattrs IS NOT NULL) ORDER BY 1, 2";
+
 /* The OID tells a table from another one that was given its name. */
 const char catalog_shape_sql[] =
     "WITH tables AS (SELECT c.oid, p.attnames::text AS listed" PUBLISHED " WHERE p.pubname = $1"

@@ -35,6 +35,10 @@ extern const char catalog_relation_sql[]; /* $2, $3: schema and table */
 int catalog_read_relation(struct relation_cache *cache, const PGresult *result,
                           struct relation_name name, struct error *err);
 
+/* Schema and name of each table with a row filter or a column list, which wal2json does not know.
+ */
+extern const char catalog_filtered_sql[];
+
 /* One text that is another one as soon as a table comes to the publication or goes, or one of its
  * tables or their partitions gets another name, other columns or another identity. */
 #define CATALOG_SHAPE_MAX 64 /* bytes: what it publishes, a count and an MD5 */

@@ -11,6 +11,8 @@
 #include "pg/conn.h"
 #include "source/inexact.h"
 
+#define SETUP_OLDEST_SERVER 150000 /* MERGE, row filters in the catalog */
+
 struct setup_facts {
     char database[64];
     bool slot_exists;

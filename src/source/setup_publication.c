@@ -164,13 +164,7 @@ static void on_filtered(void *owner, const PGresult *result)
 
 void setup_send_filtered(struct setup *s)
 {
-    setup_query_publication(
-        s,
-        "SELECT n.nspname, c.relname FROM pg_publication p JOIN pg_publication_rel r"
-        " ON r.prpubid = p.oid JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n"
-        " ON n.oid = c.relnamespace WHERE p.pubname = $1"
-        " AND (r.prqual IS NOT NULL OR r.prattrs IS NOT NULL) ORDER BY 1, 2",
-        on_filtered);
+    setup_query_publication(s, catalog_filtered_sql, on_filtered);
 }
 
 /* --- columns that the configuration names ----------------------------------------------------- */

@@ -1,8 +1,6 @@
 #include "base/lsn.h"
 #include "source/setup_steps.h"
 
-#define OLDEST_SERVER 150000 /* MERGE, row filters in the catalog */
-
 /* --- server ----------------------------------------------------------------------------------- */
 
 static void on_server(void *owner, const PGresult *result)
@@ -11,7 +9,7 @@ static void on_server(void *owner, const PGresult *result)
     if (!setup_has_rows(result))
         return;
     setup_copy_cell(s->facts->database, sizeof(s->facts->database), result, 2);
-    if (strtol(setup_cell(result, 0, 0), NULL, 10) < OLDEST_SERVER)
+    if (strtol(setup_cell(result, 0, 0), NULL, 10) < SETUP_OLDEST_SERVER)
         REFUSE(s, -EINVAL, "server version %s: PostgreSQL 15 or later is needed",
                setup_cell(result, 0, 4));
     else if (strcmp(setup_cell(result, 0, 1), "logical") != 0)

@@ -49,11 +49,9 @@ static const struct decoder_ops *find_plugin(const char *name)
  * wal2json is the first choice where it can do what the publication wants. */
 static int choose_plugin(struct source *s, struct error *err)
 {
-    static const char *const names[] = {
-        [CONFIG_PLUGIN_WAL2JSON] = "wal2json", [CONFIG_PLUGIN_PGOUTPUT] = "pgoutput"};
     const struct setup_facts *f = &s->facts;
     const struct config *config = s->context.config;
-    const char *wanted = names[config->slot.plugin];
+    const char *wanted = config_plugin_name(config->slot.plugin);
     if (f->slot_exists && wanted && strcmp(wanted, f->slot_plugin) != 0)
         return error_set(
             err, -EINVAL,

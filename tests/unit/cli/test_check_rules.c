@@ -14,9 +14,9 @@ END_TEST
 
 START_TEST(test_plugins_have_their_words)
 {
-    ck_assert_str_eq(plugin_word(CONFIG_PLUGIN_WAL2JSON), "wal2json");
-    ck_assert_str_eq(plugin_word(CONFIG_PLUGIN_PGOUTPUT), "pgoutput");
-    ck_assert_ptr_null(plugin_word(CONFIG_PLUGIN_AUTO));
+    ck_assert_str_eq(config_plugin_name(CONFIG_PLUGIN_WAL2JSON), "wal2json");
+    ck_assert_str_eq(config_plugin_name(CONFIG_PLUGIN_PGOUTPUT), "pgoutput");
+    ck_assert_ptr_null(config_plugin_name(CONFIG_PLUGIN_AUTO));
     ck_assert(plugin_is_known("wal2json") && plugin_is_known("pgoutput"));
     ck_assert(!plugin_is_known("test_decoding") && !plugin_is_known(""));
 }
