@@ -1,8 +1,9 @@
 // node tests/bench/run.mjs [--turns N] [--scale X] [NAME...]: the benches, one after the other.
 import { parseArgs } from 'node:util';
 import { capture } from './capture.mjs';
+import { replay } from './replay.mjs';
 
-const benches = { capture };
+const benches = { capture, replay };
 
 function refuse(why) {
   console.error(`bench: ${why}`);
