@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/planted_bug.h"
 #include "source/slot_source.h"
 #include <errno.h>
 
@@ -13,6 +14,8 @@
 void slot_confirm(struct source *s, bool reply)
 {
     uint64_t durable = journal_durable_lsn(s->context.journal);
+    if (planted_bug(PLANTED_CONFIRM_BEFORE_SYNC) && s->capture.marked > durable)
+        durable = s->capture.marked;
     s->confirmed = durable;
     s->confirmed_at = clock_monotonic_ms();
     pg_session_confirm(s->session, durable, reply);
@@ -229,6 +232,8 @@ void slot_on_again(struct ev_loop *ev, ev_timer *timer, int events)
 void slot_on_keepalive(void *owner, uint64_t lsn, bool reply_requested)
 {
     struct source *s = owner;
+    if (planted_bug(PLANTED_CONFIRM_KEEPALIVE))
+        pg_session_confirm(s->session, lsn, false);
     capture_keepalive(&s->capture, lsn, s->poked);
     s->poked = false;
     if (reply_requested)
