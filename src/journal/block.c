@@ -3,14 +3,25 @@
 #include <errno.h>
 #include <limits.h>
 #include <lz4.h>
+#include <xxhash.h>
 
 enum { FLAG_COMPRESSED = 1, FLAG_TAGS = 2 };
-enum { HEAD_BYTES = 1 + 4 + POSITION_BYTES + 8 + 4, ENTRY_BYTES = POSITION_BYTES + 4 };
+enum { CHECKSUM_BYTES = 8, ENTRY_BYTES = POSITION_BYTES + 4 };
+enum { HEAD_CHECKED = 1 + 4 + 2 * POSITION_BYTES + 8 + 4 + CHECKSUM_BYTES };
+enum { HEAD_BYTES = HEAD_CHECKED + CHECKSUM_BYTES };
 
 /* LMDB: 8 bytes of header and 2 of index for each node; what does not fit twice into a page of 4096
  * bytes has pages of its own. A tag entry is a node with 8 bytes of key and 12 of value, in pages
  * that are about two thirds full. */
 enum { NODE_BYTES = 10, PAGE_BYTES = 4096, PAGE_HEADER = 16, NODE_MAX = 2038, TAG_FOOTPRINT = 45 };
+
+static uint64_t head_checksum(struct position last, const unsigned char *head)
+{
+    unsigned char checked[POSITION_BYTES + HEAD_CHECKED];
+    position_encode(last, checked);
+    memcpy(checked + POSITION_BYTES, head, HEAD_CHECKED);
+    return XXH3_64bits(checked, sizeof(checked));
+}
 
 /* --- writing ----------------------------------------------------------------------------- */
 
@@ -75,10 +86,10 @@ static int pack(struct block_packer *packer, struct str *ret_packed)
     return 0;
 }
 
-int block_draft(struct block_packer *packer, const struct record *records, size_t count,
-                struct block_draft *ret_draft)
+int block_draft(struct block_packer *packer, struct position previous, const struct record *records,
+                size_t count, struct block_draft *ret_draft)
 {
-    struct block_draft draft = {.records = records, .count = count};
+    struct block_draft draft = {.records = records, .previous = previous, .count = count};
     size_t size = 0;
     for (size_t i = 0; i < count; i++) {
         size += entry_size(&records[i]);
@@ -102,48 +113,86 @@ static size_t body_size(const struct block_draft *draft)
     return size;
 }
 
+static unsigned char *write_position(struct position position, unsigned char *at)
+{
+    position_encode(position, at);
+    return at + POSITION_BYTES;
+}
+
+/* Returns the length. */
+static size_t write_stored_body(const struct block_draft *draft, unsigned char *at)
+{
+    if (!draft->packed.data)
+        return (size_t)(write_entry(&draft->records[0], at) - at);
+    memcpy(at, draft->packed.data, draft->packed.len);
+    return draft->packed.len;
+}
+
 void block_write(const struct block_draft *draft, unsigned char *value)
 {
     const struct record *last = &draft->records[draft->count - 1];
     size_t size = body_size(draft);
     bool compressed = draft->packed.data && draft->packed.len < size;
-    *value = (compressed ? FLAG_COMPRESSED : 0) | (draft->tags > 0 ? FLAG_TAGS : 0);
-    value = put_u32(value + 1, (uint32_t)draft->count);
-    position_encode(draft->records[0].position, value);
-    value = put_u64(value + POSITION_BYTES, (uint64_t)last->time_us);
-    value = put_u32(value, (uint32_t)size);
-    if (draft->packed.data)
-        memcpy(value, draft->packed.data, draft->packed.len);
-    else
-        write_entry(last, value);
+    unsigned char *body = value + HEAD_BYTES;
+    size_t stored = write_stored_body(draft, body);
+    unsigned char *at = value;
+    *at++ = (compressed ? FLAG_COMPRESSED : 0) | (draft->tags > 0 ? FLAG_TAGS : 0);
+    at = put_u32(at, (uint32_t)draft->count);
+    at = write_position(draft->previous, at);
+    at = write_position(draft->records[0].position, at);
+    at = put_u64(at, (uint64_t)last->time_us);
+    at = put_u32(at, (uint32_t)size);
+    at = put_u64(at, XXH3_64bits(body, stored));
+    put_u64(at, head_checksum(last->position, value));
 }
 
 /* --- reading ----------------------------------------------------------------------------- */
 
-int block_open(struct block *ret_block, const void *value, size_t len)
+static struct position take_position(const unsigned char **at)
+{
+    struct position position = position_decode(*at);
+    *at += POSITION_BYTES;
+    return position;
+}
+
+static void read_head(struct block *block, const unsigned char *at)
+{
+    block->compressed = (*at & FLAG_COMPRESSED) != 0;
+    block->has_tags = (*at & FLAG_TAGS) != 0;
+    block->count = get_u32(at + 1);
+    at += 1 + 4;
+    block->previous = take_position(&at);
+    block->first = take_position(&at);
+    block->time_us = (int64_t)get_u64(at);
+    block->body_len = get_u32(at + 8);
+    block->body_checksum = get_u64(at + 8 + 4);
+}
+
+int block_open(struct block *ret_block, struct position last, const void *value, size_t len)
 {
     const unsigned char *at = value;
-    if (len < HEAD_BYTES || (*at & ~(FLAG_COMPRESSED | FLAG_TAGS)) != 0)
+    if (len < HEAD_BYTES || get_u64(at + HEAD_CHECKED) != head_checksum(last, at))
         return -EIO;
-    struct block block = {
-        .compressed = (*at & FLAG_COMPRESSED) != 0,
-        .has_tags = (*at & FLAG_TAGS) != 0,
-        .count = get_u32(at + 1),
-        .first = position_decode(at + 5),
-        .time_us = (int64_t)get_u64(at + 5 + POSITION_BYTES),
-        .body_len = get_u32(at + 5 + POSITION_BYTES + 8),
-        .body = {(const char *)at + HEAD_BYTES, len - HEAD_BYTES},
-    };
+    struct block block = {.last = last, .body = {(const char *)at + HEAD_BYTES, len - HEAD_BYTES}};
+    read_head(&block, at);
     size_t most = block.compressed ? BLOCK_PACKED_MAX : block.body.len;
-    if (block.count == 0 || block.count > block.body_len / ENTRY_BYTES || block.body_len > most ||
+    if ((*at & ~(FLAG_COMPRESSED | FLAG_TAGS)) != 0 || block.count == 0 ||
+        block.count > block.body_len / ENTRY_BYTES || block.body_len > most ||
         (!block.compressed && block.body_len != block.body.len))
         return -EIO;
     *ret_block = block;
     return 0;
 }
 
+bool block_follows(const struct block *block, struct position after)
+{
+    return position_compare(block->previous, after) <= 0;
+}
+
 int block_body(const struct block *block, struct buffer *scratch, struct str *ret_body)
 {
+    if (XXH3_64bits(block->body.data, block->body.len) != block->body_checksum)
+        return -EIO;
     if (!block->compressed) {
         *ret_body = block->body;
         return 0;

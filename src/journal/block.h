@@ -6,13 +6,18 @@
  *
  *     1 byte    flags: bit 0, the body is compressed (LZ4 block format); bit 1, a record has a tag
  *     4 bytes   number of records, at least 1
+ *     12 bytes  position of the record before the first one: where the block before this one ended
  *     12 bytes  position of the first record
  *     8 bytes   time of append of the last record, microseconds since 1970
  *     4 bytes   length of the body before it was compressed
+ *     8 bytes   checksum of the body as it is stored
+ *     8 bytes   checksum of the key and of all of the above
  *     the rest: the body: for each record its position (12), its length (4) and its value
  * (record.h)
  *
- * Integers are big-endian. A record of more than BLOCK_BYTES is alone in its block; one of more
+ * Checksums are XXH3, 64 bits. Two of them, so that a block can be looked at without reading all of
+ * it. That each block names the end of the one before shows a block that went missing. Integers are
+ * big-endian. A record of more than BLOCK_BYTES is alone in its block; one of more
  * than BLOCK_PACKED_MAX lies there as it is, so that no copy of it is needed. */
 #ifndef JOURNAL_BLOCK_H
 #define JOURNAL_BLOCK_H
@@ -23,7 +28,7 @@
 #define BLOCK_BYTES ((size_t)32 << 10)
 #define BLOCK_PACKED_MAX ((size_t)256 << 10)
 /* What a record takes at most beside its own value: it is alone in its block. */
-#define BLOCK_HEAD_BYTES (1 + 4 + POSITION_BYTES + 8 + 4 + POSITION_BYTES + 4)
+#define BLOCK_HEAD_BYTES (1 + 4 + 2 * POSITION_BYTES + 8 + 4 + 8 + 8 + POSITION_BYTES + 4)
 
 /* --- writing ----------------------------------------------------------------------------- */
 
@@ -42,34 +47,43 @@ void block_packer_release(struct block_packer *packer);
 /* A block on its way to the disk. */
 struct block_draft {
     const struct record *records;
+    struct position previous;
     size_t count;
     struct str packed; /* the body as it will be; data NULL: the one large record as it is */
     size_t size;       /* of the value */
     size_t tags;       /* records that have one */
 };
 
-/* Borrows from RECORDS and, until the next call, from PACKER. COUNT is from block_fit(). 0 or
- * -ENOMEM. */
-int block_draft(struct block_packer *packer, const struct record *records, size_t count,
-                struct block_draft *ret_draft);
+/* Borrows from RECORDS and, until the next call, from PACKER. COUNT is from block_fit(). PREVIOUS
+ * is the newest record that is in the log, or ever was; zero: none. 0 or -ENOMEM. */
+int block_draft(struct block_packer *packer, struct position previous, const struct record *records,
+                size_t count, struct block_draft *ret_draft);
 /* Writes draft->size bytes. */
 void block_write(const struct block_draft *draft, unsigned char *value);
 
 /* --- reading ----------------------------------------------------------------------------- */
 
 struct block {
+    struct position previous; /* before the first record */
     struct position first;
+    struct position last;
     int64_t time_us;
     uint32_t count;
     bool has_tags;
     bool compressed;
     uint32_t body_len;
+    uint64_t body_checksum;
     struct str body; /* borrowed from the value; compressed or not */
 };
 
-/* 0, or -EIO when the value is none of ours. */
-int block_open(struct block *ret_block, const void *value, size_t len);
-/* The records, decompressed into SCRATCH where they need it. 0, -EIO or -ENOMEM. */
+/* LAST is the key. 0, or -EIO when the value is none of ours, or its head is damaged. Reads the
+ * head only. */
+int block_open(struct block *ret_block, struct position last, const void *value, size_t len);
+/* True when no record lies between AFTER and the first record of BLOCK, which the log gave as the
+ * first one with a record after AFTER. False: a block is missing. */
+bool block_follows(const struct block *block, struct position after);
+/* The records, decompressed into SCRATCH where they need it. 0, -EIO when the body is damaged, or
+ * -ENOMEM. */
 int block_body(const struct block *block, struct buffer *scratch, struct str *ret_body);
 
 struct block_record {

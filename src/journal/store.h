@@ -18,7 +18,7 @@
 #include "journal/journal.h"
 #include "journal/record.h"
 
-#define STORE_FORMAT "walpiper journal 2"
+#define STORE_FORMAT "walpiper journal 3"
 
 struct store;
 

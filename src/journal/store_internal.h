@@ -52,6 +52,8 @@ int store_get_identity(const struct store *store, MDB_txn *txn,
 int store_put_identity(const struct store *store, MDB_txn *txn,
                        const struct journal_identity *identity);
 int store_get_extent(const struct store *store, MDB_txn *txn, struct store_extent *ret_extent);
+/* As block_open(). */
+int store_open_block(struct block *ret_block, const MDB_val *key, const MDB_val *value);
 /* Of what block_body() and block_next() say. */
 int store_block_code(int rc);
 /* MDB_CORRUPTED when it is none. */

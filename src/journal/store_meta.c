@@ -84,16 +84,21 @@ int store_get_position(const MDB_val *value, struct position *ret_position)
     return 0;
 }
 
+int store_open_block(struct block *ret_block, const MDB_val *key, const MDB_val *value)
+{
+    struct position last;
+    if (store_get_position(key, &last) != 0)
+        return -EIO;
+    return block_open(ret_block, last, value->mv_data, value->mv_size);
+}
+
 /* The block at one end; MDB_NOTFOUND when there is none. */
-static int get_end(MDB_cursor *cursor, MDB_cursor_op which, struct block *ret_block,
-                   struct position *ret_last)
+static int get_end(MDB_cursor *cursor, MDB_cursor_op which, struct block *ret_block)
 {
     MDB_val key;
     MDB_val value;
     int code = mdb_cursor_get(cursor, &key, &value, which);
-    if (code == 0)
-        code = store_get_position(&key, ret_last);
-    if (code == 0 && block_open(ret_block, value.mv_data, value.mv_size) != 0)
+    if (code == 0 && store_open_block(ret_block, &key, &value) != 0)
         code = MDB_CORRUPTED;
     return code;
 }
@@ -110,11 +115,13 @@ int store_get_extent(const struct store *store, MDB_txn *txn, struct store_exten
         return code;
     struct store_extent extent = {
         .mark = state.mark, .bytes = state.bytes, .trimmed = state.trimmed};
-    code = get_end(cursor, MDB_FIRST, &block, &extent.oldest_end);
+    code = get_end(cursor, MDB_FIRST, &block);
     extent.oldest = block.first;
+    extent.oldest_end = block.last;
     extent.oldest_time_us = block.time_us;
     if (code == 0)
-        code = get_end(cursor, MDB_LAST, &block, &extent.newest);
+        code = get_end(cursor, MDB_LAST, &block);
+    extent.newest = block.last;
     mdb_cursor_close(cursor);
     if (code == MDB_NOTFOUND) {
         extent.empty = true;

@@ -102,13 +102,16 @@ static bool is_full(const struct store_slice *slice, size_t bytes)
 }
 
 /* The records of one block that come after AFTER, as far as they go into SLICE. */
-static int copy_block(struct store_slice *slice, const MDB_val *value, struct position after,
-                      struct buffer *scratch, size_t *bytes)
+static int copy_block(struct store_slice *slice, const MDB_val *key, const MDB_val *value,
+                      struct position after, struct buffer *scratch, size_t *bytes)
 {
     struct block block;
     struct str body = {0};
     struct block_record record;
-    int rc = block_open(&block, value->mv_data, value->mv_size);
+    int rc = store_open_block(&block, key, value);
+    struct position read = slice->count > 0 ? slice->entries[slice->count - 1].position : after;
+    if (rc == 0 && !block_follows(&block, read))
+        rc = -EIO;
     if (rc == 0)
         rc = block_body(&block, scratch, &body);
     while (rc >= 0 && !is_full(slice, *bytes) && (rc = block_next(&body, &record)) > 0) {
@@ -147,7 +150,7 @@ static int fill(struct store_slice *slice, MDB_cursor *cursor, struct position a
     buffer_init(&scratch, BLOCK_PACKED_MAX);
     int code = seek(cursor, after, &key, &value);
     while (code == 0 && !is_full(slice, *bytes)) {
-        code = copy_block(slice, &value, after, &scratch, bytes);
+        code = copy_block(slice, &key, &value, after, &scratch, bytes);
         if (code == 0)
             code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }

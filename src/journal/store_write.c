@@ -63,13 +63,15 @@ static int append_all(struct writing *w, const struct store_change *change)
         return code;
     while (at < change->count && position_compare(change->records[at].position, before.newest) <= 0)
         at++;
+    struct position previous = before.newest;
     while (code == 0 && at < change->count) {
         const struct record *records = &change->records[at];
         struct block_draft draft;
         size_t count = block_fit(records, change->count - at);
-        if (block_draft(&w->store->packer, records, count, &draft) != 0)
+        if (block_draft(&w->store->packer, previous, records, count, &draft) != 0)
             return ENOMEM;
         code = append_block(w, &draft);
+        previous = records[count - 1].position;
         at += count;
     }
     return code;
@@ -143,7 +145,6 @@ static int trim_one(struct writing *w, const struct store_trim *rules, struct fr
 {
     MDB_val key;
     MDB_val value;
-    struct position last;
     struct block block;
     struct tagged *tagged = NULL;
     size_t tags = 0;
@@ -151,11 +152,10 @@ static int trim_one(struct writing *w, const struct store_trim *rules, struct fr
     int code = mdb_cursor_get(w->records, &key, &value, MDB_FIRST);
     if (code != 0)
         return code == MDB_NOTFOUND ? 0 : code;
-    code = store_get_position(&key, &last);
-    if (code == 0 && block_open(&block, value.mv_data, value.mv_size) != 0)
-        code = MDB_CORRUPTED;
-    if (code != 0 || !is_surplus(w, rules, last, &block))
-        return code;
+    if (store_open_block(&block, &key, &value) != 0)
+        return MDB_CORRUPTED;
+    if (!is_surplus(w, rules, block.last, &block))
+        return 0;
     if (block.has_tags)
         code = read_tags(&block, &tagged, &tags);
     struct freed freed = {block_footprint(value.mv_size, tags), block.count};
@@ -167,7 +167,7 @@ static int trim_one(struct writing *w, const struct store_trim *rules, struct fr
     if (code != 0)
         return code;
     w->state.bytes -= freed.bytes < w->state.bytes ? freed.bytes : w->state.bytes;
-    w->state.trimmed = last;
+    w->state.trimmed = block.last;
     *ret_freed = freed;
     return 0;
 }

@@ -5,6 +5,8 @@
 #define TEXT                                                                                       \
     "{\"id\":1,\"name\":\"comments\",\"type\":\"insert\",\"source\":{\"name\":\"walpiper\"}}"
 
+#define PREVIOUS ((struct position){6, 9})
+
 /* N records at {7, 1}, {7, 2} and so on; every third has a tag. */
 static struct record *make(size_t n, struct str text)
 {
@@ -31,12 +33,18 @@ static unsigned char *write_value(const struct record *records, size_t n, size_t
     struct block_packer packer;
     struct block_draft draft;
     block_packer_init(&packer);
-    ck_assert_int_eq(block_draft(&packer, records, n, &draft), 0);
+    ck_assert_int_eq(block_draft(&packer, PREVIOUS, records, n, &draft), 0);
     unsigned char *value = malloc(draft.size);
     block_write(&draft, value);
     *ret_size = draft.size;
     block_packer_release(&packer);
     return value;
+}
+
+/* The key that block_write() meant: the last of N records. */
+static struct position key_of(const struct record *records, size_t n)
+{
+    return records[n - 1].position;
 }
 
 static void check_read(const struct record *records, size_t n, const void *value, size_t size)
@@ -46,8 +54,10 @@ static void check_read(const struct record *records, size_t n, const void *value
     struct str body;
     struct block_record record;
     buffer_init(&scratch, BLOCK_PACKED_MAX);
-    ck_assert_int_eq(block_open(&block, value, size), 0);
+    ck_assert_int_eq(block_open(&block, key_of(records, n), value, size), 0);
     ck_assert_uint_eq(block.count, n);
+    ck_assert_int_eq(position_compare(block.previous, PREVIOUS), 0);
+    ck_assert_int_eq(position_compare(block.last, key_of(records, n)), 0);
     ck_assert_int_eq(position_compare(block.first, records[0].position), 0);
     ck_assert_int_eq(block.time_us, records[n - 1].time_us);
     ck_assert_int_eq(block_body(&block, &scratch, &body), 0);
@@ -143,11 +153,11 @@ START_TEST(test_one_without_tags_says_so)
     struct block block;
     size_t size;
     unsigned char *value = write_value(records, 2, &size);
-    ck_assert_int_eq(block_open(&block, value, size), 0);
+    ck_assert_int_eq(block_open(&block, key_of(records, 2), value, size), 0);
     ck_assert(block.has_tags);
     free(value);
     value = write_value(records + 1, 1, &size);
-    ck_assert_int_eq(block_open(&block, value, size), 0);
+    ck_assert_int_eq(block_open(&block, key_of(records, 2), value, size), 0);
     ck_assert(!block.has_tags);
     free(value);
     drop(records, 2);
@@ -155,14 +165,14 @@ START_TEST(test_one_without_tags_says_so)
 END_TEST
 
 /* All that can be read of a value that may be damaged, within its bounds. */
-static int read_all(const void *value, size_t size)
+static int read_all(struct position key, const void *value, size_t size)
 {
     struct block block;
     struct buffer scratch;
     struct str body;
     struct block_record record;
     buffer_init(&scratch, BLOCK_PACKED_MAX);
-    int rc = block_open(&block, value, size);
+    int rc = block_open(&block, key, value, size);
     if (rc == 0)
         rc = block_body(&block, &scratch, &body);
     while (rc >= 0 && (rc = block_next(&body, &record)) > 0)
@@ -171,25 +181,58 @@ static int read_all(const void *value, size_t size)
     return rc;
 }
 
-START_TEST(test_a_damaged_value_is_an_error_or_other_records_never_a_crash)
+static void check_damage(const struct record *records, size_t n)
 {
-    struct record *records = make(20, STR(TEXT));
+    struct position key = key_of(records, n);
     size_t size;
-    unsigned char *value = write_value(records, 20, &size);
+    unsigned char *value = write_value(records, n, &size);
     for (size_t len = 0; len < size; len++) {
         unsigned char *cut = malloc(len ? len : 1);
         memcpy(cut, value, len);
-        ck_assert_int_eq(read_all(cut, len), -EIO);
+        ck_assert_int_eq(read_all(key, cut, len), -EIO);
         free(cut);
     }
     for (size_t bit = 0; bit < size * 8; bit++) {
         value[bit / 8] ^= (unsigned char)(1 << bit % 8);
-        int rc = read_all(value, size);
-        ck_assert(rc == 0 || rc == -EIO);
+        ck_assert_int_eq(read_all(key, value, size), -EIO);
         value[bit / 8] ^= (unsigned char)(1 << bit % 8);
     }
+    ck_assert_int_eq(read_all(key, value, size), 0);
+    free(value);
+}
+
+START_TEST(test_every_flipped_bit_and_every_cut_is_found)
+{
+    struct record *records = make(20, STR(TEXT));
+    check_damage(records, 20);
+    drop(records, 20);
+    struct str text = noise(300);
+    records = make(1, text);
+    check_damage(records, 1);
+    drop(records, 1);
+    free((char *)(uintptr_t)text.data);
+}
+END_TEST
+
+START_TEST(test_a_block_under_the_key_of_another_is_found)
+{
+    struct record *records = make(20, STR(TEXT));
+    size_t size;
+    unsigned char *value = write_value(records, 20, &size);
+    ck_assert_int_eq(read_all(key_of(records, 19), value, size), -EIO);
     free(value);
     drop(records, 20);
+}
+END_TEST
+
+START_TEST(test_a_block_that_is_missing_shows_in_the_next_one)
+{
+    struct block block = {.previous = {6, 9}, .first = {7, 1}};
+    ck_assert(block_follows(&block, (struct position){6, 9}));
+    ck_assert(block_follows(&block, (struct position){6, 10})); /* no such record, none skipped */
+    ck_assert(block_follows(&block, (struct position){7, 3}));
+    ck_assert(!block_follows(&block, (struct position){6, 8}));
+    ck_assert(!block_follows(&block, (struct position){0, 0}));
 }
 END_TEST
 
@@ -207,6 +250,7 @@ END_TEST
 UNIT_SUITE("journal/block", test_what_is_written_is_read,
            test_large_and_incompressible_records_are_read_too,
            test_events_take_a_fraction_of_the_disk, test_a_block_ends_before_it_is_too_large,
-           test_one_without_tags_says_so,
-           test_a_damaged_value_is_an_error_or_other_records_never_a_crash,
+           test_one_without_tags_says_so, test_every_flipped_bit_and_every_cut_is_found,
+           test_a_block_under_the_key_of_another_is_found,
+           test_a_block_that_is_missing_shows_in_the_next_one,
            test_footprint_counts_whole_pages_for_large_values)
