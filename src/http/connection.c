@@ -13,8 +13,11 @@ static const unsigned followers[] = {
     [CONNECTION_IDLE] = BIT(CONNECTION_IDLE) | BIT(CONNECTION_HEAD) | BIT(CONNECTION_BODY) |
                         BIT(CONNECTION_STREAM) | BIT(CONNECTION_ENDING) | BIT(CONNECTION_CLOSED),
     [CONNECTION_HEAD] = BIT(CONNECTION_IDLE) | BIT(CONNECTION_HEAD) | BIT(CONNECTION_BODY) |
-                        BIT(CONNECTION_STREAM) | BIT(CONNECTION_ENDING) | BIT(CONNECTION_CLOSED),
+                        BIT(CONNECTION_WAITING) | BIT(CONNECTION_STREAM) | BIT(CONNECTION_ENDING) |
+                        BIT(CONNECTION_CLOSED),
     [CONNECTION_BODY] = BIT(CONNECTION_IDLE) | BIT(CONNECTION_ENDING) | BIT(CONNECTION_CLOSED),
+    [CONNECTION_WAITING] = BIT(CONNECTION_IDLE) | BIT(CONNECTION_BODY) | BIT(CONNECTION_ENDING) |
+                           BIT(CONNECTION_CLOSED),
     [CONNECTION_STREAM] = BIT(CONNECTION_ENDING) | BIT(CONNECTION_CLOSED),
     [CONNECTION_ENDING] = BIT(CONNECTION_LINGER) | BIT(CONNECTION_CLOSED),
     [CONNECTION_LINGER] = BIT(CONNECTION_CLOSED),
@@ -24,6 +27,12 @@ static const unsigned followers[] = {
 static bool takes_requests(const struct connection *connection)
 {
     return connection->state <= CONNECTION_BODY;
+}
+
+/* What it sends is, or will become, requests. */
+static bool keeps_input(const struct connection *connection)
+{
+    return connection->state <= CONNECTION_WAITING;
 }
 
 static bool is_blocked(const struct connection *connection)
@@ -106,6 +115,15 @@ static void finish_stream(struct connection *connection, const char *reason)
         events->closed(connection->stream.owner, reason);
 }
 
+/* Last in its callers, too. */
+static void finish_wait(struct connection *connection, const char *reason)
+{
+    const struct http_wait_events *events = connection->exchange.events;
+    connection->exchange.events = NULL;
+    if (events)
+        events->gone(connection->exchange.owner, reason);
+}
+
 void connection_close(struct connection *connection, const char *reason)
 {
     struct http_server *server = connection->server;
@@ -123,6 +141,7 @@ void connection_close(struct connection *connection, const char *reason)
     if (connection->shed)
         server->shed_count--;
     loop_defer_free(server->loop, &connection->deferred);
+    finish_wait(connection, reason);
     finish_stream(connection, reason);
 }
 
@@ -167,6 +186,8 @@ static void serve(struct connection *connection)
     struct http_exchange exchange = {
         .connection = connection,
         .request = request,
+        .minor_version = request->minor_version,
+        .head = str_equal(request->method, STR("HEAD")),
         .keep_alive = request->keep_alive && !uncertain,
     };
     connection->body_left = request->content_length;
@@ -250,16 +271,25 @@ static void discard(struct connection *connection, size_t len)
         connection_close(connection, "noise");
 }
 
+/* While a request waits, what comes behind it is only kept. */
+static void bound_input(struct connection *connection)
+{
+    if (connection->state == CONNECTION_WAITING &&
+        connection->input.len >= connection->server->max_head_bytes)
+        pause_reading(connection);
+}
+
 static void take_stored(struct connection *connection, size_t fresh)
 {
     struct buffer *input = &connection->input;
     size_t done = process(connection, buffer_str(input), fresh);
-    if (!takes_requests(connection))
+    if (!keeps_input(connection))
         discard(connection, input->len - done);
     else if (done == input->len)
         buffer_release(input);
     else
         buffer_consume(input, done);
+    bound_input(connection);
 }
 
 /* BYTES are the server's: what is not done with is stored. */
@@ -268,13 +298,13 @@ static void take_bytes(struct connection *connection, struct str bytes)
     struct buffer *input = &connection->input;
     size_t stored = input->len;
     size_t done = 0;
-    if (!takes_requests(connection)) {
+    if (!keeps_input(connection)) {
         discard(connection, bytes.len);
         return;
     }
     if (stored == 0) {
         done = process(connection, bytes, 0);
-        if (!takes_requests(connection)) {
+        if (!keeps_input(connection)) {
             discard(connection, bytes.len - done);
             return;
         }
@@ -283,20 +313,24 @@ static void take_bytes(struct connection *connection, struct str bytes)
         connection_close(connection, "memory");
     else if (stored > 0)
         take_stored(connection, stored);
+    else
+        bound_input(connection);
 }
 
 static void take_end(struct connection *connection)
 {
     ev_io_stop(connection->server->loop->ev, &connection->reader);
     connection->end_of_input = true;
-    /* A client may shut its side after its request and still wait for the answer; a reader of a
-     * stream has no reason to. */
+    /* A client may shut its side after its request and still wait for the answer; who waits for
+     * one that comes later, or reads a stream, has no reason to. */
     if (connection->state == CONNECTION_ENDING)
         return;
-    if (takes_requests(connection) && connection->output.bytes > 0)
+    if (keeps_input(connection) && connection->output.bytes > 0) {
         end_soon(connection);
-    else
+        finish_wait(connection, "peer");
+    } else {
         connection_close(connection, "peer");
+    }
 }
 
 static void on_readable(struct ev_loop *ev, ev_io *reader, int events)
@@ -378,7 +412,8 @@ void connection_flush(struct connection *connection)
     }
     if (!send_output(connection))
         return;
-    if (connection->paused && connection->output.bytes < PIPELINE_BYTES) {
+    if (connection->paused && connection->state != CONNECTION_WAITING &&
+        connection->output.bytes < PIPELINE_BYTES) {
         connection->paused = false;
         ev_io_start(connection->server->loop->ev, &connection->reader);
         take_stored(connection, 0);
@@ -413,8 +448,11 @@ void connection_expire(struct connection *connection)
 void connection_drain(struct connection *connection)
 {
     struct http_stream *stream = &connection->stream;
+    struct http_exchange *exchange = &connection->exchange;
     if (connection->state == CONNECTION_STREAM)
         stream->events->drain(stream->owner, stream);
+    else if (connection->state == CONNECTION_WAITING && exchange->events)
+        exchange->events->drain(exchange->owner, exchange);
     else if (connection->state == CONNECTION_IDLE && !connection->paused)
         end_soon(connection);
 }

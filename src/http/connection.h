@@ -6,7 +6,9 @@
  * never inside a call of the application's.
  *
  *   IDLE --> HEAD --> BODY --> IDLE ...      requests, their answers waiting in the output
- *     `--------+-------'---> STREAM          an answer without end
+ *              |--> WAITING --> IDLE, BODY     an answer that comes later; what the client sends
+ *              |                               meanwhile is kept, within bounds
+ *              '--> STREAM                     an answer without end
  *              any of them --> ENDING        sends what waits, takes no more
  *                  `--> LINGER --> CLOSED    our side is shut; the client's rest is read away, for
  * a close() with unread bytes would reset the connection and take the answer with it
@@ -22,13 +24,14 @@
 #include <ev.h>
 
 enum connection_state {
-    CONNECTION_IDLE,   /* waits for the first byte of a request */
-    CONNECTION_HEAD,   /* has a part of a head, or is about to answer it */
-    CONNECTION_BODY,   /* reads away the body of a request that is answered */
-    CONNECTION_STREAM, /* an endless answer; what the client sends is read away */
-    CONNECTION_ENDING, /* sends what waits, then ends */
-    CONNECTION_LINGER, /* all is sent and our side shut; waits for the client's end */
-    CONNECTION_CLOSED, /* freed at the end of the turn */
+    CONNECTION_IDLE,    /* waits for the first byte of a request */
+    CONNECTION_HEAD,    /* has a part of a head, or is about to answer it */
+    CONNECTION_BODY,    /* reads away the body of a request that is answered */
+    CONNECTION_WAITING, /* has a request whose answer comes later */
+    CONNECTION_STREAM,  /* an endless answer; what the client sends is read away */
+    CONNECTION_ENDING,  /* sends what waits, then ends */
+    CONNECTION_LINGER,  /* all is sent and our side shut; waits for the client's end */
+    CONNECTION_CLOSED,  /* freed at the end of the turn */
 };
 
 /* What a connection waits for, and may wait too long. */
@@ -46,6 +49,19 @@ struct http_stream {
     uint64_t last_write_ms;
     size_t excess; /* bytes queued since there was no room */
     bool woken;
+};
+
+/* One request that waits for its answer: lives while handle() runs, or in its connection when the
+ * answer comes later. */
+struct http_exchange {
+    struct connection *connection;
+    const struct http_request *request; /* NULL: handle() is back, or the server answers itself */
+    int minor_version;
+    bool head; /* the answer has no body */
+    bool keep_alive;
+    bool answered;                         /* or will be */
+    const struct http_wait_events *events; /* of an answer that comes later; else NULL */
+    void *owner;
 };
 
 struct connection {
@@ -68,6 +84,7 @@ struct connection {
     struct buffer input; /* of an unfinished head, or pipelined requests; else empty */
     struct output output;
     struct http_stream stream;
+    struct http_exchange exchange; /* in WAITING */
     struct loop_deferred deferred;
 };
 

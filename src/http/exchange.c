@@ -50,11 +50,6 @@ const struct http_request *http_exchange_request(const struct http_exchange *exc
     return exchange->request;
 }
 
-bool exchange_is_head(const struct http_exchange *exchange)
-{
-    return exchange->request && str_equal(exchange->request->method, STR("HEAD"));
-}
-
 /* --- the head ------------------------------------------------------------------------------ */
 
 static bool has_any(struct str text, const char *bytes, size_t count)
@@ -80,7 +75,7 @@ static void append_connection(struct buffer *head, const struct http_exchange *e
 {
     if (!exchange->keep_alive)
         buffer_append_str(head, STR("Connection: close\r\n"));
-    else if (exchange->request->minor_version == 0)
+    else if (exchange->minor_version == 0)
         buffer_append_str(head, STR("Connection: keep-alive\r\n"));
 }
 
@@ -107,6 +102,9 @@ int exchange_compose(const struct http_exchange *exchange, int status, const cha
 
 static void set_next_state(struct connection *connection, bool keep_alive)
 {
+    /* The requests behind one that waited are looked at when this answer has been sent. */
+    if (connection->state == CONNECTION_WAITING)
+        connection->paused = true;
     if (!keep_alive)
         connection_set_state(connection, CONNECTION_ENDING);
     else if (connection->body_left > 0)
@@ -131,15 +129,31 @@ void http_respond(struct http_exchange *exchange, const struct http_response *re
         result = exchange_compose(exchange, 500, NULL, 0, NULL, 0);
     }
     exchange->answered = true;
+    exchange->events = NULL;
     if (result == 0)
         result = output_copy(&connection->output, buffer_str(&connection->server->head));
-    if (result == 0 && !bodiless && !exchange_is_head(exchange))
+    if (result == 0 && !bodiless && !exchange->head)
         result = output_copy(&connection->output, body);
     set_next_state(connection, exchange->keep_alive);
     if (result < 0)
         connection_fail(connection, "memory");
     else
         connection_queue(connection);
+}
+
+struct http_exchange *http_respond_later(struct http_exchange *exchange,
+                                         const struct http_wait_events *events, void *owner)
+{
+    struct connection *connection = exchange->connection;
+    struct http_exchange *waiting = &connection->exchange;
+    assert(!exchange->answered && events->drain && events->gone);
+    *waiting = *exchange;
+    waiting->request = NULL;
+    waiting->events = events;
+    waiting->owner = owner;
+    exchange->answered = true;
+    connection_set_state(connection, CONNECTION_WAITING);
+    return waiting;
 }
 
 void exchange_refuse(struct connection *connection, int status)

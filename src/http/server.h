@@ -2,7 +2,7 @@
  *
  * A server belongs to one loop and one thread; several servers listen on the same address with
  * SO_REUSEPORT. It knows no topics and no events: for each request it calls HANDLE, which answers
- * at once with http_respond() or starts a stream. Owns its sockets and buffers.
+ * with http_respond(), at once or later, or starts a stream. Owns its sockets and buffers.
  *
  * A stream pulls: the server calls fill() when there is room and something was announced with
  * http_stream_wake(), and writes all that waits in one writev() at the end of the turn. */
@@ -28,25 +28,28 @@ struct http_server_options {
     unsigned head_timeout_ms; /* from accept or the end of the last response; 0: 15 s */
 };
 
-/* APP is the pointer given to http_server_start(). Must respond or start a stream before it
- * returns. */
+/* APP is the pointer given to http_server_start(). Must respond, say that it will respond later, or
+ * start a stream before it returns. */
 typedef void (*http_handle)(void *app, struct http_exchange *exchange);
 
 /* Binds, listens and starts. ERR names the address and the cause. Logs nothing. */
 int http_server_start(struct http_server **ret_server, struct loop *loop,
                       const struct http_server_options *options, http_handle handle, void *app,
                       struct error *err);
-/* Accepts no more; closes idle connections; calls drain() of each stream. Returns at once. */
+/* Accepts no more; closes idle connections; calls drain() of each stream and of each request that
+ * waits. Returns at once. */
 void http_server_drain(struct http_server *server);
 size_t http_server_connections(const struct http_server *server);
 /* Of the first TCP listener: tells what port 0 became. 0 when there is none. */
 unsigned http_server_port(const struct http_server *server);
-/* Closes all, without a goodbye; closed() of each stream is called before it returns. Not from
- * inside a callback of this server. */
+/* Closes all, without a goodbye; closed() of each stream and gone() of each request that waits is
+ * called before it returns. Not from inside a callback of this server. */
 void http_server_free(struct http_server *server);
 
 /* --- one exchange ---------------------------------------------------------------------------- */
 
+/* Its slices lie in the server's memory: they are gone when HANDLE returns, also when the answer
+ * comes later. */
 const struct http_request *http_exchange_request(const struct http_exchange *exchange);
 
 struct http_response {
@@ -58,6 +61,23 @@ struct http_response {
 };
 /* A header with a CR or LF in it is not sent: the answer becomes a 500 without a body. */
 void http_respond(struct http_exchange *exchange, const struct http_response *response);
+
+/* --- an answer that comes later --------------------------------------------------------------- */
+
+struct http_wait_events {
+    /* The server is draining: respond now. */
+    void (*drain)(void *owner, struct http_exchange *exchange);
+    /* The connection is gone before the answer; REASON as for a stream. The exchange must not be
+     * used again. Called once, unless it was responded to; never from inside a call of yours. */
+    void (*gone)(void *owner, const char *reason);
+};
+
+/* From inside HANDLE: the answer comes later, by http_respond() on the exchange that this returns.
+ * How long is up to the owner: no timeout of the server ends the wait. Further requests on the
+ * connection wait, and when many do they are not read any more (and then a client that leaves is
+ * noticed only after the answer). A client that shuts its side of the connection has left. */
+struct http_exchange *http_respond_later(struct http_exchange *exchange,
+                                         const struct http_wait_events *events, void *owner);
 
 /* --- one stream ------------------------------------------------------------------------------ */
 

@@ -39,14 +39,6 @@ struct http_server {
     char input[READ_BYTES];
 };
 
-/* One request that waits for its answer: lives while handle() runs. */
-struct http_exchange {
-    struct connection *connection;
-    const struct http_request *request; /* NULL: the server answers for itself */
-    bool keep_alive;
-    bool answered;
-};
-
 /* Answers with STATUS and its reason as text, and ends the connection. */
 void exchange_refuse(struct connection *connection, int status);
 
@@ -55,6 +47,4 @@ void exchange_refuse(struct connection *connection, int status);
 int exchange_compose(const struct http_exchange *exchange, int status, const char *content_type,
                      int64_t content_length, const struct http_header *headers,
                      size_t header_count);
-bool exchange_is_head(const struct http_exchange *exchange);
-
 #endif

@@ -34,7 +34,7 @@ struct http_stream *http_stream_start(struct http_exchange *exchange,
         .events = events, .owner = owner, .last_write_ms = clock_monotonic_ms()};
     connection_set_state(connection, CONNECTION_STREAM);
     int result = exchange_compose(exchange, 200, NULL, -1, headers, header_count);
-    bool over = result < 0 || exchange_is_head(exchange);
+    bool over = result < 0 || exchange->head;
     if (result < 0)
         result = exchange_compose(exchange, 500, NULL, 0, NULL, 0);
     if (result == 0)
