@@ -11,9 +11,9 @@ enum { HEAD_CHECKED = 1 + 4 + 2 * POSITION_BYTES + 8 + 4 + CHECKSUM_BYTES };
 enum { HEAD_BYTES = HEAD_CHECKED + CHECKSUM_BYTES };
 
 /* LMDB: 8 bytes of header and 2 of index for each node; what does not fit twice into a page of 4096
- * bytes has pages of its own. A tag entry is a node with 8 bytes of key and 12 of value, in pages
+ * bytes has pages of its own. A tag entry is a node with 8 bytes of key and 16 of value, in pages
  * that are about two thirds full. */
-enum { NODE_BYTES = 10, PAGE_BYTES = 4096, PAGE_HEADER = 16, NODE_MAX = 2038, TAG_FOOTPRINT = 45 };
+enum { NODE_BYTES = 10, PAGE_BYTES = 4096, PAGE_HEADER = 16, NODE_MAX = 2038, TAG_FOOTPRINT = 51 };
 
 static uint64_t head_checksum(struct position last, const unsigned char *head)
 {

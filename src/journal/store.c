@@ -180,7 +180,7 @@ static int make_tables(struct store *store, MDB_txn *txn)
 {
     int code = open_tables(store, txn, MDB_CREATE);
     if (code == 0)
-        code = store_put_meta(store, txn, "format", STR(STORE_FORMAT));
+        code = store_put_format(store, txn);
     if (code == 0)
         code = store_put_state(store, txn, &(struct store_state){0});
     return code;
@@ -191,7 +191,7 @@ static int check_format(struct store *store, MDB_txn *txn, struct error *err)
     MDB_val format;
     int code = mdb_dbi_open(txn, "meta", 0, &store->meta);
     if (code == 0)
-        code = store_get_meta(store, txn, "format", &format);
+        code = store_get_format(store, txn, &format);
     if (code == MDB_NOTFOUND)
         return refuse_damaged(store, "data.mdb is not a journal", err);
     if (code != 0)
@@ -296,7 +296,7 @@ static int locate_mapping(struct store *store)
     int code = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
     if (code != 0)
         return code;
-    code = store_get_meta(store, txn, "format", &format);
+    code = store_get_format(store, txn, &format);
     if (code == 0)
         resident_init(&store->resident, format.mv_data);
     mdb_txn_abort(txn);

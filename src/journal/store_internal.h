@@ -29,6 +29,7 @@ struct store_state {
     uint64_t mark;
     uint64_t bytes;
     struct position trimmed;
+    struct position newest; /* of all that was ever here */
 };
 
 /* Turns an LMDB code into a negative errno and the story. DOING: "write", "read". */
@@ -41,7 +42,10 @@ int store_env_reopen(struct store *store, struct error *err);
 /* Twice the address space. */
 int store_env_grow(struct store *store, struct error *err);
 
-/* LMDB codes. NAME is a key of the table meta. */
+/* LMDB codes; a row or an entry that its checksum does not fit is MDB_CORRUPTED. NAME is a key of
+ * the table meta. */
+int store_get_format(const struct store *store, MDB_txn *txn, MDB_val *ret_format);
+int store_put_format(const struct store *store, MDB_txn *txn);
 int store_get_meta(const struct store *store, MDB_txn *txn, const char *name, MDB_val *ret_value);
 int store_put_meta(const struct store *store, MDB_txn *txn, const char *name, struct str value);
 int store_get_state(const struct store *store, MDB_txn *txn, struct store_state *ret_state);
@@ -56,8 +60,12 @@ int store_get_extent(const struct store *store, MDB_txn *txn, struct store_exten
 int store_open_block(struct block *ret_block, const MDB_val *key, const MDB_val *value);
 /* Of what block_body() and block_next() say. */
 int store_block_code(int rc);
-/* MDB_CORRUPTED when it is none. */
-int store_get_position(const MDB_val *value, struct position *ret_position);
+int store_get_tag(const struct store *store, MDB_txn *txn, int64_t tag,
+                  struct position *ret_position);
+int store_put_tag(const struct store *store, MDB_txn *txn, int64_t tag, struct position position);
+/* An entry of the table tags, or MDB_CORRUPTED. */
+int store_read_tag(const MDB_val *key, const MDB_val *value, int64_t *ret_tag,
+                   struct position *ret_position);
 
 struct store_task {
     int (*body)(struct store *store, MDB_txn *txn, const void *argument); /* an LMDB code */

@@ -1,21 +1,66 @@
 #include "base/big_endian.h"
 #include "journal/store_internal.h"
 #include <errno.h>
+#include <xxhash.h>
 
 /* The rows of the table meta, see store.h. */
-enum { STATE_BYTES = 8 + 8 + POSITION_BYTES, IDENTITY_BYTES = 8 + 8 + 64 + 64 };
+enum { STATE_BYTES = 8 + 8 + 2 * POSITION_BYTES, IDENTITY_BYTES = 8 + 8 + 64 + 64 };
+enum { ROW_CHECKSUM_BYTES = 8, TAG_CHECKSUM_BYTES = 4 };
+
+static MDB_val key_of(const char *name)
+{
+    return (MDB_val){strlen(name), (void *)(uintptr_t)name};
+}
+
+/* --- the format, which must be read whatever it is ----------------------------------------- */
+
+int store_get_format(const struct store *store, MDB_txn *txn, MDB_val *ret_format)
+{
+    MDB_val key = key_of("format");
+    return mdb_get(txn, store->meta, &key, ret_format);
+}
+
+int store_put_format(const struct store *store, MDB_txn *txn)
+{
+    MDB_val key = key_of("format");
+    MDB_val value = key_of(STORE_FORMAT);
+    return mdb_put(txn, store->meta, &key, &value, 0);
+}
+
+/* --- rows with a checksum ------------------------------------------------------------------ */
+
+static uint64_t row_checksum(const char *name, const void *value, size_t len)
+{
+    return XXH3_64bits_withSeed(value, len, XXH3_64bits(name, strlen(name)));
+}
 
 int store_get_meta(const struct store *store, MDB_txn *txn, const char *name, MDB_val *ret_value)
 {
-    MDB_val key = {strlen(name), (void *)(uintptr_t)name};
-    return mdb_get(txn, store->meta, &key, ret_value);
+    MDB_val key = key_of(name);
+    MDB_val row;
+    int code = mdb_get(txn, store->meta, &key, &row);
+    if (code != 0)
+        return code;
+    if (ROW_CHECKSUM_BYTES > row.mv_size)
+        return MDB_CORRUPTED;
+    row.mv_size -= ROW_CHECKSUM_BYTES;
+    const unsigned char *checksum = (const unsigned char *)row.mv_data + row.mv_size;
+    if (get_u64(checksum) != row_checksum(name, row.mv_data, row.mv_size))
+        return MDB_CORRUPTED;
+    *ret_value = row;
+    return 0;
 }
 
 int store_put_meta(const struct store *store, MDB_txn *txn, const char *name, struct str value)
 {
-    MDB_val key = {strlen(name), (void *)(uintptr_t)name};
-    MDB_val data = {value.len, (void *)(uintptr_t)value.data};
-    return mdb_put(txn, store->meta, &key, &data, 0);
+    MDB_val key = key_of(name);
+    MDB_val row = {value.len + ROW_CHECKSUM_BYTES, NULL};
+    int code = mdb_put(txn, store->meta, &key, &row, MDB_RESERVE);
+    if (code != 0)
+        return code;
+    memcpy(row.mv_data, value.data, value.len);
+    put_u64((unsigned char *)row.mv_data + value.len, row_checksum(name, value.data, value.len));
+    return 0;
 }
 
 int store_get_state(const struct store *store, MDB_txn *txn, struct store_state *ret_state)
@@ -30,6 +75,7 @@ int store_get_state(const struct store *store, MDB_txn *txn, struct store_state 
     ret_state->mark = get_u64(at);
     ret_state->bytes = get_u64(at + 8);
     ret_state->trimmed = position_decode(at + 16);
+    ret_state->newest = position_decode(at + 16 + POSITION_BYTES);
     return 0;
 }
 
@@ -39,6 +85,7 @@ int store_put_state(const struct store *store, MDB_txn *txn, const struct store_
     unsigned char *at = put_u64(row, state->mark);
     at = put_u64(at, state->bytes);
     position_encode(state->trimmed, at);
+    position_encode(state->newest, at + POSITION_BYTES);
     return store_put_meta(store, txn, "state", (struct str){(const char *)row, sizeof(row)});
 }
 
@@ -76,21 +123,66 @@ int store_block_code(int rc)
     return rc == -EIO ? MDB_CORRUPTED : -rc;
 }
 
-int store_get_position(const MDB_val *value, struct position *ret_position)
+int store_open_block(struct block *ret_block, const MDB_val *key, const MDB_val *value)
 {
-    if (value->mv_size != POSITION_BYTES)
+    if (key->mv_size != POSITION_BYTES)
+        return -EIO;
+    return block_open(ret_block, position_decode(key->mv_data), value->mv_data, value->mv_size);
+}
+
+/* --- tags ---------------------------------------------------------------------------------- */
+
+struct tag_entry {
+    unsigned char tag[RECORD_TAG_BYTES];
+    unsigned char position[POSITION_BYTES];
+    unsigned char checksum[TAG_CHECKSUM_BYTES];
+};
+
+static uint32_t tag_checksum(const struct tag_entry *entry)
+{
+    return (uint32_t)XXH3_64bits(entry, offsetof(struct tag_entry, checksum));
+}
+
+int store_put_tag(const struct store *store, MDB_txn *txn, int64_t tag, struct position position)
+{
+    struct tag_entry entry;
+    record_tag_encode(tag, entry.tag);
+    position_encode(position, entry.position);
+    put_u32(entry.checksum, tag_checksum(&entry));
+    MDB_val key = {sizeof(entry.tag), entry.tag};
+    MDB_val value = {sizeof(entry.position) + sizeof(entry.checksum), entry.position};
+    return mdb_put(txn, store->tags, &key, &value, 0);
+}
+
+int store_read_tag(const MDB_val *key, const MDB_val *value, int64_t *ret_tag,
+                   struct position *ret_position)
+{
+    struct tag_entry entry;
+    if (key->mv_size != sizeof(entry.tag) ||
+        value->mv_size != sizeof(entry.position) + sizeof(entry.checksum))
         return MDB_CORRUPTED;
-    *ret_position = position_decode(value->mv_data);
+    memcpy(entry.tag, key->mv_data, key->mv_size);
+    memcpy(entry.position, value->mv_data, value->mv_size);
+    if (get_u32(entry.checksum) != tag_checksum(&entry))
+        return MDB_CORRUPTED;
+    *ret_tag = (int64_t)get_u64(entry.tag);
+    *ret_position = position_decode(entry.position);
     return 0;
 }
 
-int store_open_block(struct block *ret_block, const MDB_val *key, const MDB_val *value)
+int store_get_tag(const struct store *store, MDB_txn *txn, int64_t tag,
+                  struct position *ret_position)
 {
-    struct position last;
-    if (store_get_position(key, &last) != 0)
-        return -EIO;
-    return block_open(ret_block, last, value->mv_data, value->mv_size);
+    unsigned char bytes[RECORD_TAG_BYTES];
+    record_tag_encode(tag, bytes);
+    MDB_val key = {sizeof(bytes), bytes};
+    MDB_val value;
+    int64_t found;
+    int code = mdb_get(txn, store->tags, &key, &value);
+    return code == 0 ? store_read_tag(&key, &value, &found, ret_position) : code;
 }
+
+/* --- both ends ----------------------------------------------------------------------------- */
 
 /* The block at one end; MDB_NOTFOUND when there is none. */
 static int get_end(MDB_cursor *cursor, MDB_cursor_op which, struct block *ret_block)
@@ -114,20 +206,24 @@ int store_get_extent(const struct store *store, MDB_txn *txn, struct store_exten
     if (code != 0)
         return code;
     struct store_extent extent = {
-        .mark = state.mark, .bytes = state.bytes, .trimmed = state.trimmed};
+        .mark = state.mark, .bytes = state.bytes, .trimmed = state.trimmed, .newest = state.newest};
     code = get_end(cursor, MDB_FIRST, &block);
+    struct position before_oldest = block.previous;
     extent.oldest = block.first;
     extent.oldest_end = block.last;
     extent.oldest_time_us = block.time_us;
     if (code == 0)
         code = get_end(cursor, MDB_LAST, &block);
-    extent.newest = block.last;
     mdb_cursor_close(cursor);
     if (code == MDB_NOTFOUND) {
         extent.empty = true;
-        extent.newest = state.trimmed;
+        block.last = before_oldest = state.trimmed;
         code = 0;
     }
+    /* A block that went missing at either end. */
+    if (code == 0 && (position_compare(block.last, state.newest) != 0 ||
+                      position_compare(before_oldest, state.trimmed) != 0))
+        code = MDB_CORRUPTED;
     if (code == 0)
         *ret_extent = extent;
     return code;

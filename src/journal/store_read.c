@@ -70,15 +70,9 @@ int store_holds(struct store *store, struct buffer *holds, struct error *err)
 int store_find_tag(struct store *store, int64_t tag, struct position *ret_position)
 {
     MDB_txn *txn;
-    unsigned char bytes[RECORD_TAG_BYTES];
-    record_tag_encode(tag, bytes);
-    MDB_val key = {sizeof(bytes), bytes};
-    MDB_val value;
     int code = begin_read(store, &txn);
     if (code == 0) {
-        code = mdb_get(txn, store->tags, &key, &value);
-        if (code == 0)
-            code = store_get_position(&value, ret_position);
+        code = store_get_tag(store, txn, tag, ret_position);
         end_read(store, txn, 0);
     }
     return code == MDB_NOTFOUND ? -ENOENT : answer(store, code, NULL);
@@ -173,6 +167,9 @@ static int read_slice(const struct store *store, MDB_txn *txn, struct position a
         return code;
     code = fill(slice, cursor, after, bytes);
     mdb_cursor_close(cursor);
+    /* The end, though not of all that there is. */
+    if (code == MDB_NOTFOUND && position_compare(after, state.newest) < 0)
+        code = MDB_CORRUPTED;
     return code;
 }
 

@@ -15,25 +15,13 @@ struct writing {
 
 /* --- append ------------------------------------------------------------------------------ */
 
-static int put_tag(const struct writing *w, int64_t tag, MDB_val *position)
-{
-    unsigned char bytes[RECORD_TAG_BYTES];
-    record_tag_encode(tag, bytes);
-    MDB_val key = {sizeof(bytes), bytes};
-    return mdb_put(w->txn, w->store->tags, &key, position, 0);
-}
-
 static int put_tags(const struct writing *w, const struct block_draft *draft)
 {
     int code = 0;
     for (size_t i = 0; code == 0 && i < draft->count; i++) {
         const struct record *record = &draft->records[i];
-        if (!record->has_tag)
-            continue;
-        unsigned char position[POSITION_BYTES];
-        position_encode(record->position, position);
-        MDB_val tagged = {sizeof(position), position};
-        code = put_tag(w, record->tag, &tagged);
+        if (record->has_tag)
+            code = store_put_tag(w->store, w->txn, record->tag, record->position);
     }
     return code;
 }
@@ -63,15 +51,14 @@ static int append_all(struct writing *w, const struct store_change *change)
         return code;
     while (at < change->count && position_compare(change->records[at].position, before.newest) <= 0)
         at++;
-    struct position previous = before.newest;
     while (code == 0 && at < change->count) {
         const struct record *records = &change->records[at];
         struct block_draft draft;
         size_t count = block_fit(records, change->count - at);
-        if (block_draft(&w->store->packer, previous, records, count, &draft) != 0)
+        if (block_draft(&w->store->packer, w->state.newest, records, count, &draft) != 0)
             return ENOMEM;
         code = append_block(w, &draft);
-        previous = records[count - 1].position;
+        w->state.newest = records[count - 1].position;
         at += count;
     }
     return code;
@@ -85,14 +72,10 @@ static int delete_tag(const struct writing *w, int64_t tag, struct position posi
     unsigned char bytes[RECORD_TAG_BYTES];
     record_tag_encode(tag, bytes);
     MDB_val key = {sizeof(bytes), bytes};
-    MDB_val value;
     struct position newest;
-    int code = mdb_get(w->txn, w->store->tags, &key, &value);
-    if (code != 0)
-        return code == MDB_NOTFOUND ? 0 : code;
-    code = store_get_position(&value, &newest);
+    int code = store_get_tag(w->store, w->txn, tag, &newest);
     if (code != 0 || position_compare(newest, position) != 0)
-        return code;
+        return code == MDB_NOTFOUND ? 0 : code;
     return mdb_del(w->txn, w->store->tags, &key, NULL);
 }
 
