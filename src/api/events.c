@@ -175,7 +175,7 @@ static void on_push(struct feed_stream *stream, const struct journal_entry *entr
 
     if (left_out(self, entry, event))
         return;
-    struct shared *frame = events_frame_get(&api->frames, api->context.config, entry, event);
+    struct shared *frame = events_frame_get(&api->frames, api->context.config, event);
     if (frame == NULL) {
         feed_stream_end(stream);
         return;

@@ -112,24 +112,24 @@ static struct shared *make_frame(const struct config *config, const struct event
     return frame;
 }
 
-struct shared *events_frame_get(struct events_frame_cache *cache, const struct config *config,
-                                const struct journal_entry *entry, const struct event *event)
+static bool has(const struct events_frame_cache *cache, const struct event *event)
 {
-    /* Held by reference, so that the address is this record's as long as it is compared. */
-    if (cache->record == entry->bytes)
+    return cache->frame != NULL && str_equal(str_from(cache->id), event->id);
+}
+
+struct shared *events_frame_get(struct events_frame_cache *cache, const struct config *config,
+                                const struct event *event)
+{
+    if (has(cache, event))
         return cache->frame;
     events_frame_cache_release(cache);
-    struct shared *frame = make_frame(config, event);
-    if (frame == NULL)
-        return NULL;
-    cache->record = shared_ref(entry->bytes);
-    cache->frame = frame;
-    return frame;
+    cache->frame = make_frame(config, event);
+    snprintf(cache->id, sizeof(cache->id), "%.*s", STR_ARG(event->id));
+    return cache->frame;
 }
 
 void events_frame_cache_release(struct events_frame_cache *cache)
 {
-    shared_unref(cache->record);
     shared_unref(cache->frame);
     *cache = (struct events_frame_cache){0};
 }

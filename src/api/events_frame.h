@@ -7,7 +7,7 @@
 #include "base/buffer.h"
 #include "base/shared.h"
 #include "config/config.h"
-#include "journal/journal.h"
+#include "event/id.h"
 #include <walpiper/event.h>
 
 /* Appends the frame of a row as queried. PAYLOAD is JSON text, also when it is `null`. A line end
@@ -21,14 +21,14 @@ bool events_frame_id(const struct config *config, const struct event *event, int
 /* All subscribers of a consumer get an event one after the other: its frame is made for the first
  * one and kept until the next event. */
 struct events_frame_cache {
-    struct shared *record;
+    char id[EVENT_ID_MAX]; /* of the event */
     struct shared *frame;
 };
 
-/* The frame of EVENT, an insert into the events table, which was read from ENTRY. Borrowed from the
- * cache until its next call. NULL when the memory is out. */
+/* The frame of EVENT, an insert into the events table. Borrowed from the cache until its next call.
+ * NULL when the memory is out. */
 struct shared *events_frame_get(struct events_frame_cache *cache, const struct config *config,
-                                const struct journal_entry *entry, const struct event *event);
+                                const struct event *event);
 void events_frame_cache_release(struct events_frame_cache *cache);
 
 #endif

@@ -81,7 +81,7 @@ static void on_push(struct feed_stream *stream, const struct journal_entry *entr
 {
     struct topic_stream *self = (struct topic_stream *)stream;
 
-    feed_stream_write_shared(stream, entry->bytes, event->frame);
+    feed_stream_write_shared(stream, entry->owner, event->frame);
     feed_stream_touch(stream);
     self->lost = false;
     self->id = entry->position;

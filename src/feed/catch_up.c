@@ -70,7 +70,7 @@ static void give(struct subscriber *subscriber, const struct journal_entry *entr
     struct event event;
 
     subscriber->position = entry->position;
-    if (event_read(&event, (struct str){entry->bytes->data, entry->bytes->len}) < 0)
+    if (event_read(&event, entry->bytes) < 0)
         subscriber_reset(subscriber, RESET_EXPIRED);
     else if (match_key(router->tables, &event, &router->scratch, key))
         subscriber->ops->push(subscriber->owner, entry, &event);
@@ -98,7 +98,7 @@ static size_t step(struct subscriber *subscriber)
         /* The router has yet to read this one, and will hand it over. */
         subscriber_set_mode(subscriber, SUBSCRIBER_LIVE);
     } else {
-        size_t units = 1 + entry.bytes->len / UNIT_BYTES;
+        size_t units = 1 + entry.bytes.len / UNIT_BYTES;
         give(subscriber, &entry);
         return units;
     }

@@ -101,7 +101,7 @@ static void deliver(struct router *router, const struct journal_entry *entry)
 
     if (router->topics == NULL)
         return;
-    if (event_read(&event, (struct str){entry->bytes->data, entry->bytes->len}) < 0)
+    if (event_read(&event, entry->bytes) < 0)
         reset_live(router, RESET_EXPIRED);
     else if (event.type == EVENT_TRUNCATE)
         deliver_truncate(&delivery);

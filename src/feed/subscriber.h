@@ -27,8 +27,8 @@ struct subscriber_ops {
     bool (*has_room)(void *owner);
     /* There was no room: call subscriber_resume() once there is. */
     void (*want_room)(void *owner);
-    /* One record of the topic. Both are borrowed for the call; take a reference to ENTRY->bytes to
-     * keep EVENT, which borrows from them. */
+    /* One record of the topic. Both are borrowed for the call; take a reference to ENTRY->owner to
+     * keep EVENT, which borrows from it. */
     void (*push)(void *owner, const struct journal_entry *entry, const struct event *event);
     /* Records were missed for good. The subscriber is live from now on. */
     void (*reset)(void *owner, enum reset_reason reason);

@@ -5,8 +5,11 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-/* Small writes share one chunk: a frame that is written field by field is still one piece. */
-#define CHUNK_BYTES 2048
+/* Small writes share one chunk: a frame that is written field by field is still one piece. The more
+ * waits, the larger the next chunk: many frames are few pieces, of twice their bytes at the most.
+ */
+#define CHUNK_BYTES_MIN 2048
+#define CHUNK_BYTES_MAX 32768
 
 void output_init(struct output *output)
 {
@@ -91,6 +94,13 @@ static size_t continue_tail(struct output *output, struct str bytes)
     return len;
 }
 
+static size_t chunk_size(const struct output *output, size_t need)
+{
+    size_t size = output->bytes < CHUNK_BYTES_MAX ? output->bytes : CHUNK_BYTES_MAX;
+    size = size > CHUNK_BYTES_MIN ? size : CHUNK_BYTES_MIN;
+    return size > need ? size : need;
+}
+
 int output_copy(struct output *output, struct str bytes)
 {
     if (bytes.len == 0)
@@ -100,7 +110,7 @@ int output_copy(struct output *output, struct str bytes)
     bytes.len -= copied;
     if (bytes.len == 0)
         return 0;
-    struct shared *chunk = shared_new(NULL, bytes.len > CHUNK_BYTES ? bytes.len : CHUNK_BYTES);
+    struct shared *chunk = shared_new(NULL, chunk_size(output, bytes.len));
     if (!chunk)
         return -ENOMEM;
     memcpy(chunk->data, bytes.data, bytes.len);

@@ -106,9 +106,17 @@ static int finish_write(struct http_stream *stream, int result)
     return result;
 }
 
+/* What waits for a slow reader must not keep much more alive than it will be sent. */
+static bool is_small_part(size_t len, const struct shared *bytes)
+{
+    return len < bytes->len / 2;
+}
+
 int http_stream_write_shared(struct http_stream *stream, struct shared *bytes, size_t offset,
                              size_t len)
 {
+    if (is_small_part(len, bytes))
+        return http_stream_write(stream, (struct str){bytes->data + offset, len});
     int result = admit(stream, len);
     if (result < 0)
         return result;

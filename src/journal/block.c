@@ -189,9 +189,23 @@ bool block_follows(const struct block *block, struct position after)
     return position_compare(block->previous, after) <= 0;
 }
 
+static bool body_is_sound(const struct block *block)
+{
+    return XXH3_64bits(block->body.data, block->body.len) == block->body_checksum;
+}
+
+static int decompress(const struct block *block, char *to)
+{
+    if (block->body.len > INT_MAX ||
+        LZ4_decompress_safe(block->body.data, to, (int)block->body.len, (int)block->body_len) !=
+            (int)block->body_len)
+        return -EIO;
+    return 0;
+}
+
 int block_body(const struct block *block, struct buffer *scratch, struct str *ret_body)
 {
-    if (XXH3_64bits(block->body.data, block->body.len) != block->body_checksum)
+    if (!body_is_sound(block))
         return -EIO;
     if (!block->compressed) {
         *ret_body = block->body;
@@ -201,11 +215,17 @@ int block_body(const struct block *block, struct buffer *scratch, struct str *re
     char *to = buffer_reserve(scratch, block->body_len);
     if (!to)
         return -ENOMEM;
-    if (block->body.len > INT_MAX ||
-        LZ4_decompress_safe(block->body.data, to, (int)block->body.len, (int)block->body_len) !=
-            (int)block->body_len)
-        return -EIO;
     *ret_body = (struct str){to, block->body_len};
+    return decompress(block, to);
+}
+
+int block_unpack(const struct block *block, char *to)
+{
+    if (!body_is_sound(block))
+        return -EIO;
+    if (block->compressed)
+        return decompress(block, to);
+    memcpy(to, block->body.data, block->body.len);
     return 0;
 }
 

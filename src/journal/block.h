@@ -85,6 +85,8 @@ bool block_follows(const struct block *block, struct position after);
 /* The records, decompressed into SCRATCH where they need it. 0, -EIO when the body is damaged, or
  * -ENOMEM. */
 int block_body(const struct block *block, struct buffer *scratch, struct str *ret_body);
+/* The same as a copy of block->body_len bytes, at TO. 0, or -EIO. */
+int block_unpack(const struct block *block, char *to);
 
 struct block_record {
     struct position position;

@@ -1,14 +1,13 @@
 #include "journal/internal.h"
 #include <errno.h>
 
-/* Small, because there is one for each subscriber, most of which wait at the end: what is read from
- * disk is there only while the cursor is behind the ring. */
+/* A block that is read from disk is there only while the cursor is behind the ring. */
 struct journal_cursor {
     struct journal *journal;
-    struct position position;  /* of the last record returned */
-    uint64_t number;           /* the ring's bookmark */
-    struct shared *current;    /* what the last entry lent */
-    struct store_slice *slice; /* NULL unless reading from disk */
+    struct position position; /* of the last record returned */
+    uint64_t number;          /* the ring's bookmark */
+    struct shared *current;   /* what the last entry lent, from the ring */
+    struct store_slice slice; /* what it lent from, and comes next, from disk */
     uint32_t generation;
 };
 
@@ -31,18 +30,12 @@ static void drop_current(struct journal_cursor *cursor)
     cursor->current = NULL;
 }
 
-static void drop_slice(struct journal_cursor *cursor)
-{
-    store_slice_free(cursor->slice);
-    cursor->slice = NULL;
-}
-
 void journal_cursor_close(struct journal_cursor *cursor)
 {
     if (!cursor)
         return;
     drop_current(cursor);
-    drop_slice(cursor);
+    store_slice_release(&cursor->slice);
     free(cursor);
 }
 
@@ -51,28 +44,22 @@ struct position journal_cursor_position(const struct journal_cursor *cursor)
     return cursor->position;
 }
 
-/* What follows takes the reference to ENTRY's bytes. */
-static int hand_out(struct journal_cursor *cursor, struct journal_entry entry,
-                    struct journal_entry *ret)
-{
-    cursor->position = entry.position;
-    cursor->current = entry.bytes;
-    *ret = entry;
-    return 1;
-}
-
-static int next_of_slice(struct journal_cursor *cursor, struct journal_entry *ret)
-{
-    struct store_slice *slice = cursor->slice;
-    int rc = hand_out(cursor, slice->entries[slice->next++], ret);
-    if (slice->next == slice->count)
-        drop_slice(cursor);
-    return rc;
-}
-
 static bool is_stale(const struct journal_cursor *cursor)
 {
     return cursor->generation != atomic_load(&cursor->journal->generation);
+}
+
+/* 0 when there is no slice, or no more in it. */
+static int next_of_slice(struct journal_cursor *cursor, struct journal_entry *ret)
+{
+    if (!cursor->slice.owner)
+        return 0;
+    int rc = store_slice_next(&cursor->slice, cursor->position, ret);
+    if (rc > 0)
+        cursor->position = ret->position;
+    else
+        store_slice_release(&cursor->slice);
+    return rc;
 }
 
 static int next_from_disk(struct journal_cursor *cursor, struct journal_entry *ret)
@@ -81,14 +68,15 @@ static int next_from_disk(struct journal_cursor *cursor, struct journal_entry *r
     /* The writer mends the store and says on_progress when it has. */
     if (rc == -EAGAIN)
         return 0;
-    if (rc != 0)
+    if (rc <= 0)
         return rc;
     /* Was it the old epoch that was read? The new one is announced before its first record. */
     if (is_stale(cursor)) {
-        drop_slice(cursor);
+        store_slice_release(&cursor->slice);
         return -ESTALE;
     }
-    return cursor->slice ? next_of_slice(cursor, ret) : 0;
+    rc = next_of_slice(cursor, ret);
+    return rc == 0 ? -EIO : rc; /* the key promised a record */
 }
 
 static int next_from_ring(struct journal_cursor *cursor, struct ring_slot slot,
@@ -98,18 +86,22 @@ static int next_from_ring(struct journal_cursor *cursor, struct ring_slot slot,
         shared_unref(slot.bytes);
         return -ESTALE;
     }
-    return hand_out(cursor, (struct journal_entry){slot.position, slot.bytes}, ret);
+    cursor->position = slot.position;
+    cursor->current = slot.bytes;
+    *ret = (struct journal_entry){slot.position, {slot.bytes->data, slot.bytes->len}, slot.bytes};
+    return 1;
 }
 
 int journal_cursor_next(struct journal_cursor *cursor, struct journal_entry *ret)
 {
     drop_current(cursor);
     if (is_stale(cursor)) {
-        drop_slice(cursor);
+        store_slice_release(&cursor->slice);
         return -ESTALE;
     }
-    if (cursor->slice)
-        return next_of_slice(cursor, ret);
+    int rc = next_of_slice(cursor, ret);
+    if (rc != 0)
+        return rc;
     struct ring_slot slot;
     switch (ring_read(&cursor->journal->ring, cursor->position, &cursor->number, &slot)) {
     case RING_RECORD:

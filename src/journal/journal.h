@@ -107,8 +107,9 @@ bool journal_find_tag(struct journal *journal, int64_t tag, struct position *ret
 
 struct journal_entry {
     struct position position;
-    struct shared
-        *bytes; /* borrowed from the cursor until its next call; take a reference to keep */
+    struct str bytes;     /* lie in OWNER */
+    struct shared *owner; /* borrowed from the cursor until its next call; take a reference to keep
+                             BYTES, and all else that is in it: a whole block, read from disk */
 };
 
 struct journal_cursor;

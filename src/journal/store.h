@@ -51,8 +51,9 @@ void store_close(struct store *store);
 struct store_trim {
     uint64_t max_bytes; /* remove the oldest blocks until no more than that is left */
     int64_t before_us;  /* and those whose records were all appended before then */
-    bool held;          /* but none with a record after HOLD */
+    bool held;          /* but none with a record after HOLD, */
     struct position hold;
+    uint64_t max_held; /* unless more than that would be removed if nothing was held */
     uint64_t budget; /* stop after so many bytes: the rest is for another time */
 };
 
@@ -78,17 +79,19 @@ int store_extent(struct store *store, struct store_extent *ret_extent, struct er
 int store_identity(struct store *store, struct journal_identity *ret_identity, struct error *err);
 int store_holds(struct store *store, struct buffer *holds, struct error *err);
 
-/* Some records that follow each other, copied. */
+/* A block, decompressed, on the way through its records. All zero: none. */
 struct store_slice {
-    size_t count;
-    size_t next; /* for the reader */
-    struct journal_entry entries[];
+    struct shared *owner;
+    struct str rest; /* of its records */
 };
-/* A slice of the records after AFTER, or NULL when there is none. The caller frees it with
- * store_slice_free(). -ESTALE: records after AFTER were trimmed. -EAGAIN: the writer is mending the
- * store. -EIO, -ENOMEM. */
-int store_read(struct store *store, struct position after, struct store_slice **ret_slice);
-void store_slice_free(struct store_slice *slice); /* NULL is fine */
+/* The block with the first record after AFTER: 1, RET_SLICE is the caller's; 0 when there is none.
+ * -ESTALE: records after AFTER were trimmed. -EAGAIN: the writer is mending the store. -EIO: what
+ * follows AFTER is damaged. -ENOMEM. */
+int store_read(struct store *store, struct position after, struct store_slice *ret_slice);
+/* 1 with the first record after AFTER of what is left of SLICE, from which RET borrows; 0 when
+ * there is none; -EIO. */
+int store_slice_next(struct store_slice *slice, struct position after, struct journal_entry *ret);
+void store_slice_release(struct store_slice *slice);
 /* 0, -ENOENT, or as store_read(). */
 int store_find_tag(struct store *store, int64_t tag, struct position *ret_position);
 

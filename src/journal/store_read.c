@@ -1,10 +1,6 @@
 #include "journal/store_internal.h"
 #include <errno.h>
 
-/* A slice is what a reader that lags keeps in memory; there may be thousands of them. The cost of a
- * transaction, about 2 µs, is spread over one. */
-enum { SLICE_RECORDS = 64, SLICE_BYTES = 16 << 10 };
-
 /* A code of this file's own in place of an LMDB code: positive ones are errno's. */
 static int begin_read(struct store *store, MDB_txn **ret_txn)
 {
@@ -80,43 +76,18 @@ int store_find_tag(struct store *store, int64_t tag, struct position *ret_positi
 
 /* --- slices ------------------------------------------------------------------------------ */
 
-static int copy_entry(const struct block_record *record, struct store_slice *slice)
+/* The records of the block, out of the mapping: they stay when the transaction ends. */
+static int unpack(const struct block *block, struct store_slice *ret_slice)
 {
-    struct shared *bytes = shared_new(record->view.text.data, record->view.text.len);
-    if (!bytes)
+    struct shared *owner = shared_new(NULL, block->body_len);
+    if (!owner)
         return ENOMEM;
-    slice->entries[slice->count++] =
-        (struct journal_entry){.position = record->position, .bytes = bytes};
-    return 0;
-}
-
-static bool is_full(const struct store_slice *slice, size_t bytes)
-{
-    return slice->count == SLICE_RECORDS || bytes >= SLICE_BYTES;
-}
-
-/* The records of one block that come after AFTER, as far as they go into SLICE. */
-static int copy_block(struct store_slice *slice, const MDB_val *key, const MDB_val *value,
-                      struct position after, struct buffer *scratch, size_t *bytes)
-{
-    struct block block;
-    struct str body = {0};
-    struct block_record record;
-    int rc = store_open_block(&block, key, value);
-    struct position read = slice->count > 0 ? slice->entries[slice->count - 1].position : after;
-    if (rc == 0 && !block_follows(&block, read))
-        rc = -EIO;
-    if (rc == 0)
-        rc = block_body(&block, scratch, &body);
-    while (rc >= 0 && !is_full(slice, *bytes) && (rc = block_next(&body, &record)) > 0) {
-        if (position_compare(record.position, after) <= 0)
-            continue;
-        int code = copy_entry(&record, slice);
-        if (code != 0)
-            return code;
-        *bytes += record.view.text.len;
+    if (block_unpack(block, owner->data) != 0) {
+        shared_unref(owner);
+        return MDB_CORRUPTED;
     }
-    return rc < 0 ? store_block_code(rc) : 0;
+    *ret_slice = (struct store_slice){owner, {owner->data, owner->len}};
+    return 0;
 }
 
 /* CURSOR goes to the block with the first record after AFTER: the key of a block is its last one.
@@ -134,26 +105,24 @@ static int seek(MDB_cursor *cursor, struct position after, MDB_val *key, MDB_val
     return code;
 }
 
-/* At least one record, whatever its size; MDB_NOTFOUND when there is none. What was copied before a
- * failure counts: the next slice meets the failure again. */
-static int fill(struct store_slice *slice, MDB_cursor *cursor, struct position after, size_t *bytes)
+/* BYTES: of the mapping that were read. */
+static int read_block(MDB_cursor *cursor, struct position after, struct store_slice *ret_slice,
+                      size_t *bytes)
 {
     MDB_val key;
     MDB_val value;
-    struct buffer scratch;
-    buffer_init(&scratch, BLOCK_PACKED_MAX);
+    struct block block;
     int code = seek(cursor, after, &key, &value);
-    while (code == 0 && !is_full(slice, *bytes)) {
-        code = copy_block(slice, &key, &value, after, &scratch, bytes);
-        if (code == 0)
-            code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-    }
-    buffer_release(&scratch);
-    return slice->count > 0 ? 0 : code;
+    if (code != 0)
+        return code;
+    *bytes = value.mv_size;
+    if (store_open_block(&block, &key, &value) != 0 || !block_follows(&block, after))
+        return MDB_CORRUPTED;
+    return unpack(&block, ret_slice);
 }
 
 static int read_slice(const struct store *store, MDB_txn *txn, struct position after,
-                      struct store_slice *slice, size_t *bytes)
+                      struct store_slice *ret_slice, size_t *bytes)
 {
     struct store_state state;
     MDB_cursor *cursor;
@@ -165,7 +134,7 @@ static int read_slice(const struct store *store, MDB_txn *txn, struct position a
     code = mdb_cursor_open(txn, store->records, &cursor);
     if (code != 0)
         return code;
-    code = fill(slice, cursor, after, bytes);
+    code = read_block(cursor, after, ret_slice, bytes);
     mdb_cursor_close(cursor);
     /* The end, though not of all that there is. */
     if (code == MDB_NOTFOUND && position_compare(after, state.newest) < 0)
@@ -173,37 +142,34 @@ static int read_slice(const struct store *store, MDB_txn *txn, struct position a
     return code;
 }
 
-int store_read(struct store *store, struct position after, struct store_slice **ret_slice)
+int store_read(struct store *store, struct position after, struct store_slice *ret_slice)
 {
-    struct store_slice *slice =
-        malloc(sizeof(*slice) + SLICE_RECORDS * sizeof(struct journal_entry));
-    if (!slice)
-        return -ENOMEM;
-    slice->count = 0;
-    slice->next = 0;
     MDB_txn *txn;
     size_t bytes = 0;
     int code = begin_read(store, &txn);
     if (code == 0) {
-        code = read_slice(store, txn, after, slice, &bytes);
+        code = read_slice(store, txn, after, ret_slice, &bytes);
         end_read(store, txn, bytes);
     }
-    if (code == 0) {
-        *ret_slice = slice;
+    if (code == MDB_NOTFOUND)
         return 0;
-    }
-    free(slice);
-    if (code != MDB_NOTFOUND)
-        return answer(store, code, NULL);
-    *ret_slice = NULL;
-    return 0;
+    return code == 0 ? 1 : answer(store, code, NULL);
 }
 
-void store_slice_free(struct store_slice *slice)
+int store_slice_next(struct store_slice *slice, struct position after, struct journal_entry *ret)
 {
-    if (!slice)
-        return;
-    for (size_t i = slice->next; i < slice->count; i++)
-        shared_unref(slice->entries[i].bytes);
-    free(slice);
+    struct block_record record;
+    int rc;
+    do
+        rc = block_next(&slice->rest, &record);
+    while (rc > 0 && position_compare(record.position, after) <= 0);
+    if (rc > 0)
+        *ret = (struct journal_entry){record.position, record.view.text, slice->owner};
+    return rc;
+}
+
+void store_slice_release(struct store_slice *slice)
+{
+    shared_unref(slice->owner);
+    *slice = (struct store_slice){0};
 }

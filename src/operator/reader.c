@@ -28,7 +28,7 @@ static int take(struct reader *r, const struct journal_entry *entry, struct op_b
                 struct error *err)
 {
     struct event event;
-    if (event_read(&event, (struct str){entry->bytes->data, entry->bytes->len}) < 0)
+    if (event_read(&event, entry->bytes) < 0)
         return error_set(err, -EBADMSG, "a record of the journal is damaged at LSN %X/%X",
                          (unsigned)(entry->position.lsn >> 32), (unsigned)entry->position.lsn);
     int touched = touch_event(r->op, &event, &batch->dirty, &r->scratch, &r->nulls);

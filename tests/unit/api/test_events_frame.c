@@ -17,10 +17,9 @@ static void frame_of(struct buffer *out, const char *id, const char *type, const
     record_event(&record, at, id, type, "toto", payload);
     struct shared *bytes = shared_new(record.data, record.len);
     ck_assert_int_eq(event_read(&event, (struct str){bytes->data, bytes->len}), 0);
-    struct journal_entry entry = {at, bytes};
-    struct shared *frame = events_frame_get(&cache, &config, &entry, &event);
+    struct shared *frame = events_frame_get(&cache, &config, &event);
     ck_assert_ptr_nonnull(frame);
-    ck_assert_ptr_eq(events_frame_get(&cache, &config, &entry, &event), frame);
+    ck_assert_ptr_eq(events_frame_get(&cache, &config, &event), frame);
     buffer_append(out, frame->data, frame->len);
     events_frame_cache_release(&cache);
     shared_unref(bytes);
@@ -45,6 +44,28 @@ static void assert_frame(const char *id, const char *type, const char *payload,
     buffer_release(&live);
     buffer_release(&queried);
 }
+
+/* Events that lie in the same bytes, as those of one block do, have a frame each. */
+START_TEST(test_the_cache_knows_an_event_by_its_id)
+{
+    const struct config config = record_config();
+    struct events_frame_cache cache = {0};
+    struct buffer record;
+    struct event event;
+
+    buffer_init(&record, 1 << 20);
+    for (uint32_t ordinal = 1; ordinal <= 3; ordinal++) {
+        char payload[] = {(char)('0' + ordinal), '\0'};
+        record_event(&record, (struct position){0x100, ordinal}, "7", "t", "toto", payload);
+        ck_assert_int_eq(event_read(&event, buffer_str(&record)), 0);
+        struct shared *frame = events_frame_get(&cache, &config, &event);
+        ck_assert_ptr_eq(events_frame_get(&cache, &config, &event), frame);
+        ck_assert_int_eq(frame->data[frame->len - 3], payload[0]);
+    }
+    events_frame_cache_release(&cache);
+    buffer_release(&record);
+}
+END_TEST
 
 /* A row gives the same frame whether it comes from the journal or from the table. */
 START_TEST(test_frames)
@@ -97,8 +118,7 @@ START_TEST(test_a_payload_that_was_too_large_is_an_error_and_not_null)
     ck_assert_int_eq(event_encode_stripped(&record, &origin, &transaction, 1, &change, &err), 0);
     struct shared *bytes = shared_new(record.data, record.len);
     ck_assert_int_eq(event_read(&event, (struct str){bytes->data, bytes->len}), 0);
-    const struct journal_entry entry = {at, bytes};
-    const struct shared *frame = events_frame_get(&cache, &config, &entry, &event);
+    const struct shared *frame = events_frame_get(&cache, &config, &event);
     ck_assert(str_equal((struct str){frame->data, frame->len},
                         STR("id: 7\nevent: t\ndata: {\"error\":\"public.events: its values have "
                             "2005 bytes, too many for an event of at most 1000 bytes "
@@ -143,6 +163,7 @@ START_TEST(test_the_id_of_a_row_is_a_number_whether_events_have_it_as_number_or_
 }
 END_TEST
 
-UNIT_SUITE("api/events_frame", test_frames, test_line_ends, test_bad_payload,
+UNIT_SUITE("api/events_frame", test_frames, test_the_cache_knows_an_event_by_its_id, test_line_ends,
+           test_bad_payload,
            test_the_id_of_a_row_is_a_number_whether_events_have_it_as_number_or_string,
            test_a_payload_that_was_too_large_is_an_error_and_not_null)

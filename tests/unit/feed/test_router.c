@@ -41,8 +41,8 @@ static void push(void *owner, const struct journal_entry *entry, const struct ev
 
     ck_assert_uint_gt(sink->room, 0);
     ck_assert_uint_lt(sink->count, RECEIVED_MAX);
-    ck_assert(event->frame.data > entry->bytes->data);
-    ck_assert(event->frame.data < entry->bytes->data + entry->bytes->len);
+    ck_assert(event->frame.data > entry->bytes.data);
+    ck_assert(event->frame.data < entry->bytes.data + entry->bytes.len);
     sink->room--;
     sink->received[sink->count++] = entry->position;
     if (sink->closes)

@@ -41,6 +41,25 @@ START_TEST(test_copies_are_gathered)
 }
 END_TEST
 
+/* In bulk they share few pieces, and the memory that waits is not much more than what was copied.
+ */
+START_TEST(test_bulk_is_few_pieces)
+{
+    static const char frame[300];
+    struct output output;
+    size_t allocated = 0;
+    output_init(&output);
+    for (int i = 0; i < 1000; i++)
+        ck_assert_int_eq(output_copy(&output, (struct str){frame, sizeof(frame)}), 0);
+    ck_assert_uint_eq(output.bytes, 300000);
+    ck_assert_uint_le(output.count, 16);
+    for (uint32_t i = 0; i < output.count; i++)
+        allocated += output.pieces[(output.first + i) & (output.capacity - 1)].bytes->len;
+    ck_assert_uint_lt(allocated, 2 * output.bytes);
+    output_release(&output);
+}
+END_TEST
+
 /* Copies of all sizes, cut by chunks and by the socket, come out as they went in. */
 START_TEST(test_partial_sends)
 {
@@ -158,5 +177,5 @@ START_TEST(test_peer_gone)
 }
 END_TEST
 
-UNIT_SUITE("http/output", test_copies_are_gathered, test_partial_sends, test_shared_bytes_stay,
-           test_references, test_maximum, test_peer_gone)
+UNIT_SUITE("http/output", test_copies_are_gathered, test_bulk_is_few_pieces, test_partial_sends,
+           test_shared_bytes_stay, test_references, test_maximum, test_peer_gone)

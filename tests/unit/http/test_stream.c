@@ -163,6 +163,29 @@ START_TEST(test_order_of_pieces)
 }
 END_TEST
 
+/* A frame does not keep the block alive that it was read from, unless it is most of it. */
+START_TEST(test_small_parts_are_copied)
+{
+    struct harness h;
+    struct client c;
+    struct owner owner = {0};
+    struct shared *block = shared_new(NULL, 32768);
+    memset(block->data, 'x', block->len);
+    start(&h, &c, &owner, GET("/"));
+    ck_assert_int_eq(http_stream_write_shared(owner.stream, block, 100, 300), 0);
+    ck_assert_uint_eq(atomic_load(&block->references), 1);
+    memset(block->data, 'y', block->len);
+    ck_assert_int_eq(http_stream_write_shared(owner.stream, block, 100, 30000), 0);
+    ck_assert_uint_eq(atomic_load(&block->references), 2);
+    WAIT_FOR(&h, client_body(&c).len == 30300);
+    ck_assert_int_eq(client_body(&c).data[299], 'x');
+    ck_assert_int_eq(client_body(&c).data[300], 'y');
+    ck_assert_uint_eq(atomic_load(&block->references), 1);
+    shared_unref(block);
+    stop(&h, &c);
+}
+END_TEST
+
 /* fill() is called once a wake, in the same turn; nothing is called without one, and an idle stream
  * lets the loop sleep. */
 START_TEST(test_wake)
@@ -555,8 +578,8 @@ START_TEST(test_after_pipelined_request)
 }
 END_TEST
 
-UNIT_SUITE("http/stream", test_start, test_order_of_pieces, test_wake, test_wake_after_the_flush,
-           test_progress_renews_the_deadline, test_idle_is_small, test_slow_reader,
-           test_end_flushes, test_client_leaves, test_overflow, test_tiny_pieces, test_noise,
-           test_drain, test_stalled, test_free_closes, test_other_requests, test_bad_header,
-           test_after_pipelined_request)
+UNIT_SUITE("http/stream", test_start, test_order_of_pieces, test_small_parts_are_copied, test_wake,
+           test_wake_after_the_flush, test_progress_renews_the_deadline, test_idle_is_small,
+           test_slow_reader, test_end_flushes, test_client_leaves, test_overflow, test_tiny_pieces,
+           test_noise, test_drain, test_stalled, test_free_closes, test_other_requests,
+           test_bad_header, test_after_pipelined_request)

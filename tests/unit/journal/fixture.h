@@ -149,8 +149,8 @@ static inline void check_entry(const struct journal_entry *entry, struct positio
                        expected.ordinal);
     ck_assert_uint_eq(entry->position.lsn, expected.lsn);
     ck_assert_uint_eq(entry->position.ordinal, expected.ordinal);
-    ck_assert_uint_eq(entry->bytes->len, 300);
-    ck_assert_mem_eq(entry->bytes->data, text, (size_t)len);
+    ck_assert_uint_eq(entry->bytes.len, 300);
+    ck_assert_mem_eq(entry->bytes.data, text, (size_t)len);
 }
 
 static inline struct journal_cursor *cursor_at(struct fixture *f, struct position after)

@@ -142,13 +142,13 @@ START_TEST(test_an_entry_stays_as_long_as_it_is_referenced)
     struct journal_entry kept;
     struct journal_entry entry;
     ck_assert_int_eq(journal_cursor_next(cursor, &kept), 1);
-    shared_ref(kept.bytes);
+    struct shared *owner = shared_ref(kept.owner);
     for (int i = 0; i < 150; i++)
         ck_assert_int_eq(journal_cursor_next(cursor, &entry), 1);
     ck_assert_int_eq(position_compare(journal_cursor_position(cursor), at(151, 1)), 0);
     journal_cursor_close(cursor); /* in the middle of what it has read ahead */
     check_entry(&kept, at(1, 1));
-    shared_unref(kept.bytes);
+    shared_unref(owner);
     journal_cursor_close(NULL);
     fixture_release(&f);
 }
@@ -166,7 +166,7 @@ START_TEST(test_live_readers_share_the_bytes)
     struct journal_entry of_b;
     ck_assert_int_eq(journal_cursor_next(a, &of_a), 1);
     ck_assert_int_eq(journal_cursor_next(b, &of_b), 1);
-    ck_assert_ptr_eq(of_a.bytes, of_b.bytes);
+    ck_assert_ptr_eq(of_a.bytes.data, of_b.bytes.data);
     journal_cursor_close(a);
     journal_cursor_close(b);
     fixture_release(&f);

@@ -63,10 +63,10 @@ START_TEST(test_empty_and_large_records_keep_their_bytes)
     struct journal_cursor *cursor = cursor_at(&f, at(0, 0));
     struct journal_entry entry;
     ck_assert_int_eq(journal_cursor_next(cursor, &entry), 1);
-    ck_assert_uint_eq(entry.bytes->len, len);
-    ck_assert(memcmp(entry.bytes->data, large, len) == 0);
+    ck_assert_uint_eq(entry.bytes.len, len);
+    ck_assert(memcmp(entry.bytes.data, large, len) == 0);
     ck_assert_int_eq(journal_cursor_next(cursor, &entry), 1);
-    ck_assert_uint_eq(entry.bytes->len, 0);
+    ck_assert_uint_eq(entry.bytes.len, 0);
     journal_cursor_close(cursor);
     free(large);
     fixture_release(&f);

@@ -46,17 +46,19 @@ static uint64_t count_after(struct store *store, uint64_t after)
 {
     uint64_t count = 0;
     for (;;) {
-        struct store_slice *slice;
-        ck_assert_int_eq(store_read(store, at(after + count, 1), &slice), 0);
-        if (!slice)
+        struct store_slice slice;
+        struct journal_entry entry;
+        int rc = store_read(store, at(after + count, 1), &slice);
+        ck_assert_int_ge(rc, 0);
+        if (rc == 0)
             return count;
-        for (size_t i = 0; i < slice->count; i++) {
+        while ((rc = store_slice_next(&slice, at(after + count, 1), &entry)) > 0) {
             count++;
-            ck_assert_uint_eq(slice->entries[i].position.lsn, after + count);
-            ck_assert_int_eq((unsigned char)slice->entries[i].bytes->data[0],
-                             (int)((after + count) & 0xff));
+            ck_assert_uint_eq(entry.position.lsn, after + count);
+            ck_assert_int_eq((unsigned char)entry.bytes.data[0], (int)((after + count) & 0xff));
         }
-        store_slice_free(slice);
+        ck_assert_int_eq(rc, 0);
+        store_slice_release(&slice);
     }
 }
 
@@ -118,7 +120,7 @@ START_TEST(test_trimming_goes_in_bounded_steps_and_pages_are_used_again)
     /* A block with a record that is held stays whole. */
     ck_assert_uint_le(extent.oldest.lsn, 901);
     ck_assert_uint_gt(extent.oldest.lsn, 901 - in_block);
-    struct store_slice *slice;
+    struct store_slice slice;
     ck_assert_int_eq(store_read(store, at(extent.oldest.lsn - 2, 1), &slice), -ESTALE);
     ck_assert_uint_eq(count_after(store, 900), 100);
     change.trim.held = false;
@@ -154,11 +156,13 @@ static void *watch(void *argument)
 {
     struct watcher *w = argument;
     while (!atomic_load(&w->stop) && w->rc == 0) {
-        struct store_slice *slice = NULL;
-        w->rc = store_read(w->store, at(50, 1), &slice);
-        if (w->rc == 0 && (!slice || slice->entries[0].position.lsn != 51))
-            w->rc = -ENOENT;
-        store_slice_free(slice);
+        struct store_slice slice = {0};
+        struct journal_entry entry;
+        int rc = store_read(w->store, at(50, 1), &slice);
+        bool right =
+            rc == 1 && store_slice_next(&slice, at(50, 1), &entry) == 1 && entry.position.lsn == 51;
+        w->rc = right ? 0 : rc < 0 ? rc : -ENOENT;
+        store_slice_release(&slice);
         atomic_fetch_add(&w->rounds, 1);
     }
     return NULL;
@@ -200,7 +204,7 @@ START_TEST(test_without_an_environment_readers_wait_and_a_write_mends_it)
     struct store *store = open_store(&f, 16 << 20);
     write_records(store, 1, 10, 300);
     store_env_close(store);
-    struct store_slice *slice;
+    struct store_slice slice;
     struct position position;
     ck_assert_int_eq(store_read(store, at(0, 0), &slice), -EAGAIN);
     ck_assert_int_eq(store_find_tag(store, 1, &position), -EAGAIN);
@@ -285,7 +289,7 @@ START_TEST(test_a_damaged_row_is_told)
     store_close(store);
     tamper(&f, "records", "a key that is no position", "");
     store = open_store(&f, 16 << 20);
-    struct store_slice *slice;
+    struct store_slice slice;
     struct store_extent extent;
     ck_assert_int_eq(store_extent(store, &extent, &err), -EIO);
     ck_assert_int_eq(store_read(store, at(0, 0), &slice), -EIO);

@@ -315,7 +315,7 @@ static void expect_only_event(bool stripped)
     ck_assert_uint_eq(records(), 1);
     ck_assert_int_eq(journal_cursor_open(journal, &cursor, (struct position){0}, &err), 0);
     ck_assert_int_eq(journal_cursor_next(cursor, &entry), 1);
-    ck_assert_int_eq(event_read(&event, (struct str){entry.bytes->data, entry.bytes->len}), 0);
+    ck_assert_int_eq(event_read(&event, entry.bytes), 0);
     ck_assert(str_equal(event.table, STR("t")));
     ck_assert((event.error.data != NULL) == stripped);
     journal_cursor_close(cursor);
