@@ -47,8 +47,7 @@ static const char *mend(int code)
     case -EBUSY:
         return "lower http.threads";
     default:
-        return "check the disk; if the journal is damaged, remove the directory: a new epoch "
-               "starts";
+        return "check the disk; if the journal is damaged: " STORE_DAMAGE_MEND;
     }
 }
 
@@ -61,9 +60,7 @@ int store_error(const struct store *store, int code, const char *doing, struct e
 
 static int refuse_damaged(const struct store *store, const char *what, struct error *err)
 {
-    return error_set(err, -EIO,
-                     "journal %s is damaged: %s; remove the directory: a new epoch starts",
-                     store->path, what);
+    return error_set(err, -EIO, "journal %s is damaged: %s; " STORE_DAMAGE_MEND, store->path, what);
 }
 
 static int refuse_format(const struct store *store, const MDB_val *format, struct error *err)
@@ -143,7 +140,10 @@ int store_transact(struct store *store, const struct store_task *task,
         int rc = begin_write(store, &txn, err);
         if (rc != 0)
             return rc;
-        int code = reserve_file(store, task->room);
+        /* A reader of another process that was killed would keep its pages for good. */
+        int code = mdb_reader_check(store->env, NULL);
+        if (code == 0)
+            code = reserve_file(store, task->room);
         if (code == 0)
             code = task->body(store, txn, task->argument);
         if (code == 0)
@@ -227,13 +227,24 @@ static int enter(struct store *store, struct error *err)
     return code == 0 ? 0 : store_error(store, code, "open", err);
 }
 
-static int open_log(struct store *store, struct error *err)
+/* Who only reads is told of damage when it comes to it: what is sound can be read. */
+static int check_ends(struct store *store, MDB_txn *txn, struct error *err)
+{
+    int code = store_check_ends(store, txn);
+    if (code == MDB_CORRUPTED)
+        return refuse_damaged(store, "its newest or oldest block, or its state", err);
+    return code == 0 ? 0 : store_error(store, code, "open", err);
+}
+
+static int open_log(struct store *store, bool to_write, struct error *err)
 {
     MDB_txn *txn;
     int code = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
     if (code != 0)
         return store_error(store, code, "open", err);
     int rc = check_format(store, txn, err);
+    if (rc == 0 && to_write)
+        rc = check_ends(store, txn, err);
     if (rc == 0)
         code = mdb_txn_commit(txn);
     else
@@ -262,7 +273,7 @@ static int open_env(struct store *store, unsigned flags, struct error *err)
     if (rc == 0 && !(flags & MDB_RDONLY))
         rc = enter(store, err);
     if (rc == 0)
-        rc = open_log(store, err);
+        rc = open_log(store, !(flags & MDB_RDONLY), err);
     if (rc != 0)
         store_env_close(store);
     return rc;
@@ -300,6 +311,16 @@ static int locate_mapping(struct store *store)
     if (code == 0)
         resident_init(&store->resident, format.mv_data);
     mdb_txn_abort(txn);
+    return code;
+}
+
+int store_env_remap(struct store *store)
+{
+    pthread_rwlock_wrlock(&store->lock);
+    int code = mdb_env_set_mapsize(store->env, 0);
+    if (code == 0)
+        code = locate_mapping(store);
+    pthread_rwlock_unlock(&store->lock);
     return code;
 }
 

@@ -3,17 +3,13 @@
  * one open would keep LMDB from reusing pages). Must not include queue.h or ring.h.
  *
  * Tables (LMDB databases):
- *     records  position of the last record (12 bytes) -> block of records (block.h); appended at the
- *              end, trimmed at the start
- *     tags     tag (8 bytes) -> position of the newest record with it (12), checksum (4)
- *     meta     "format"   -> STORE_FORMAT
- *              "identity" -> epoch (8), system identifier (8), database (64), slot (64)
- *              "state"    -> mark (8), bytes (8), position up to which records were trimmed (12),
- *                            position of the newest record that ever was (12)
- *              "holds"    -> coded holds (holds.h)
- *              all but the first followed by a checksum (8)
- * A checksum is XXH3 and covers the key too. All numbers are big-endian. Each commit is synced: when
- * a write returns 0 it is on disk. */
+ *     records  position of the last record (12 bytes) -> block of records (block.h); appended at
+ * the end, trimmed at the start tags     tag (8 bytes) -> position of the newest record with it
+ * (12), checksum (4) meta     "format"   -> STORE_FORMAT "identity" -> epoch (8), system identifier
+ * (8), database (64), slot (64) "state"    -> mark (8), bytes (8), position up to which records
+ * were trimmed (12), position of the newest record that ever was (12) "holds"    -> coded holds
+ * (holds.h) all but the first followed by a checksum (8) A checksum is XXH3 and covers the key too.
+ * All numbers are big-endian. Each commit is synced: when a write returns 0 it is on disk. */
 #ifndef JOURNAL_STORE_H
 #define JOURNAL_STORE_H
 
@@ -23,6 +19,12 @@
 #include "journal/record.h"
 
 #define STORE_FORMAT "walpiper journal 3"
+
+/* What to do about a damaged one: nothing is ever emptied by itself. */
+#define STORE_DAMAGE_MEND                                                                          \
+    "'walpiper journal verify' says what can still be read; to go on, remove the directory: a "    \
+    "new "                                                                                         \
+    "epoch begins, subscribers get a reset, operators compute every id anew"
 
 struct store;
 
@@ -54,7 +56,7 @@ struct store_trim {
     bool held;          /* but none with a record after HOLD, */
     struct position hold;
     uint64_t max_held; /* unless more than that would be removed if nothing was held */
-    uint64_t budget; /* stop after so many bytes: the rest is for another time */
+    uint64_t budget;   /* stop after so many bytes: the rest is for another time */
 };
 
 struct store_change {

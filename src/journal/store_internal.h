@@ -1,6 +1,6 @@
 /* journal/store_internal.h - what the files of the store share: the environment and its errors.
- * Only for store*.c. Functions that return "an LMDB code" give 0, a positive errno or an MDB_
- * constant. */
+ * Only for store*.c and verify.c. Functions that return "an LMDB code" give 0, a positive errno or
+ * an MDB_ constant. */
 #ifndef JOURNAL_STORE_INTERNAL_H
 #define JOURNAL_STORE_INTERNAL_H
 
@@ -41,6 +41,13 @@ void store_env_close(struct store *store);
 int store_env_reopen(struct store *store, struct error *err);
 /* Twice the address space. */
 int store_env_grow(struct store *store, struct error *err);
+/* As much of it as the process that writes has by now. An LMDB code. */
+int store_env_remap(struct store *store);
+
+/* A read transaction, by any thread; BYTES: of the mapping, that were read. An LMDB code; EAGAIN
+ * while the writer mends the environment. */
+int store_begin_read(struct store *store, MDB_txn **ret_txn);
+void store_end_read(struct store *store, MDB_txn *txn, size_t bytes);
 
 /* LMDB codes; a row or an entry that its checksum does not fit is MDB_CORRUPTED. NAME is a key of
  * the table meta. */
@@ -56,6 +63,9 @@ int store_get_identity(const struct store *store, MDB_txn *txn,
 int store_put_identity(const struct store *store, MDB_txn *txn,
                        const struct journal_identity *identity);
 int store_get_extent(const struct store *store, MDB_txn *txn, struct store_extent *ret_extent);
+/* The newest and the oldest block, all of them: where damage is most likely after a machine went
+ * down, and where it would be found only when it is too late to say so. */
+int store_check_ends(const struct store *store, MDB_txn *txn);
 /* As block_open(). */
 int store_open_block(struct block *ret_block, const MDB_val *key, const MDB_val *value);
 /* Of what block_body() and block_next() say. */

@@ -195,6 +195,40 @@ static int get_end(MDB_cursor *cursor, MDB_cursor_op which, struct block *ret_bl
     return code;
 }
 
+/* SCRATCH for the body. MDB_NOTFOUND when there is no block. */
+static int check_end(MDB_cursor *cursor, MDB_cursor_op which, struct buffer *scratch)
+{
+    struct block block;
+    struct str body;
+    struct block_record record;
+    int code = get_end(cursor, which, &block);
+    if (code != 0)
+        return code;
+    int rc = block_body(&block, scratch, &body);
+    while (rc >= 0 && (rc = block_next(&body, &record)) > 0)
+        ;
+    return rc < 0 ? store_block_code(rc) : 0;
+}
+
+int store_check_ends(const struct store *store, MDB_txn *txn)
+{
+    struct store_extent extent;
+    MDB_cursor *cursor;
+    struct buffer scratch;
+    int code = store_get_extent(store, txn, &extent);
+    if (code == 0)
+        code = mdb_cursor_open(txn, store->records, &cursor);
+    if (code != 0)
+        return code;
+    buffer_init(&scratch, BLOCK_PACKED_MAX);
+    code = check_end(cursor, MDB_FIRST, &scratch);
+    if (code == 0)
+        code = check_end(cursor, MDB_LAST, &scratch);
+    buffer_release(&scratch);
+    mdb_cursor_close(cursor);
+    return code == MDB_NOTFOUND ? 0 : code;
+}
+
 int store_get_extent(const struct store *store, MDB_txn *txn, struct store_extent *ret_extent)
 {
     struct store_state state;

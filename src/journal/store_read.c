@@ -1,19 +1,26 @@
 #include "journal/store_internal.h"
 #include <errno.h>
 
-/* A code of this file's own in place of an LMDB code: positive ones are errno's. */
-static int begin_read(struct store *store, MDB_txn **ret_txn)
+static int try_to_begin(struct store *store, MDB_txn **ret_txn)
 {
     pthread_rwlock_rdlock(&store->lock);
     int code = store->env ? mdb_txn_begin(store->env, NULL, MDB_RDONLY, ret_txn) : MDB_PANIC;
-    if (code == 0)
-        return 0;
-    pthread_rwlock_unlock(&store->lock);
+    if (code != 0)
+        pthread_rwlock_unlock(&store->lock);
+    return code;
+}
+
+int store_begin_read(struct store *store, MDB_txn **ret_txn)
+{
+    int code = try_to_begin(store, ret_txn);
+    /* Another process writes, and the log has grown past our mapping. */
+    if (code == MDB_MAP_RESIZED && (code = store_env_remap(store)) == 0)
+        code = try_to_begin(store, ret_txn);
     /* The writer finds the same and opens the environment again. */
     return code == MDB_PANIC ? EAGAIN : code;
 }
 
-static void end_read(struct store *store, MDB_txn *txn, size_t bytes)
+void store_end_read(struct store *store, MDB_txn *txn, size_t bytes)
 {
     mdb_txn_abort(txn);
     resident_touched(&store->resident, bytes);
@@ -28,10 +35,10 @@ static int answer(const struct store *store, int code, struct error *err)
 int store_extent(struct store *store, struct store_extent *ret_extent, struct error *err)
 {
     MDB_txn *txn;
-    int code = begin_read(store, &txn);
+    int code = store_begin_read(store, &txn);
     if (code == 0) {
         code = store_get_extent(store, txn, ret_extent);
-        end_read(store, txn, 0);
+        store_end_read(store, txn, 0);
     }
     return answer(store, code, err);
 }
@@ -39,10 +46,10 @@ int store_extent(struct store *store, struct store_extent *ret_extent, struct er
 int store_identity(struct store *store, struct journal_identity *ret_identity, struct error *err)
 {
     MDB_txn *txn;
-    int code = begin_read(store, &txn);
+    int code = store_begin_read(store, &txn);
     if (code == 0) {
         code = store_get_identity(store, txn, ret_identity);
-        end_read(store, txn, 0);
+        store_end_read(store, txn, 0);
     }
     return answer(store, code, err);
 }
@@ -51,14 +58,14 @@ int store_holds(struct store *store, struct buffer *holds, struct error *err)
 {
     MDB_txn *txn;
     MDB_val row;
-    int code = begin_read(store, &txn);
+    int code = store_begin_read(store, &txn);
     if (code == 0) {
         code = store_get_meta(store, txn, "holds", &row);
         if (code == 0)
             code = -buffer_append(holds, row.mv_data, row.mv_size);
         else if (code == MDB_NOTFOUND)
             code = 0;
-        end_read(store, txn, 0);
+        store_end_read(store, txn, 0);
     }
     return answer(store, code, err);
 }
@@ -66,10 +73,10 @@ int store_holds(struct store *store, struct buffer *holds, struct error *err)
 int store_find_tag(struct store *store, int64_t tag, struct position *ret_position)
 {
     MDB_txn *txn;
-    int code = begin_read(store, &txn);
+    int code = store_begin_read(store, &txn);
     if (code == 0) {
         code = store_get_tag(store, txn, tag, ret_position);
-        end_read(store, txn, 0);
+        store_end_read(store, txn, 0);
     }
     return code == MDB_NOTFOUND ? -ENOENT : answer(store, code, NULL);
 }
@@ -146,10 +153,10 @@ int store_read(struct store *store, struct position after, struct store_slice *r
 {
     MDB_txn *txn;
     size_t bytes = 0;
-    int code = begin_read(store, &txn);
+    int code = store_begin_read(store, &txn);
     if (code == 0) {
         code = read_slice(store, txn, after, ret_slice, &bytes);
-        end_read(store, txn, bytes);
+        store_end_read(store, txn, bytes);
     }
     if (code == MDB_NOTFOUND)
         return 0;

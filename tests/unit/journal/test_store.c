@@ -288,13 +288,72 @@ START_TEST(test_a_damaged_row_is_told)
     ck_assert_int_eq(store_identity(store, &identity, &err), -EIO);
     store_close(store);
     tamper(&f, "records", "a key that is no position", "");
-    store = open_store(&f, 16 << 20);
     struct store_slice slice;
     struct store_extent extent;
+    expect_refusal(&f, -EIO, "walpiper journal verify");
+    ck_assert_int_eq(store_open_to_read(&store, f.path, &err), 0);
     ck_assert_int_eq(store_extent(store, &extent, &err), -EIO);
     ck_assert_int_eq(store_read(store, at(0, 0), &slice), -EIO);
     store_close(store);
     fixture_release(&f);
+}
+END_TEST
+
+/* A journal with blocks that end at 10, 20 and 30, without the one that ends at LAST. */
+static void lose_block(struct fixture *f, uint64_t last)
+{
+    unsigned char bytes[POSITION_BYTES];
+    struct error err = {0};
+    struct store *store;
+    MDB_txn *txn;
+    fixture_init(f);
+    store = open_store(f, 16 << 20);
+    for (uint64_t first = 1; first < 30; first += 10)
+        write_records(store, first, 10, 100);
+    store_close(store);
+    ck_assert_int_eq(store_open(&store, f->path, 16 << 20, &err), 0);
+    ck_assert_int_eq(mdb_txn_begin(store->env, NULL, 0, &txn), 0);
+    position_encode(at(last, 1), bytes);
+    MDB_val key = {sizeof(bytes), bytes};
+    ck_assert_int_eq(mdb_del(txn, store->records, &key, NULL), 0);
+    ck_assert_int_eq(mdb_txn_commit(txn), 0);
+    store_close(store);
+}
+
+START_TEST(test_a_block_that_is_missing_is_told_and_never_skipped)
+{
+    struct fixture f;
+    struct store_slice slice;
+    lose_block(&f, 20);
+    struct store *store = open_store(&f, 16 << 20);
+    ck_assert_int_eq(store_read(store, at(0, 0), &slice), 1);
+    store_slice_release(&slice);
+    ck_assert_int_eq(store_read(store, at(9, 1), &slice), 1);
+    store_slice_release(&slice);
+    for (uint64_t after = 10; after < 20; after++)
+        ck_assert_int_eq(store_read(store, at(after, 1), &slice), -EIO);
+    ck_assert_int_eq(store_read(store, at(20, 1), &slice), 1);
+    store_slice_release(&slice);
+    ck_assert_int_eq(store_read(store, at(30, 1), &slice), 0);
+    store_close(store);
+    fixture_release(&f);
+}
+END_TEST
+
+START_TEST(test_a_block_that_is_missing_at_an_end_is_told_at_open)
+{
+    for (uint64_t last = 10; last <= 30; last += 20) {
+        struct fixture f;
+        struct error err = {0};
+        struct store *store;
+        struct store_slice slice;
+        lose_block(&f, last);
+        expect_refusal(&f, -EIO, "is damaged");
+        ck_assert_int_eq(store_open_to_read(&store, f.path, &err), 0);
+        ck_assert_int_eq(store_read(store, at(last - 10, last == 10 ? 0 : 1), &slice), -EIO);
+        store_close(store);
+        fixture_release(&f);
+    }
 }
 END_TEST
 
@@ -304,4 +363,5 @@ UNIT_SUITE("journal/store", test_the_mapping_grows_with_the_log,
            test_readers_live_through_a_new_environment,
            test_without_an_environment_readers_wait_and_a_write_mends_it,
            test_another_format_is_refused, test_what_is_no_journal_is_refused,
-           test_a_damaged_row_is_told)
+           test_a_damaged_row_is_told, test_a_block_that_is_missing_is_told_and_never_skipped,
+           test_a_block_that_is_missing_at_an_end_is_told_at_open)
