@@ -41,6 +41,19 @@ void api_respond_text(const struct api_request *request, int status, struct str 
     respond(request, status, text, NULL);
 }
 
+enum form api_negotiate(const struct api_request *request)
+{
+    static const struct http_header vary = {STR("Vary"), STR("Accept")};
+    enum form form = accept_form(request->http);
+
+    if (form == FORM_NONE)
+        respond(request, 406,
+                STR("Not acceptable: there are text/event-stream, application/json (pull) and "
+                    "application/x-ndjson"),
+                &vary);
+    return form;
+}
+
 static bool route_matches(const struct route *route, const struct api_request *request)
 {
     if (route->segment_count != request->segment_count)
@@ -113,6 +126,11 @@ void api_handle(void *app, struct http_exchange *exchange)
     buffer_release(&bytes);
 }
 
+static void on_damage(void *owner, const struct error *what)
+{
+    log_error("feed", "%s", what->text);
+}
+
 static void on_trouble(void *owner, const struct error *why)
 {
     struct api *api = owner;
@@ -139,11 +157,13 @@ static int start_parts(struct api *api, struct error *err)
         .journal = context->journal,
         .tables = &api->tables,
         .on_trouble = on_trouble,
+        .on_damage = on_damage,
         .owner = api,
     };
     status = router_new(&api->router, &router, err);
     if (status < 0)
         return status;
+    review_start(&api->review, api->loop);
     if (context->config->events.enabled)
         return events_table_new(&api->events_table, api->loop, context, err);
     return 0;
@@ -173,6 +193,7 @@ void api_stop(struct api *api)
     if (api == NULL)
         return;
     heartbeat_stop(&api->heartbeat);
+    review_stop(&api->review);
     events_table_free(api->events_table);
     router_free(api->router);
     events_frame_cache_release(&api->frames);

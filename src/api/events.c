@@ -148,10 +148,8 @@ static void on_page(struct events_request *request, struct events_page *page)
     }
     request->after = page->rows[page->row_count - 1].id;
     size_t len = keep_missing(self, page);
-    if (len > 0) {
-        feed_stream_write(&self->base, (struct str){page->bytes.data, len});
-        feed_stream_touch(&self->base);
-    }
+    if (len > 0)
+        feed_stream_give(&self->base, NULL, (struct str){page->bytes.data, len});
     ask_page(self);
 }
 
@@ -180,14 +178,20 @@ static void on_push(struct feed_stream *stream, const struct journal_entry *entr
         feed_stream_end(stream);
         return;
     }
-    feed_stream_write_shared(stream, frame, (struct str){frame->data, frame->len});
-    feed_stream_touch(stream);
+    feed_stream_give(stream, frame, (struct str){frame->data, frame->len});
 }
 
-/* The rows that were missed are in the table: the client comes back with its last id for them. */
+/* The rows that were missed are in the table: the client comes back with its last id for them. Not
+ * when the journal has them and they are damaged there: it would come back for ever. */
 static void on_reset(struct feed_stream *stream, enum reset_reason reason)
 {
-    feed_stream_end(stream);
+    if (reason != RESET_DAMAGED) {
+        feed_stream_end(stream);
+        return;
+    }
+    feed_stream_write(stream, STR("event: reset\ndata: "
+                                  "{\"reason\":\"expired\",\"oldest\":null,\"latest\":null}\n\n"));
+    feed_stream_touch(stream);
 }
 
 static void on_heartbeat(struct feed_stream *stream)
@@ -265,6 +269,7 @@ void api_events(struct api *api, const struct api_request *request)
     }
     self->consumer = name;
     bool has_id = find_id(request, &self->resume_id);
-    feed_stream_open(&self->base, &consumer_stream_kind, api, request->exchange, STR(":\n"));
+    feed_stream_open(&self->base, &consumer_stream_kind, api, request->exchange, FORM_SSE,
+                     STR(":\n"));
     start(self, has_id);
 }

@@ -11,12 +11,6 @@
 #define RETRY_SPREAD_MS 4001
 #define RETRY_FRAME_MAX 64
 
-static const struct http_header headers[] = {
-    {STR("Content-Type"), STR("text/event-stream")},
-    {STR("Cache-Control"), STR("no-cache, no-transform")},
-    {STR("X-Accel-Buffering"), STR("no")},
-};
-
 /* --- the sink of the subscriber -------------------------------------------------------------- */
 
 static bool sink_has_room(void *owner)
@@ -93,14 +87,78 @@ static void on_due(struct heartbeat_entry *entry)
         stream->kind->heartbeat(stream);
 }
 
-void feed_stream_open(struct feed_stream *stream, const struct feed_stream_kind *kind,
-                      struct api *api, struct http_exchange *exchange, struct str first)
+/* --- the outlet of a stream ------------------------------------------------------------------ */
+
+static bool stream_has_room(const struct feed_stream *stream)
+{
+    return http_stream_room(stream->http) > 0;
+}
+
+static void stream_want_room(struct feed_stream *stream)
+{
+    http_stream_wake(stream->http);
+}
+
+/* Failures are not looked at: the connection then closes by itself, and the client comes back. */
+static bool stream_give(struct feed_stream *stream, struct shared *owner, struct str bytes)
+{
+    if (owner != NULL)
+        (void)http_stream_write_shared(stream->http, owner, (size_t)(bytes.data - owner->data),
+                                       bytes.len);
+    else
+        (void)http_stream_write(stream->http, bytes);
+    feed_stream_touch(stream);
+    return true;
+}
+
+static void stream_end(struct feed_stream *stream)
+{
+    struct buffer frame;
+
+    stream->ended = true;
+    subscriber_close(&stream->subscriber);
+    heartbeat_remove(&stream->api->heartbeat, &stream->heartbeat);
+    buffer_init(&frame, RETRY_FRAME_MAX);
+    if (stream->form == FORM_SSE &&
+        sse_retry(&frame, RETRY_MIN_MS + random_u32() % RETRY_SPREAD_MS) == 0)
+        http_stream_write(stream->http, buffer_str(&frame));
+    buffer_release(&frame);
+    http_stream_end(stream->http);
+}
+
+static const struct feed_outlet stream_outlet = {
+    .has_room = stream_has_room,
+    .want_room = stream_want_room,
+    .give = stream_give,
+    .end = stream_end,
+};
+
+/* --- the outside ----------------------------------------------------------------------------- */
+
+void feed_stream_init(struct feed_stream *stream, const struct feed_stream_kind *kind,
+                      const struct feed_outlet *outlet, struct api *api, enum form form)
 {
     stream->kind = kind;
+    stream->outlet = outlet;
     stream->api = api;
+    stream->form = form;
     stream->subscriber.ops = &sink;
     stream->subscriber.owner = stream;
     stream->heartbeat.on_due = on_due;
+}
+
+void feed_stream_open(struct feed_stream *stream, const struct feed_stream_kind *kind,
+                      struct api *api, struct http_exchange *exchange, enum form form,
+                      struct str first)
+{
+    const struct http_header headers[] = {
+        {STR("Content-Type"), accept_media_type(form)},
+        {STR("Cache-Control"), STR("no-cache, no-transform")},
+        {STR("X-Accel-Buffering"), STR("no")},
+        {STR("Vary"), STR("Accept")},
+    };
+
+    feed_stream_init(stream, kind, &stream_outlet, api, form);
     stream->http = http_stream_start(exchange, headers, sizeof(headers) / sizeof(headers[0]), first,
                                      &events, stream);
     feed_stream_touch(stream);
@@ -111,24 +169,24 @@ void feed_stream_subscribe(struct feed_stream *stream, const struct topic *topic
 {
     struct error err;
 
-    if (subscriber_start(&stream->subscriber, stream->api->router, topic, after, &err) == 0)
+    if (subscriber_start(&stream->subscriber, stream->api->router, topic, after, &err) == 0) {
+        if (stream->outlet->subscribed != NULL)
+            stream->outlet->subscribed(stream);
         return;
+    }
     log_error("api", "a stream ends: %s", err.text);
     feed_stream_end(stream);
 }
 
-/* Failures are not looked at: the connection then closes by itself, and the client comes back. */
+bool feed_stream_give(struct feed_stream *stream, struct shared *owner, struct str bytes)
+{
+    return !stream->ended && stream->outlet->give(stream, owner, bytes);
+}
+
 void feed_stream_write(struct feed_stream *stream, struct str bytes)
 {
     if (!stream->ended)
         (void)http_stream_write(stream->http, bytes);
-}
-
-void feed_stream_write_shared(struct feed_stream *stream, struct shared *bytes, struct str slice)
-{
-    if (!stream->ended)
-        (void)http_stream_write_shared(stream->http, bytes, (size_t)(slice.data - bytes->data),
-                                       slice.len);
 }
 
 void feed_stream_touch(struct feed_stream *stream)
@@ -139,26 +197,16 @@ void feed_stream_touch(struct feed_stream *stream)
 
 bool feed_stream_has_room(const struct feed_stream *stream)
 {
-    return http_stream_room(stream->http) > 0;
+    return stream->outlet->has_room(stream);
 }
 
 void feed_stream_want_room(struct feed_stream *stream)
 {
-    http_stream_wake(stream->http);
+    stream->outlet->want_room(stream);
 }
 
 void feed_stream_end(struct feed_stream *stream)
 {
-    struct buffer frame;
-
-    if (stream->ended)
-        return;
-    stream->ended = true;
-    subscriber_close(&stream->subscriber);
-    heartbeat_remove(&stream->api->heartbeat, &stream->heartbeat);
-    buffer_init(&frame, RETRY_FRAME_MAX);
-    if (sse_retry(&frame, RETRY_MIN_MS + random_u32() % RETRY_SPREAD_MS) == 0)
-        http_stream_write(stream->http, buffer_str(&frame));
-    buffer_release(&frame);
-    http_stream_end(stream->http);
+    if (!stream->ended)
+        stream->outlet->end(stream);
 }

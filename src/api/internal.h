@@ -3,9 +3,11 @@
 #ifndef API_INTERNAL_H
 #define API_INTERNAL_H
 
+#include "api/accept.h"
 #include "api/api.h"
 #include "api/events_frame.h"
 #include "api/heartbeat.h"
+#include "api/review.h"
 #include "feed/router.h"
 
 #define API_SEGMENTS_MAX 8
@@ -18,6 +20,7 @@ struct api {
     struct feed_tables tables;
     struct router *router;
     struct heartbeat heartbeat;
+    struct review review;
     struct events_frame_cache frames;
     struct events_table *events_table; /* NULL when the events feed is off */
 };
@@ -29,11 +32,14 @@ struct api_request {
     size_t segment_count;
 };
 
-/* One resource each. Respond or start a stream before they return. */
+/* One resource each. As of http_handle: respond, now or later, or start a stream. */
 void api_health(struct api *api, const struct api_request *request);
 void api_streams(struct api *api, const struct api_request *request);
 void api_events(struct api *api, const struct api_request *request);
 
 void api_respond_text(const struct api_request *request, int status, struct str text);
+
+/* The form in which the client takes events; FORM_NONE: it was answered with 406. */
+enum form api_negotiate(const struct api_request *request);
 
 #endif

@@ -4,7 +4,8 @@
 
 bool resume_names_the_id(struct str parameter)
 {
-    return str_equal(parameter, STR("last_event_id")) || str_equal(parameter, STR("lastEventId"));
+    return str_equal(parameter, STR("after")) || str_equal(parameter, STR("last_event_id")) ||
+           str_equal(parameter, STR("lastEventId"));
 }
 
 bool resume_id(const struct http_request *request, struct buffer *scratch, struct str *ret_id)
@@ -58,6 +59,7 @@ const char *reset_reason_name(enum reset_reason reason)
 {
     switch (reason) {
     case RESET_EXPIRED:
+    case RESET_DAMAGED: /* for the client the same: it is not there any more */
         return "expired";
     case RESET_EPOCH:
         return "epoch";

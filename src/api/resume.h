@@ -29,8 +29,8 @@ struct resume_range {
 /* Whether PARAMETER of a query carries the id. */
 bool resume_names_the_id(struct str parameter);
 
-/* The id that the client resumes from: header Last-Event-ID, else the query's last_event_id or
- * lastEventId. Empty ones count as absent. Borrows from REQUEST or SCRATCH. False when there is
+/* The id that the client resumes from: header Last-Event-ID, else the query's after, last_event_id
+ * or lastEventId. Empty ones count as absent. Borrows from REQUEST or SCRATCH. False when there is
  * none or the memory is out. */
 bool resume_id(const struct http_request *request, struct buffer *scratch, struct str *ret_id);
 

@@ -1,10 +1,8 @@
 /* GET /streams/TABLE, /streams/TABLE/ID, /streams/PARENT/ID/TABLE */
-#include "api/feed_stream.h"
-#include "api/resume.h"
+#include "api/pull.h"
+#include "api/reset.h"
 #include "event/id.h"
 #include "http/sse.h"
-
-#include <jansson.h>
 
 #define ID_MAX 256
 #define FRAME_MAX 1024
@@ -17,7 +15,8 @@ struct topic_stream {
     struct feed_stream base;
     bool lost;           /* the client's id is of no use until it gets a new one */
     uint64_t read_at_id; /* the router's counter when the client last got an id */
-    struct position id;  /* the position last told */
+    struct position id;  /* the position last told; of a pull, that of its last event */
+    char epoch[9];       /* that the positions belong to */
 };
 
 static void write_frame(struct feed_stream *stream, struct buffer *frame)
@@ -29,27 +28,6 @@ static void write_frame(struct feed_stream *stream, struct buffer *frame)
 
 /* --- reset ----------------------------------------------------------------------------------- */
 
-static json_t *id_json(const struct resume_range *range, struct position position)
-{
-    char text[EVENT_ID_MAX];
-
-    return range->empty ? json_null() : json_string(event_id_format(range->epoch, position, text));
-}
-
-static void append_reset(struct buffer *out, enum reset_reason reason,
-                         const struct resume_range *range)
-{
-    json_t *json =
-        json_pack("{s:s, s:o, s:o}", "reason", reset_reason_name(reason), "oldest",
-                  id_json(range, range->oldest), "latest", id_json(range, range->newest));
-    char *data = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
-
-    if (data != NULL)
-        sse_frame(out, STR(""), STR("reset"), str_from(data));
-    free(data);
-    json_decref(json);
-}
-
 static struct resume_range read_range(const struct api *api, char epoch[9])
 {
     struct resume_range range = {.epoch = epoch};
@@ -59,33 +37,66 @@ static struct resume_range read_range(const struct api *api, char epoch[9])
     return range;
 }
 
-static void on_reset(struct feed_stream *stream, enum reset_reason reason)
+static void write_reset(struct topic_stream *self, struct str text)
 {
-    struct topic_stream *self = (struct topic_stream *)stream;
-    char epoch[9];
-    struct resume_range range = read_range(stream->api, epoch);
-    struct buffer frame;
-
-    buffer_init(&frame, FRAME_MAX);
-    append_reset(&frame, reason, &range);
-    write_frame(stream, &frame);
-    feed_stream_touch(stream);
+    feed_stream_write(&self->base, text);
+    feed_stream_touch(&self->base);
     self->lost = true;
     self->id = (struct position){0, 0};
 }
 
+static void on_reset(struct feed_stream *stream, enum reset_reason reason)
+{
+    struct topic_stream *self = (struct topic_stream *)stream;
+    struct buffer text;
+
+    /* What a pull has is good; its next one is told. */
+    if (stream->form == FORM_JSON && pull_has_events(stream)) {
+        feed_stream_end(stream);
+        return;
+    }
+    struct resume_range range = read_range(stream->api, self->epoch);
+    buffer_init(&text, RESET_BYTES_MAX);
+    if (reset_append(&text, stream->form, reason, &range) < 0)
+        feed_stream_end(stream);
+    else if (stream->form == FORM_JSON)
+        pull_refuse(stream, buffer_str(&text));
+    else
+        write_reset(self, buffer_str(&text));
+    buffer_release(&text);
+}
+
 /* --- events and signs of life ---------------------------------------------------------------- */
+
+/* Each form is a part of the frame. */
+static struct str text_of(enum form form, const struct event *event)
+{
+    if (form == FORM_SSE)
+        return event->frame;
+    /* The line end is that of the frame's data line. */
+    return (struct str){event->json.data, event->json.len + (form == FORM_NDJSON ? 1 : 0)};
+}
 
 static void on_push(struct feed_stream *stream, const struct journal_entry *entry,
                     const struct event *event)
 {
     struct topic_stream *self = (struct topic_stream *)stream;
 
-    feed_stream_write_shared(stream, entry->owner, event->frame);
-    feed_stream_touch(stream);
+    if (!feed_stream_give(stream, entry->owner, text_of(stream->form, event)))
+        return;
     self->lost = false;
     self->id = entry->position;
     self->read_at_id = router_records_read(stream->api->router);
+}
+
+static void on_next(struct feed_stream *stream, struct buffer *out, bool all_read)
+{
+    struct topic_stream *self = (struct topic_stream *)stream;
+    char id[EVENT_ID_MAX];
+
+    event_id_format(self->epoch, all_read ? subscriber_position(&stream->subscriber) : self->id,
+                    id);
+    buffer_printf(out, "\"%s\"", id);
 }
 
 /* While it catches up the router's counter says nothing of how far it came. */
@@ -106,9 +117,11 @@ static void on_heartbeat(struct feed_stream *stream)
     char id[EVENT_ID_MAX];
     struct buffer frame;
 
+    event_id_format(subscriber_epoch(&stream->subscriber), position, id);
     buffer_init(&frame, FRAME_MAX);
-    if (moved_far(self, position)) {
-        event_id_format(subscriber_epoch(&stream->subscriber), position, id);
+    if (stream->form == FORM_NDJSON) {
+        buffer_printf(&frame, "{\"type\":\"keepalive\",\"id\":\"%s\"}\n", id);
+    } else if (moved_far(self, position)) {
         sse_frame(&frame, str_from(id), STR("keepalive"), STR("{}"));
         self->lost = false;
         self->id = position;
@@ -128,23 +141,26 @@ static const struct feed_stream_kind topic_stream_kind = {
     .push = on_push,
     .reset = on_reset,
     .heartbeat = on_heartbeat,
+    .next = on_next,
     .free = on_free,
 };
 
 /* --- the request ----------------------------------------------------------------------------- */
 
 /* Filters are columns, so any name may become one: none may be ignored. */
-static bool refuse_parameters(const struct api_request *request)
+static bool refuse_parameters(const struct api_request *request, enum form form)
 {
     struct str query = request->http->query;
     struct str name, value;
-    char text[128];
+    char text[160];
 
     while (http_query_next(&query, &name, &value)) {
-        if (resume_names_the_id(name))
+        bool of_pull = pull_query_names(name);
+        if (resume_names_the_id(name) || (of_pull && form == FORM_JSON))
             continue;
-        int len = snprintf(text, sizeof(text), "Parameter \"%.*s\" is not available yet",
-                           name.len > 64 ? 64 : (int)name.len, name.data);
+        int len = snprintf(text, sizeof(text), "Parameter \"%.*s\" is %s",
+                           name.len > 64 ? 64 : (int)name.len, name.data,
+                           of_pull ? "for Accept: application/json" : "not available yet");
         api_respond_text(request, 400, (struct str){text, (size_t)len});
         return true;
     }
@@ -181,38 +197,92 @@ static struct resume find_resume(const struct api_request *request,
     return resume;
 }
 
-static void open_stream(struct api *api, const struct api_request *request,
-                        const struct topic *topic, struct topic_stream *self)
+/* Where STREAM begins in the feed. The epoch may have changed since RESUME was decided: the client
+ * comes back and is told. */
+static void subscribe(struct topic_stream *self, const struct topic *topic,
+                      const struct resume *resume)
 {
-    char epoch[9];
-    struct resume_range range = read_range(api, epoch);
-    struct resume resume = find_resume(request, &range);
+    bool after = resume->kind == RESUME_AFTER;
+    const char *epoch = subscriber_epoch(&self->base.subscriber);
+
+    feed_stream_subscribe(&self->base, topic, after ? &resume->after : NULL);
+    self->read_at_id = router_records_read(self->base.api->router);
+    if (after)
+        self->id = resume->after;
+    if (after && !self->base.ended && strcmp(epoch, self->epoch) != 0)
+        feed_stream_end(&self->base);
+    memcpy(self->epoch, epoch, sizeof(self->epoch));
+}
+
+static void open_stream(struct topic_stream *self, struct api *api,
+                        const struct api_request *request, enum form form,
+                        const struct resume *resume, const struct resume_range *range)
+{
     struct buffer first;
 
-    /* Something at once: proxies and clients wait for the first byte. */
+    /* Something at once: proxies and clients wait for the first byte. Lines of JSON have nothing
+     * that says nothing. */
     buffer_init(&first, FRAME_MAX);
-    sse_comment(&first);
-    if (resume.kind == RESUME_RESET) {
-        append_reset(&first, resume.reason, &range);
+    if (form == FORM_SSE)
+        sse_comment(&first);
+    if (resume->kind == RESUME_RESET) {
+        reset_append(&first, form, resume->reason, range);
         self->lost = true;
     }
-    feed_stream_open(&self->base, &topic_stream_kind, api, request->exchange, buffer_str(&first));
+    feed_stream_open(&self->base, &topic_stream_kind, api, request->exchange, form,
+                     buffer_str(&first));
     buffer_release(&first);
-    feed_stream_subscribe(&self->base, topic, resume.kind == RESUME_AFTER ? &resume.after : NULL);
-    if (resume.kind == RESUME_AFTER)
-        self->id = resume.after;
-    self->read_at_id = router_records_read(api->router);
+}
+
+static void refuse_id(const struct api_request *request, enum reset_reason reason,
+                      const struct resume_range *range)
+{
+    struct buffer text;
+
+    buffer_init(&text, RESET_BYTES_MAX);
+    if (reset_append(&text, FORM_JSON, reason, range) == 0)
+        pull_respond_gone(request->exchange, buffer_str(&text));
+    else
+        api_respond_text(request, 503, STR("Out of memory"));
+    buffer_release(&text);
+}
+
+static void start(struct api *api, const struct api_request *request, enum form form,
+                  const struct topic *topic, const struct pull_query *query)
+{
+    struct topic_stream *self = calloc(1, sizeof(*self));
+
+    if (self == NULL) {
+        api_respond_text(request, 503, STR("Out of memory"));
+        return;
+    }
+    struct resume_range range = read_range(api, self->epoch);
+    struct resume resume = find_resume(request, &range);
+    if (form != FORM_JSON) {
+        open_stream(self, api, request, form, &resume, &range);
+        subscribe(self, topic, &resume);
+    } else if (resume.kind == RESUME_RESET) {
+        refuse_id(request, resume.reason, &range);
+        free(self);
+    } else if (pull_open(&self->base, &topic_stream_kind, api, request->exchange, query)) {
+        subscribe(self, topic, &resume);
+    } else {
+        free(self);
+    }
 }
 
 void api_streams(struct api *api, const struct api_request *request)
 {
+    enum form form = api_negotiate(request);
+    struct pull_query query = {0};
+    struct error err;
     struct topic topic;
 
-    if (refuse_parameters(request) || find_topic(api, request, &topic) < 0)
+    if (form == FORM_NONE || refuse_parameters(request, form) ||
+        find_topic(api, request, &topic) < 0)
         return;
-    struct topic_stream *self = calloc(1, sizeof(*self));
-    if (self == NULL)
-        api_respond_text(request, 503, STR("Out of memory"));
+    if (form == FORM_JSON && pull_query_parse(&query, request->http->query, &err) < 0)
+        api_respond_text(request, 400, str_from(err.text));
     else
-        open_stream(api, request, &topic, self);
+        start(api, request, form, &topic, &query);
 }
