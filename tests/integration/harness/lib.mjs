@@ -22,6 +22,7 @@ import { Walpiper } from './walpiper.mjs';
 
 export { assert, root, run, sleep, until, within };
 export { freePort, makeDirectory, startChild, isRunning } from './process.mjs';
+export { assertInOrder, position } from './ids.mjs';
 export { knowsPluginList, Postgres } from './postgres.mjs';
 export { SseParser, Subscription, request } from './sse.mjs';
 export { binary, Walpiper } from './walpiper.mjs';
@@ -155,27 +156,6 @@ export function scenario(name, options, body) {
 /** The frames as curl prints them: what the README shows. */
 export function frameText({ id, event, data }) {
   return `id: ${id}\nevent: ${event}\ndata: ${data}\n\n`;
-}
-
-/** An event's id as numbers that can be compared. */
-export function position(id) {
-  const match = /^([0-9a-f]{8})-([0-9A-F]{1,16})-([1-9][0-9]*)$/.exec(id);
-  assert.ok(match, `not an event id: ${id}`);
-  return { epoch: match[1], lsn: BigInt(`0x${match[2]}`), ordinal: Number(match[3]) };
-}
-
-/** Each id after the one before it, and of the same epoch. */
-export function assertInOrder(ids) {
-  let last;
-  for (const id of ids) {
-    const next = position(id);
-    if (last) {
-      assert.equal(next.epoch, last.epoch, `the epoch changed at ${id}`);
-      const later = next.lsn > last.lsn || (next.lsn === last.lsn && next.ordinal > last.ordinal);
-      assert.ok(later, `${id} came after ${last.id}`);
-    }
-    last = { ...next, id };
-  }
 }
 
 /** A subscriber as a browser is one: comes back with its last id whenever the stream ends. */

@@ -1,0 +1,75 @@
+// node tests/chaos/run.mjs [--minutes N] [--seed S] [--plugin wal2json|pgoutput|both] [--verbose]
+//
+// Exit: 0 every promise held; 3 one did not; 1 the run itself failed; 2 wrong usage; 130 interrupted.
+import { randomInt } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { Broken, Chaos } from './chaos.mjs';
+
+const broken = 3;
+const interruption = 130;
+
+function refuse(why) {
+  console.error(`chaos: ${why}`);
+  process.exit(2);
+}
+
+function readArguments() {
+  const text = { type: 'string' };
+  try {
+    const { values } = parseArgs({ options: { minutes: text, seed: text, plugin: text, verbose: { type: 'boolean' } } });
+    const { minutes = '1', seed = String(randomInt(1_000_000)), plugin = 'both', verbose = false } = values;
+    if (!(Number(minutes) > 0)) refuse('--minutes takes a number greater than 0');
+    if (!['wal2json', 'pgoutput', 'both'].includes(plugin)) refuse('--plugin takes wal2json, pgoutput or both');
+    return { minutes: Number(minutes), seed, plugins: plugin === 'both' ? ['wal2json', 'pgoutput'] : [plugin], verbose };
+  } catch (error) {
+    return refuse(error.message);
+  }
+}
+
+// Should the runner be killed, this must not live on; what it started ends with it.
+const runner = process.ppid;
+setInterval(() => {
+  if (process.ppid !== runner) process.exit(1);
+}, 500).unref();
+
+let interrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => (interrupted = true));
+
+function report(error, chaos, lines) {
+  console.log(`\n${error instanceof Broken ? 'A promise is broken' : 'The run failed'}:\n${error instanceof Broken ? error.message : error.stack}`);
+  console.log(`\nThe last faults:\n${lines.slice(-15).join('\n')}`);
+  console.log(`\n${chaos.summary()}`);
+}
+
+/** One run with PLUGIN: the exit code. */
+async function runOne({ seed, plugin, milliseconds, verbose }) {
+  const lines = [];
+  const log = (line) => {
+    lines.push(line);
+    if (verbose) console.log(line);
+  };
+  const chaos = new Chaos({ seed, plugin, log });
+  try {
+    await chaos.open();
+    await chaos.run(milliseconds, () => interrupted);
+    console.log(chaos.summary());
+    await chaos.close(false);
+    return interrupted ? interruption : 0;
+  } catch (error) {
+    // Ctrl-C in a terminal ends PostgreSQL and walpiper too: what follows from that is no finding.
+    if (!interrupted) report(error, chaos, lines);
+    const keep = !interrupted && process.env.CHAOS_KEEP !== 'no';
+    const directories = await chaos.close(keep);
+    if (keep) console.log(`\nLogs and journal are kept in ${directories.join(' and ')}`);
+    if (interrupted) return interruption;
+    return error instanceof Broken ? broken : 1;
+  }
+}
+
+const { minutes, seed, plugins, verbose } = readArguments();
+let code = 0;
+for (const plugin of plugins) {
+  const milliseconds = (minutes * 60_000) / plugins.length;
+  code = code || (await runOne({ seed, plugin, milliseconds, verbose }));
+}
+process.exit(code);
