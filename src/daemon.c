@@ -4,6 +4,7 @@
 #include "daemon.h"
 #include "base/health.h"
 #include "base/log.h"
+#include "base/lsn.h"
 #include "base/marked.h"
 #include "journal/journal.h"
 #include "loop/loop.h"
@@ -12,6 +13,7 @@
 #include "source/params.h"
 #include "source/source.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,12 +183,27 @@ static int keep_operators_holds(struct daemon *d, struct error *err)
     return 0;
 }
 
+/* Only operators hold. On the journal's thread. */
+static void on_given_up(const struct journal_given_up *what)
+{
+    char room[300], lsn[LSN_TEXT_MAX];
+    snprintf(room, sizeof(room), "operator %s", what->name);
+    log_warn(room,
+             "is given up: it stands at %s, %" PRIu64 " s behind, and the journal has grown to "
+             "%" PRIu64 " MB for it, more than journal.retention and journal.max_hold allow; it "
+             "computes every id anew once it runs: mend what keeps it, or raise journal.max_hold",
+             lsn_format(what->position.lsn, lsn), what->behind_us / 1000000,
+             what->journal_bytes >> 20);
+}
+
 static int open_journal(struct daemon *d, struct error *err)
 {
     const struct journal_options options = {
         .path = d->config->journal.path,
         .retention_bytes = d->config->journal.retention_bytes,
         .retention_age_us = d->config->journal.retention_age_us,
+        .max_held = d->config->journal.max_hold,
+        .on_given_up = on_given_up,
         .ring_bytes = RING_BYTES,
         .batch_bytes = BATCH_BYTES,
         .ahead_bytes = AHEAD_BYTES,

@@ -90,6 +90,7 @@ struct config {
         char *path;
         uint64_t retention_bytes; /* 0: no limit */
         uint64_t retention_age_us;
+        uint64_t max_hold;  /* bytes that operators may keep beyond; 0: no limit */
         uint64_t max_event; /* bytes of a record */
         enum config_on_large_event on_large_event;
     } journal;

@@ -264,6 +264,7 @@ static const struct fallback fallbacks[] = {
     {"journal", "retention", NULL},
     {"journal.retention", "bytes", "1GB"},
     {"journal.retention", "age", "7d"},
+    {"journal", "max_hold", "10GB"},
     {"journal", "max_event", "64MB"},
     {"journal", "on_large_event", "strip"},
     {"", "http", NULL},

@@ -142,6 +142,9 @@ static int rules_journal(struct rules *r)
     if (quantity_size(str_from(from->retention.bytes), &r->config->journal.retention_bytes) < 0)
         return node_fail(r->tree, node_at(r->tree, "journal.retention.bytes"), r->err,
                          "no size; write a number with kB, MB, GB or TB: 1GB");
+    if (quantity_size(str_from(from->max_hold), &r->config->journal.max_hold) < 0)
+        return node_fail(r->tree, node_at(r->tree, "journal.max_hold"), r->err,
+                         "no size; write a number with kB, MB, GB or TB: 10GB");
     int code = duration(r, "journal.retention.age", from->retention.age,
                         &r->config->journal.retention_age_us);
     return code < 0 ? code : rules_large_events(r);

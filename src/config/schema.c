@@ -104,6 +104,7 @@ static const struct cyaml_schema_field retention_fields[] = {
 static const struct cyaml_schema_field journal_fields[] = {
     TEXT("path", struct raw_journal, path),
     KEYS("retention", struct raw_journal, retention, retention_fields),
+    TEXT("max_hold", struct raw_journal, max_hold),
     TEXT("max_event", struct raw_journal, max_event),
     WORD("on_large_event", struct raw_journal, on_large_event, large_event_policies),
     CYAML_FIELD_END,

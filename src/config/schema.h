@@ -76,6 +76,7 @@ struct raw_retention {
 struct raw_journal {
     char *path;
     struct raw_retention retention;
+    char *max_hold;
     char *max_event;
     int on_large_event;
 };

@@ -45,6 +45,8 @@ int holds_set(struct holds *holds, struct str name, struct position position)
         return add(holds, name, position);
     if (position_compare(position, hold->position) > 0)
         hold->position = position;
+    if (hold->given_up && position_compare(hold->position, holds->trimmed) >= 0)
+        hold->given_up = hold->told = false;
     return 0;
 }
 
@@ -77,14 +79,36 @@ bool holds_keep(struct holds *holds, const char *const *names, size_t count)
 
 bool holds_oldest(const struct holds *holds, struct position *ret_position)
 {
-    if (holds->count == 0)
-        return false;
-    struct position oldest = holds->items[0].position;
-    for (size_t i = 1; i < holds->count; i++)
-        if (position_compare(holds->items[i].position, oldest) < 0)
-            oldest = holds->items[i].position;
-    *ret_position = oldest;
-    return true;
+    const struct hold *oldest = NULL;
+    for (size_t i = 0; i < holds->count; i++) {
+        const struct hold *hold = &holds->items[i];
+        if (hold->given_up)
+            continue;
+        if (!oldest || position_compare(hold->position, oldest->position) < 0)
+            oldest = hold;
+    }
+    if (oldest)
+        *ret_position = oldest->position;
+    return oldest != NULL;
+}
+
+void holds_give_up(struct holds *holds)
+{
+    for (size_t i = 0; i < holds->count; i++)
+        if (position_compare(holds->items[i].position, holds->trimmed) < 0)
+            holds->items[i].given_up = true;
+}
+
+const struct hold *holds_next_given_up(struct holds *holds)
+{
+    for (size_t i = 0; i < holds->count; i++) {
+        struct hold *hold = &holds->items[i];
+        if (!hold->given_up || hold->told)
+            continue;
+        hold->told = true;
+        return hold;
+    }
+    return NULL;
 }
 
 int holds_encode(const struct holds *holds, struct buffer *buffer)

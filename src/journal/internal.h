@@ -45,6 +45,7 @@ struct journal {
     struct store_extent extent;
     struct journal_identity identity;
     struct error failure; /* code 0: the writer writes */
+    uint64_t counted_ms;  /* monotonic: when the writer last counted what is held past its age */
 
     pthread_mutex_t listeners_lock;
     struct journal_listener *listeners;

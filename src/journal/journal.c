@@ -5,10 +5,11 @@
 #include <unistd.h>
 
 /* Address space costs nothing; so much that the mapping need not grow while readers are about. */
-static size_t map_bytes(uint64_t retention_bytes)
+static size_t map_bytes(const struct journal_options *options)
 {
     uint64_t least = (uint64_t)16 << 30;
-    uint64_t wanted = retention_bytes < SIZE_MAX / 16 ? retention_bytes * 4 : least;
+    uint64_t bytes = options->retention_bytes | options->max_held; /* at least half of the sum */
+    uint64_t wanted = bytes < SIZE_MAX / 16 ? bytes * 4 : least;
     uint64_t page = 1 << 20;
     return (size_t)((wanted > least ? wanted : least) / page * page);
 }
@@ -27,13 +28,17 @@ static int load_holds(struct journal *journal, const char *path, struct error *e
                       "journal %s is damaged: its holds; remove the directory: a new epoch starts",
                       path);
     }
+    journal->holds.trimmed = journal->extent.trimmed;
+    holds_give_up(&journal->holds);
+    while (holds_next_given_up(&journal->holds))
+        continue; /* told by the run that gave it up */
     buffer_release(&coded);
     return rc;
 }
 
 static int load(struct journal *journal, const char *path, struct error *err)
 {
-    int rc = store_open(&journal->store, path, map_bytes(journal->options.retention_bytes), err);
+    int rc = store_open(&journal->store, path, map_bytes(&journal->options), err);
     if (rc == 0)
         rc = store_extent(journal->store, &journal->extent, err);
     if (rc == 0)

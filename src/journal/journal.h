@@ -23,12 +23,23 @@
 
 struct journal;
 
+/* A hold that kept more than max_held: its reader will meet -ESTALE. */
+struct journal_given_up {
+    const char *name;
+    struct position position; /* of the hold */
+    uint64_t journal_bytes;   /* what the journal held, nearly all of it for this reader */
+    uint64_t behind_us;       /* age of the oldest of it */
+};
+
 struct journal_options {
     const char *path;          /* a directory, made if missing (0700) */
     uint64_t retention_bytes;  /* of records on disk; 0: no limit */
     uint64_t retention_age_us; /* by the time of append; 0: no limit */
-    size_t ring_bytes;         /* records kept in memory for live readers */
-    size_t batch_bytes;        /* a batch is sealed at this size, at the latest */
+    uint64_t max_held; /* the most bytes that holds may keep beyond retention; 0: no limit */
+    /* On the writer's thread, once a hold; may be NULL. */
+    void (*on_given_up)(const struct journal_given_up *what);
+    size_t ring_bytes;  /* records kept in memory for live readers */
+    size_t batch_bytes; /* a batch is sealed at this size, at the latest */
     size_t ahead_bytes; /* the most that may wait for the disk: past it append says -EAGAIN; a
                            single record is taken whatever its size when nothing waits */
 };
@@ -128,6 +139,9 @@ struct position journal_cursor_position(const struct journal_cursor *cursor);
 /* Records after POSITION are kept beyond retention for a reader named NAME (an operator); a hold
  * moves forward only. Any thread. 0; -EINVAL when the name is empty or has more than 255 bytes;
  * -ENOSPC past 4096 holds; -ENOMEM.
+ *
+ * When holds keep more than max_held beyond retention the oldest are given up: their records go,
+ * and they hold nothing until they move to a position that is still there.
  *
  * Holds are kept in the journal: a reader that comes back after a restart finds what it had not
  * read, although retention goes on before it has connected. So journal_release() is for a reader

@@ -10,6 +10,13 @@
 #include <lmdb.h>
 #include <pthread.h>
 
+/* The oldest blocks, up to UP_TO, are past their age; they take BYTES. Counted while they are held:
+ * each block is looked at once. */
+struct store_aged {
+    struct position up_to;
+    uint64_t bytes;
+};
+
 struct store {
     char *path;
     size_t map_bytes;
@@ -21,7 +28,9 @@ struct store {
     MDB_dbi tags;
     MDB_dbi meta;
     struct resident resident;
-    struct block_packer packer; /* the writing thread's */
+    struct block_packer packer; /* the writing thread's, as is what follows */
+    struct store_aged aged;
+    struct store_aged aged_next; /* of the transaction under way */
 };
 
 /* The row "state" of the table meta. */

@@ -6,11 +6,15 @@
  * page of the table of tags. */
 enum { TRIM_RECORDS = 8192, TAG_ROOM = 4096 };
 
+/* The most blocks that one transaction counts as past their age. */
+enum { AGED_BLOCKS = 16384 };
+
 struct writing {
     struct store *store;
     MDB_txn *txn;
     MDB_cursor *records;
     struct store_state state;
+    struct store_aged aged;
 };
 
 /* --- append ------------------------------------------------------------------------------ */
@@ -80,11 +84,63 @@ static int delete_tag(const struct writing *w, int64_t tag, struct position posi
 }
 
 static bool is_surplus(const struct writing *w, const struct store_trim *rules,
-                       struct position last, const struct block *block)
+                       const struct block *block)
 {
-    if (rules->held && position_compare(last, rules->hold) > 0)
+    uint64_t over = w->state.bytes > rules->max_bytes ? w->state.bytes - rules->max_bytes : 0;
+    if (over == 0 && block->time_us >= rules->before_us)
         return false;
-    return w->state.bytes > rules->max_bytes || block->time_us < rules->before_us;
+    if (!rules->held || position_compare(block->last, rules->hold) <= 0)
+        return true;
+    return (over > w->aged.bytes ? over : w->aged.bytes) > rules->max_held;
+}
+
+/* What a block takes without its tags: their number is not in its head. */
+static uint64_t aged_footprint(const MDB_val *value)
+{
+    return block_footprint(value->mv_size, 0);
+}
+
+/* CURSOR goes to the block after the one that ends at LAST. */
+static int seek_after(MDB_cursor *cursor, struct position last, MDB_val *key, MDB_val *value)
+{
+    unsigned char bytes[POSITION_BYTES];
+    position_encode(last, bytes);
+    *key = (MDB_val){sizeof(bytes), bytes};
+    int code = mdb_cursor_get(cursor, key, value, MDB_SET_RANGE);
+    if (code == 0 && key->mv_size == sizeof(bytes) &&
+        memcmp(key->mv_data, bytes, sizeof(bytes)) == 0)
+        code = mdb_cursor_get(cursor, key, value, MDB_NEXT);
+    return code;
+}
+
+/* Goes on counting where the last transaction stopped. */
+static int count_aged(struct writing *w, const struct store_trim *rules)
+{
+    MDB_val key;
+    MDB_val value;
+    struct block block;
+    w->aged = w->store->aged;
+    if (position_compare(w->aged.up_to, w->state.trimmed) < 0)
+        w->aged = (struct store_aged){.up_to = w->state.trimmed};
+    if (!rules->held || rules->max_held == UINT64_MAX || rules->before_us == INT64_MIN)
+        return 0;
+    int code = seek_after(w->records, w->aged.up_to, &key, &value);
+    for (int n = 0; code == 0 && n < AGED_BLOCKS; n++) {
+        if (store_open_block(&block, &key, &value) != 0)
+            return MDB_CORRUPTED;
+        if (block.time_us >= rules->before_us)
+            return 0;
+        w->aged.bytes += aged_footprint(&value);
+        w->aged.up_to = block.last;
+        code = mdb_cursor_get(w->records, &key, &value, MDB_NEXT);
+    }
+    return code == MDB_NOTFOUND ? 0 : code;
+}
+
+static void forget_aged(struct writing *w, struct position last, uint64_t footprint)
+{
+    if (position_compare(last, w->aged.up_to) <= 0)
+        w->aged.bytes -= footprint < w->aged.bytes ? footprint : w->aged.bytes;
 }
 
 struct tagged {
@@ -137,8 +193,9 @@ static int trim_one(struct writing *w, const struct store_trim *rules, struct fr
         return code == MDB_NOTFOUND ? 0 : code;
     if (store_open_block(&block, &key, &value) != 0)
         return MDB_CORRUPTED;
-    if (!is_surplus(w, rules, block.last, &block))
+    if (!is_surplus(w, rules, &block))
         return 0;
+    uint64_t aged = aged_footprint(&value);
     if (block.has_tags)
         code = read_tags(&block, &tagged, &tags);
     struct freed freed = {block_footprint(value.mv_size, tags), block.count};
@@ -151,6 +208,7 @@ static int trim_one(struct writing *w, const struct store_trim *rules, struct fr
         return code;
     w->state.bytes -= freed.bytes < w->state.bytes ? freed.bytes : w->state.bytes;
     w->state.trimmed = block.last;
+    forget_aged(w, block.last, aged);
     *ret_freed = freed;
     return 0;
 }
@@ -185,6 +243,8 @@ static int write_change(struct store *store, MDB_txn *txn, const void *argument)
         return code;
     code = append_all(&w, change);
     if (code == 0)
+        code = count_aged(&w, &change->trim);
+    if (code == 0)
         code = trim(&w, &change->trim, TRIM_RECORDS + 2 * change->count);
     mdb_cursor_close(w.records);
     if (change->mark > w.state.mark)
@@ -193,6 +253,7 @@ static int write_change(struct store *store, MDB_txn *txn, const void *argument)
         code = store_put_state(store, txn, &w.state);
     if (code == 0 && change->holds.data)
         code = store_put_meta(store, txn, "holds", change->holds);
+    store->aged_next = w.aged;
     return code;
 }
 
@@ -206,9 +267,11 @@ int store_write(struct store *store, const struct store_change *change,
     struct store_task task = {
         .body = write_change, .argument = change, .room = 2 * room + 4 * change->count * TAG_ROOM};
     int rc = store_transact(store, &task, ret_extent, err);
-    if (rc == 0)
-        resident_touched(&store->resident, room);
-    return rc;
+    if (rc != 0)
+        return rc;
+    store->aged = store->aged_next;
+    resident_touched(&store->resident, room);
+    return 0;
 }
 
 struct epoch {
@@ -236,5 +299,8 @@ int store_begin_epoch(struct store *store, const struct journal_identity *identi
 {
     struct epoch epoch = {.identity = identity, .mark = mark};
     struct store_task task = {.body = write_epoch, .argument = &epoch};
-    return store_transact(store, &task, ret_extent, err);
+    int rc = store_transact(store, &task, ret_extent, err);
+    if (rc == 0)
+        store->aged = (struct store_aged){0};
+    return rc;
 }

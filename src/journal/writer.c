@@ -25,12 +25,32 @@ static uint64_t max_bytes(const struct journal *journal)
     return journal->options.retention_bytes ? journal->options.retention_bytes : UINT64_MAX;
 }
 
+static uint64_t max_held(const struct journal *journal)
+{
+    return journal->options.max_held ? journal->options.max_held : UINT64_MAX;
+}
+
 /* A journal at rest does not sync for every record that comes of age. */
 static uint64_t age_slack_us(const struct journal *journal)
 {
     uint64_t slack = journal->options.retention_age_us / 64;
     uint64_t most = (uint64_t)NAP_MAX_MS * 1000;
     return slack < most ? slack : most;
+}
+
+/* With the lock held. The same when the oldest block is held: until there may be more than holds
+ * may keep. How much is past its age only counting tells, which is done now and then. */
+static uint64_t give_up_due_in(const struct journal *journal)
+{
+    const struct store_extent *extent = &journal->extent;
+    uint64_t most = max_held(journal);
+    uint64_t over = extent->bytes > max_bytes(journal) ? extent->bytes - max_bytes(journal) : 0;
+    if (over > most)
+        return 0;
+    if (extent->bytes <= most || extent->oldest_time_us >= before_us(journal, 0))
+        return UINT64_MAX;
+    uint64_t counted = clock_monotonic_ms() - journal->counted_ms;
+    return counted < NAP_MAX_MS ? NAP_MAX_MS - counted : 0;
 }
 
 /* With the lock held. Milliseconds until there is something to trim, for a writer at rest. */
@@ -41,7 +61,7 @@ static uint64_t trim_due_in(const struct journal *journal)
     if (extent->empty)
         return UINT64_MAX;
     if (holds_oldest(&journal->holds, &hold) && position_compare(extent->oldest_end, hold) > 0)
-        return UINT64_MAX;
+        return give_up_due_in(journal);
     if (extent->bytes > max_bytes(journal))
         return 0;
     int64_t limit = before_us(journal, age_slack_us(journal));
@@ -119,6 +139,7 @@ static void notify(struct journal *journal)
 static void set_extent(struct journal *journal, const struct store_extent *extent)
 {
     journal->extent = *extent;
+    journal->holds.trimmed = extent->trimmed;
     atomic_store(&journal->durable, extent->mark);
     error_clear(&journal->failure);
 }
@@ -136,6 +157,45 @@ static void publish(struct journal *journal, const struct batch *batch,
     set_extent(journal, extent);
     pthread_mutex_unlock(&journal->lock);
     notify(journal);
+}
+
+/* With the lock held; BEFORE is what there was. False when all that were given up are told. */
+static bool next_given_up(struct journal *journal, const struct store_extent *before,
+                          char name[HOLD_NAME_MAX + 1], struct journal_given_up *ret_what)
+{
+    int64_t now = clock_wall_us();
+    const struct hold *hold = holds_next_given_up(&journal->holds);
+    if (!hold)
+        return false;
+    snprintf(name, HOLD_NAME_MAX + 1, "%s", hold->name);
+    *ret_what = (struct journal_given_up){
+        .name = name,
+        .position = hold->position,
+        .journal_bytes = before->bytes,
+        .behind_us = now > before->oldest_time_us ? (uint64_t)(now - before->oldest_time_us) : 0,
+    };
+    return true;
+}
+
+/* After a batch that was to be trimmed up to HOLD at the most: what lies beyond was given up. A
+ * hold may be older than all there is, then it holds all there is. */
+static void look_at_holds(struct journal *journal, struct position hold, struct position trimmed)
+{
+    char name[HOLD_NAME_MAX + 1];
+    struct journal_given_up what;
+    pthread_mutex_lock(&journal->lock);
+    const struct store_extent before = journal->extent; /* the new one is not published yet */
+    if (position_compare(trimmed, hold) > 0 && position_compare(trimmed, before.trimmed) > 0) {
+        journal->holds.trimmed = trimmed;
+        holds_give_up(&journal->holds);
+    }
+    while (next_given_up(journal, &before, name, &what)) {
+        pthread_mutex_unlock(&journal->lock);
+        if (journal->options.on_given_up)
+            journal->options.on_given_up(&what);
+        pthread_mutex_lock(&journal->lock);
+    }
+    pthread_mutex_unlock(&journal->lock);
 }
 
 static void note_failure(struct journal *journal, const struct error *err)
@@ -208,6 +268,8 @@ static int prepare_change(struct journal *journal, const struct batch *batch, st
     change->trim.before_us = before_us(journal, 0);
     change->trim.budget = TRIM_BYTES + 2 * (uint64_t)batch->bytes;
     change->trim.held = holds_oldest(&journal->holds, &change->trim.hold);
+    change->trim.max_held = max_held(journal);
+    journal->counted_ms = clock_monotonic_ms();
     if (!journal->holds_changed)
         return 0;
     int rc = holds_encode(&journal->holds, holds);
@@ -232,6 +294,8 @@ static int try_write(struct journal *journal, const struct batch *batch,
         error_set(err, rc, "journal: out of memory for its holds; give the process more");
     else
         rc = store_write(journal->store, &change, ret_extent, err);
+    if (rc == 0 && change.trim.held)
+        look_at_holds(journal, change.trim.hold, ret_extent->trimmed);
     if (rc != 0 && change.holds.data) {
         pthread_mutex_lock(&journal->lock);
         journal->holds_changed = true;

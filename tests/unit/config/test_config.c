@@ -17,7 +17,8 @@ static const char full[] =
     "  table: shop.feed\n"
     "  columns: {id: i, type: t, consumer: c, payload: p, timestamp: ts}\n"
     "  retention: 0\n"
-    "journal: {path: /var/lib/j, retention: {bytes: 64MB, age: 36h}, max_event: 512MB,\n"
+    "journal: {path: /var/lib/j, retention: {bytes: 64MB, age: 36h}, max_hold: 3GB, max_event: "
+    "512MB,\n"
     "  on_large_event: stop}\n"
     "http:\n"
     "  listen: ['127.0.0.1:4000', '[::1]:4000', 'unix:/run/w.sock']\n"
@@ -71,6 +72,7 @@ START_TEST(test_every_key_reaches_the_struct)
     ck_assert_str_eq(c.journal.path, "/var/lib/j");
     ck_assert_uint_eq(c.journal.retention_bytes, 64u << 20);
     ck_assert_uint_eq(c.journal.retention_age_us, 36ull * 3600 * 1000000);
+    ck_assert_uint_eq(c.journal.max_hold, 3ull << 30);
     ck_assert_uint_eq(c.journal.max_event, 512u << 20);
     ck_assert_int_eq(c.journal.on_large_event, CONFIG_STOP_CAPTURE);
     ck_assert_uint_eq(c.http.listen_count, 3);
@@ -167,6 +169,7 @@ static void assert_defaults(const struct config *c)
     ck_assert_str_eq(c->journal.path, "data/journal");
     ck_assert_uint_eq(c->journal.retention_bytes, 1u << 30);
     ck_assert_uint_eq(c->journal.retention_age_us, 7ull * 24 * 3600 * 1000000);
+    ck_assert_uint_eq(c->journal.max_hold, 10ull << 30);
     ck_assert_uint_eq(c->journal.max_event, 64u << 20);
     ck_assert_int_eq(c->journal.on_large_event, CONFIG_STRIP_EVENT);
     ck_assert_uint_eq(c->http.listen_count, 1);

@@ -108,6 +108,7 @@ START_TEST(test_numbers)
         {"http: {heartbeat: 99ms}\n", "FILE:1: http.heartbeat: from 100ms"},
         {"http: {heartbeat: 2d}\n", "FILE:1: http.heartbeat: from 100ms"},
         {"journal:\n  retention:\n    bytes: 1gb\n", "FILE:3: journal.retention.bytes: no size"},
+        {"journal:\n  max_hold: much\n", "FILE:2: journal.max_hold: no size"},
         {"journal: {retention: {bytes: 99999999TB}}\n", "FILE:1: journal.retention.bytes: no size"},
         {"journal: {retention: {age: soon}}\n", "FILE:1: journal.retention.age: no duration"},
         {"journal: {max_event: 64k}\n",

@@ -48,6 +48,31 @@ START_TEST(test_only_those_named_are_kept)
 }
 END_TEST
 
+START_TEST(test_one_that_was_given_up_counts_again_once_it_is_where_records_are)
+{
+    struct holds holds = {0};
+    holds_set(&holds, STR("stuck"), at(3));
+    holds_set(&holds, STR("slow"), at(7));
+    holds.trimmed = at(7);
+    holds_give_up(&holds);
+    ck_assert_uint_eq(oldest(&holds), 7);
+    ck_assert_str_eq(holds_next_given_up(&holds)->name, "stuck");
+    ck_assert_ptr_null(holds_next_given_up(&holds));
+    holds_set(&holds, STR("stuck"), at(6));
+    holds_give_up(&holds);
+    ck_assert_uint_eq(oldest(&holds), 7);
+    ck_assert_ptr_null(holds_next_given_up(&holds)); /* told once */
+    holds_set(&holds, STR("slow"), at(9));
+    holds_set(&holds, STR("stuck"), at(7));
+    ck_assert_uint_eq(oldest(&holds), 7);
+    holds.trimmed = at(8);
+    holds_give_up(&holds);
+    ck_assert_uint_eq(oldest(&holds), 9);
+    ck_assert_str_eq(holds_next_given_up(&holds)->name, "stuck");
+    holds_release(&holds);
+}
+END_TEST
+
 START_TEST(test_names_and_number_have_a_maximum)
 {
     struct holds holds = {0};
@@ -100,5 +125,6 @@ START_TEST(test_coded_and_decoded_they_are_the_same)
 END_TEST
 
 UNIT_SUITE("journal/holds", test_the_oldest_counts_and_holds_move_forward_only,
-           test_only_those_named_are_kept, test_names_and_number_have_a_maximum,
-           test_coded_and_decoded_they_are_the_same)
+           test_only_those_named_are_kept,
+           test_one_that_was_given_up_counts_again_once_it_is_where_records_are,
+           test_names_and_number_have_a_maximum, test_coded_and_decoded_they_are_the_same)

@@ -257,6 +257,95 @@ START_TEST(test_a_hold_in_the_middle_of_a_block_keeps_all_of_it)
 }
 END_TEST
 
+static _Atomic unsigned given_up;
+static struct position given_up_at;
+static uint64_t given_up_bytes;
+
+static void on_given_up(const struct journal_given_up *what)
+{
+    ck_assert_str_eq(what->name, "stuck");
+    given_up_at = what->position;
+    given_up_bytes = what->journal_bytes;
+    given_up++;
+}
+
+static struct position oldest_of(struct fixture *f)
+{
+    struct position oldest = {0}, newest;
+    (void)journal_bounds(f->journal, &oldest, &newest);
+    return oldest;
+}
+
+/* Limits by bytes, or by age, of which all are at once: what they have in common. */
+static void check_giving_up(uint64_t bytes, uint64_t age_us)
+{
+    struct fixture f;
+    struct journal_entry entry;
+    const uint64_t held = 100 * 500; /* a record takes less */
+    given_up = 0;
+    fixture_init(&f);
+    f.options.retention_bytes = bytes;
+    f.options.retention_age_us = age_us;
+    f.options.max_held = held;
+    f.options.on_given_up = on_given_up;
+    fixture_open(&f);
+    ck_assert_int_eq(journal_hold(f.journal, "stuck", at(5, 1)), 0);
+    ck_assert_int_eq(journal_hold(f.journal, "slow", at(20, 1)), 0);
+    append_apart(&f, 1, 50);
+    ck_assert_uint_eq(given_up, 0);
+    ck_assert_uint_le(oldest_of(&f).lsn, 6);
+    ck_assert_int_eq(journal_hold(f.journal, "slow", at(50, 1)), 0);
+    append_apart(&f, 51, 100);
+    wait_until(&f, given_up);
+    ck_assert_uint_eq(given_up_at.lsn, 5);
+    ck_assert_uint_gt(given_up_bytes, held / 2);
+    /* It holds nothing any more, though it says where it stands, again and after a restart. */
+    ck_assert_int_eq(journal_hold(f.journal, "stuck", at(5, 1)), 0);
+    fixture_reopen(&f);
+    ck_assert_int_eq(journal_hold(f.journal, "stuck", at(6, 1)), 0);
+    ck_assert_int_eq(append(&f, at(151, 1), NULL), 0);
+    journal_flush(f.journal);
+    wait_until(&f, journal_idle(f.journal) && oldest_of(&f).lsn >= (bytes ? 20 : 51));
+    struct journal_cursor *cursor = cursor_at(&f, at(6, 1));
+    ck_assert_int_eq(journal_cursor_next(cursor, &entry), -ESTALE);
+    journal_cursor_close(cursor);
+    /* The other one was never given up. */
+    ck_assert_uint_le(oldest_of(&f).lsn, 51);
+    /* Once it stands at what is there, it holds again. */
+    ck_assert_int_eq(journal_hold(f.journal, "stuck", at(100, 1)), 0);
+    journal_release(f.journal, "slow");
+    append_apart(&f, 152, 10);
+    ck_assert_uint_le(oldest_of(&f).lsn, 101);
+    ck_assert_uint_eq(given_up, 1);
+    fixture_release(&f);
+}
+
+START_TEST(test_holds_that_keep_too_much_are_given_up_the_oldest_first)
+{
+    check_giving_up(10 * 300, 0);
+    check_giving_up(0, 1);
+    check_giving_up(10 * 300, 1);
+}
+END_TEST
+
+/* By age: only what is past its age counts, not the whole journal. */
+START_TEST(test_what_is_within_its_age_counts_for_no_hold)
+{
+    struct fixture f;
+    given_up = 0;
+    fixture_init(&f);
+    f.options.retention_age_us = UINT64_C(3600) * 1000000;
+    f.options.max_held = 10 * 300;
+    f.options.on_given_up = on_given_up;
+    fixture_open(&f);
+    ck_assert_int_eq(journal_hold(f.journal, "stuck", at(5, 1)), 0);
+    append_apart(&f, 1, 100);
+    ck_assert_uint_eq(given_up, 0);
+    ck_assert_uint_eq(oldest_of(&f).lsn, 1);
+    fixture_release(&f);
+}
+END_TEST
+
 /* --- limits ------------------------------------------------------------------------------ */
 
 START_TEST(test_a_tag_goes_with_its_newest_record_only)
@@ -622,6 +711,8 @@ UNIT_SUITE("journal/journal", test_what_was_appended_is_read_and_survives,
            test_retention_by_age_and_what_is_known_after_it,
            test_a_hold_is_stronger_than_retention_and_than_a_restart,
            test_a_hold_in_the_middle_of_a_block_keeps_all_of_it,
+           test_holds_that_keep_too_much_are_given_up_the_oldest_first,
+           test_what_is_within_its_age_counts_for_no_hold,
            test_a_tag_goes_with_its_newest_record_only, test_what_waits_for_the_disk_is_bounded,
            test_a_full_batch_is_written_without_a_flush, test_a_new_epoch_starts_from_nothing,
            test_a_second_process_is_refused, test_a_damaged_journal_is_refused,

@@ -17,7 +17,9 @@ static struct store_change change_of(const struct record *records, size_t count)
 {
     return (struct store_change){.records = records,
                                  .count = count,
-                                 .trim = {.max_bytes = UINT64_MAX, .before_us = INT64_MIN}};
+                                 .trim = {.max_bytes = UINT64_MAX,
+                                          .before_us = INT64_MIN,
+                                          .max_held = UINT64_MAX}};
 }
 
 /* COUNT records of LEN bytes at LSN first, first + 1, ... in one transaction. */
