@@ -63,18 +63,27 @@ scenario('limit cuts the answer, more says whether there is more, next goes on w
   }
 });
 
-scenario('a long poll ends with the first event, and with all of its transaction', async (scene) => {
+scenario('a long poll ends as soon as there is an event of its topic, and the next one goes on behind it', async (scene) => {
   const { db, walpiper } = await walpiperOfThings(scene);
   const { next } = await pulled(walpiper, '/streams/things');
-  const waiting = pulled(walpiper, '/streams/things', { after: next, wait: 60 });
-  const row = pulled(walpiper, '/streams/things/2', { after: next, wait: 60 });
+  const polls = Promise.all([
+    pulled(walpiper, '/streams/things', { after: next, wait: 60 }),
+    pulled(walpiper, '/streams/things/2', { after: next, wait: 60 }),
+  ]);
+  polls.catch(() => {});
   await db.query('INSERT INTO quiet VALUES (1)');
   await untilThere(walpiper, 1, 'quiet');
   await insert(db, 1, 3);
-  const answer = await waiting;
-  assert.deepEqual(ids(answer.events), [1, 2, 3]);
-  assert.equal(answer.more, false);
-  assert.deepEqual(ids((await row).events), [2]);
+  const [table, row] = await polls;
+  assert.deepEqual(ids(row.events), [2]);
+  // How many of the three had been written when the first one was there is a matter of luck.
+  const got = ids(table.events);
+  while (got.length < 3) {
+    assert.ok(table.events.length > 0 && !table.more, 'it ended without an event');
+    Object.assign(table, await pulled(walpiper, '/streams/things', { after: table.next, wait: 60 }));
+    got.push(...ids(table.events));
+  }
+  assert.deepEqual(got, [1, 2, 3]);
 });
 
 scenario('a poll that waited in vain says how far it read, and so a quiet topic is not read again', async (scene) => {
