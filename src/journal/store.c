@@ -1,6 +1,8 @@
+#include "base/cleanup.h"
 #include "journal/directory.h"
 #include "journal/store_internal.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -113,17 +115,34 @@ static int reserve_file(const struct store *store, uint64_t room)
     return ftruncate(file.fd, (off_t)(file.used + room + FILE_SLACK)) == 0 ? 0 : errno;
 }
 
+/* The last write before a disk is full is cut short, which LMDB takes for a fault of the disk: the
+ * file system is asked whether it has ROOM. */
+static int find_cause(const struct store *store, int code, uint64_t room)
+{
+    struct data_file file;
+    if (code != EIO || examine_file(store, &file) != 0 || room == 0)
+        return code;
+    if (fallocate(file.fd, FALLOC_FL_KEEP_SIZE, (off_t)file.used, (off_t)room) == 0)
+        return code;
+    return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? errno : code;
+}
+
 /* --- transactions of the writing thread -------------------------------------------------- */
 
 static int begin_write(struct store *store, MDB_txn **ret_txn, struct error *err)
 {
     int rc = store->env ? 0 : store_env_reopen(store, err);
+    if (rc == 0 && store->unsettled)
+        rc = store_settle(store, err);
     if (rc != 0)
         return rc;
     int code = mdb_txn_begin(store->env, NULL, 0, ret_txn);
     /* A commit that failed half-way through its last page: LMDB wants to be opened afresh. */
     if (code == MDB_PANIC) {
+        store->unsettled = true;
         rc = store_env_reopen(store, err);
+        if (rc == 0)
+            rc = store_settle(store, err);
         if (rc != 0)
             return rc;
         code = mdb_txn_begin(store->env, NULL, 0, ret_txn);
@@ -157,7 +176,7 @@ int store_transact(struct store *store, const struct store_task *task,
             return 0;
         }
         if (code != MDB_MAP_FULL)
-            return store_error(store, code, "write", err);
+            return store_error(store, find_cause(store, code, task->room), "write", err);
         rc = store_env_grow(store, err);
         if (rc != 0)
             return rc;
@@ -364,12 +383,32 @@ static struct store *new_store(const char *path, size_t map_bytes, struct error 
     return store;
 }
 
+/* One that is new is on disk when it is closed. */
+static int make(const char *path, size_t map_bytes, struct error *err)
+{
+    char *place cleanup_free = NULL;
+    int rc = store_make_begin(path, &place, err);
+    if (rc != 0)
+        return rc;
+    struct store *store = new_store(place, map_bytes, err);
+    if (!store)
+        return -ENOMEM;
+    rc = store_env_open(store, err);
+    store_close(store);
+    return rc == 0 ? store_make_end(path, err) : rc;
+}
+
 int store_open(struct store **ret_store, const char *path, size_t map_bytes, struct error *err)
 {
+    int rc = store_is_made(path) ? 0 : make(path, map_bytes, err);
+    if (rc != 0)
+        return rc;
     struct store *store = new_store(path, map_bytes, err);
     if (!store)
         return -ENOMEM;
-    int rc = store_env_open(store, err);
+    rc = store_env_open(store, err);
+    if (rc == 0)
+        rc = store_settle(store, err);
     if (rc == 0)
         rc = directory_sync(path, err);
     if (rc != 0) {

@@ -23,7 +23,8 @@ struct store {
     /* Readers share it for the time of one transaction; who replaces or resizes the mapping, always
      * the writing thread, has it alone. */
     pthread_rwlock_t lock;
-    MDB_env *env; /* NULL while it cannot be opened again */
+    MDB_env *env;   /* NULL while it cannot be opened again */
+    bool unsettled; /* what is seen of the log may not be on disk: see store_settle() */
     MDB_dbi records;
     MDB_dbi tags;
     MDB_dbi meta;
@@ -48,6 +49,13 @@ int store_env_open(struct store *store, struct error *err);
 void store_env_close(struct store *store);
 /* After a failure that LMDB does not recover from: closes the environment and opens it again. */
 int store_env_reopen(struct store *store, struct error *err);
+/* What is seen of the log is on disk when 0 is returned. By the writing thread. */
+int store_settle(struct store *store, struct error *err);
+/* A log that is not there yet is made at *RET_PLACE (the caller frees it), closed, and then gets
+ * its name. Another one that was begun there is removed. */
+bool store_is_made(const char *path);
+int store_make_begin(const char *path, char **ret_place, struct error *err);
+int store_make_end(const char *path, struct error *err);
 /* Twice the address space. */
 int store_env_grow(struct store *store, struct error *err);
 /* As much of it as the process that writes has by now. An LMDB code. */

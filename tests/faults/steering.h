@@ -26,6 +26,10 @@ enum steering_word {
     /* CLOCK_REALTIME is off by so many milliseconds (signed). CLOCK_MONOTONIC never is. */
     STEERING_CLOCK_MS = 5,
 
+    /* Syncs fail only from the counted call FROM on, and only so many calls; 0: without end. */
+    STEERING_SYNC_FROM = 6,
+    STEERING_SYNC_CALLS = 7,
+
     STEERING_CALLS = 16,   /* that were counted */
     STEERING_REFUSED = 17, /* calls that found the disk full */
     STEERING_SYNCS = 18,   /* that went well */
@@ -45,6 +49,7 @@ enum steering_sync {
     SYNC_LOST,
     SYNC_REACHED, /* it did reach the disk, only the answer is bad */
     SYNC_DROPPED, /* as LOST, and the kernel has thrown the pages away: the old content shows */
+    SYNC_ANY,     /* one of these three, as the seed says, each time */
 };
 
 #endif
