@@ -9,7 +9,7 @@
 #define DEFAULT_CONFIG_FILE "config/walpiper.yaml"
 
 /* Options without a letter, or with one besides: no character has these values. */
-enum { LOG_LEVEL = 256, JSON, FULL, HELP, VERSION };
+enum { LOG_LEVEL = 256, JSON, FULL, FROM, HELP, VERSION };
 
 static const struct {
     struct option option;
@@ -19,6 +19,7 @@ static const struct {
     {{"log-level", required_argument, NULL, LOG_LEVEL}, CLI_LOG_LEVEL},
     {{"json", no_argument, NULL, JSON}, CLI_JSON},
     {{"full", no_argument, NULL, FULL}, CLI_FULL},
+    {{"from", required_argument, NULL, FROM}, CLI_FROM},
     {{"help", no_argument, NULL, HELP}, 0},
     {{"version", no_argument, NULL, VERSION}, 0},
 };
@@ -101,6 +102,17 @@ static void options_of(const struct cli_command *command, struct option ret_opti
     ret_options[count] = (struct option){NULL, 0, NULL, 0};
 }
 
+static bool fits(struct str wanted, const char *argument)
+{
+    if (wanted.data[0] >= 'A' && wanted.data[0] <= 'Z')
+        return argument[0] != '\0';
+    while (wanted.data) {
+        if (str_equal(str_cut(&wanted, '|'), str_from(argument)))
+            return true;
+    }
+    return false;
+}
+
 /* The words behind the options, against those that the command wants. */
 static enum cli_exit read_arguments(const struct cli_command *command, int argc, char **argv,
                                     struct cli_options *options)
@@ -110,11 +122,14 @@ static enum cli_exit read_arguments(const struct cli_command *command, int argc,
 
     while (wanted.len > 0) {
         struct str word = str_cut(&wanted, ' ');
-        bool any = word.data[0] >= 'A' && word.data[0] <= 'Z';
+        if (word.data[0] == '[') {
+            at = argc;
+            break;
+        }
         if (at >= argc)
             return cli_fail(CLI_MISUSED, "%s: %.*s is missing; 'walpiper %s --help'", command->name,
                             STR_ARG(word), command->name);
-        if (any ? argv[at][0] == '\0' : !str_equal(word, str_from(argv[at])))
+        if (!fits(word, argv[at]))
             return cli_fail(CLI_MISUSED, "%s: \"%s\" where %.*s is wanted; 'walpiper %s --help'",
                             command->name, argv[at], STR_ARG(word), command->name);
         at++;
@@ -123,6 +138,7 @@ static enum cli_exit read_arguments(const struct cli_command *command, int argc,
         return cli_fail(CLI_MISUSED, "%s: what is %s? 'walpiper %s --help' lists the options",
                         command->name, argv[at], command->name);
     options->arguments = argv + optind;
+    options->argument_count = (size_t)(argc - optind);
     return CLI_DONE;
 }
 
@@ -154,6 +170,9 @@ static enum cli_exit run_command(const struct cli_command *command, int argc, ch
             break;
         case FULL:
             options.full = true;
+            break;
+        case FROM:
+            options.from = optarg;
             break;
         case 'h':
         case HELP:

@@ -16,11 +16,13 @@ struct cli_options {
     enum log_level log_level;
     bool json;
     bool full;
-    char *const *arguments; /* as many as the command takes */
+    const char *from; /* NULL: not said */
+    char *const *arguments;
+    size_t argument_count; /* as many as the command takes */
 };
 
 /* Options that not every command takes. */
-enum { CLI_LOG_LEVEL = 1, CLI_JSON = 2, CLI_FULL = 4 };
+enum { CLI_LOG_LEVEL = 1, CLI_JSON = 2, CLI_FULL = 4, CLI_FROM = 8 };
 
 struct cli_command {
     const char *name;
@@ -28,8 +30,9 @@ struct cli_command {
     const char *help;    /* the lines below "usage: walpiper NAME [options]" */
     enum cli_exit (*run)(const struct cli_options *options);
     unsigned options;
-    const char *arguments; /* the words that must follow: "TABLE" is any, "drop" is itself; NULL:
-                              none */
+    const char
+        *arguments; /* the words that must follow: "TABLE" is any, "drop" is itself,
+                       "info|verify" one of them; last "[TOPIC...]": any number. NULL: none */
 };
 
 /* Runs the command that ARGV names, one of COMMANDS (ends with a name that is NULL). */

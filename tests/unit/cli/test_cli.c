@@ -4,12 +4,13 @@
 
 static unsigned runs;
 static struct cli_options seen;
-static char seen_argument[64], seen_config[64];
+static char seen_argument[64], seen_config[64], seen_from[64];
 
 static enum cli_exit remember(const struct cli_options *options)
 {
     runs++;
     seen = *options;
+    snprintf(seen_from, sizeof(seen_from), "%s", options->from ? options->from : "");
     snprintf(seen_config, sizeof(seen_config), "%s", options->config_file);
     /* The words live as long as the call. */
     snprintf(seen_argument, sizeof(seen_argument), "%s",
@@ -28,6 +29,8 @@ static const struct cli_command commands[] = {
     {"look", "looks", "", remember, CLI_JSON, NULL},
     {"mark", "marks", "", remember, CLI_FULL, "TABLE"},
     {"slot", "slots", "", remember, 0, "drop NAME"},
+    {"choose", "chooses", "", remember, 0, "info|verify"},
+    {"tail", "tails", "", remember, CLI_FROM, "[TOPIC...]"},
     {NULL, NULL, NULL, NULL, 0, NULL},
 };
 
@@ -77,7 +80,7 @@ START_TEST(test_wrong_usage_is_2_and_one_line)
         "",
         "bogus",
         "check",
-        "tail",
+        "bogus|tail",
         "-c a.yaml",
         "run -x",
         "run --bogus",
@@ -98,6 +101,12 @@ START_TEST(test_wrong_usage_is_2_and_one_line)
         "slot drop",
         "slot keep a",
         "slot drop a b",
+        "choose",
+        "choose info|verify",
+        "choose inf",
+        "choose info verify",
+        "tail --from",
+        "run --from x",
     };
     struct captured c;
 
@@ -144,6 +153,17 @@ START_TEST(test_arguments_reach_the_command)
     ck_assert_str_eq(seen_config, "x");
     ck_assert_int_eq(call(&c, "slot drop it"), CLI_DONE);
     ck_assert_str_eq(seen_argument, "drop");
+    ck_assert_int_eq(call(&c, "choose info"), CLI_DONE);
+    ck_assert_str_eq(seen_argument, "info");
+    ck_assert_int_eq(call(&c, "choose verify"), CLI_DONE);
+    ck_assert_str_eq(seen_argument, "verify");
+    ck_assert_int_eq(call(&c, "tail"), CLI_DONE);
+    ck_assert_uint_eq(seen.argument_count, 0);
+    ck_assert_ptr_null(seen.from);
+    ck_assert_int_eq(call(&c, "tail a --from earliest b c"), CLI_DONE);
+    ck_assert_uint_eq(seen.argument_count, 3);
+    ck_assert_str_eq(seen_argument, "a");
+    ck_assert_str_eq(seen_from, "earliest");
     call(&c, "mark --help");
     ck_assert_ptr_nonnull(strstr(c.out, "usage: walpiper mark TABLE [options]"));
 }
