@@ -4,12 +4,16 @@
  *
  * Tables (LMDB databases):
  *     records  position of the last record (12 bytes) -> block of records (block.h); appended at
- * the end, trimmed at the start tags     tag (8 bytes) -> position of the newest record with it
- * (12), checksum (4) meta     "format"   -> STORE_FORMAT "identity" -> epoch (8), system identifier
- * (8), database (64), slot (64) "state"    -> mark (8), bytes (8), position up to which records
- * were trimmed (12), position of the newest record that ever was (12) "holds"    -> coded holds
- * (holds.h) all but the first followed by a checksum (8) A checksum is XXH3 and covers the key too.
- * All numbers are big-endian. Each commit is synced: when a write returns 0 it is on disk. */
+ *              the end, trimmed at the start
+ *     tags     tag (8 bytes) -> position of the newest record with it (12), checksum (4)
+ *     meta     "format"   -> STORE_FORMAT
+ *              "identity" -> epoch (8), system identifier (8), database (64), slot (64)
+ *              "state"    -> mark (8), bytes (8), position up to which records were trimmed (12),
+ *                            position of the newest record that ever was (12)
+ *              "holds"    -> coded holds (holds.h)
+ *              all but the first followed by a checksum (8)
+ * A checksum is XXH3 and covers the key too. All numbers are big-endian. Each commit is synced:
+ * when a write returns 0 it is on disk. */
 #ifndef JOURNAL_STORE_H
 #define JOURNAL_STORE_H
 
@@ -22,9 +26,8 @@
 
 /* What to do about a damaged one: nothing is ever emptied by itself. */
 #define STORE_DAMAGE_MEND                                                                          \
-    "'walpiper journal verify' says what can still be read; to go on, remove the directory: a "    \
-    "new "                                                                                         \
-    "epoch begins, subscribers get a reset, operators compute every id anew"
+    "'walpiper journal verify' says what can still be read; to go on, remove the directory: "      \
+    "a new epoch begins, subscribers get a reset, operators compute every id anew"
 
 struct store;
 
