@@ -43,8 +43,8 @@ function unpack(packed, length) {
 
 /** The records of the events in one value of the journal (src/journal/block.h). */
 function* recordsOf(block) {
-  const [packed, count, length] = [block[0] & 1, block.readUInt32BE(1), block.readUInt32BE(25)];
-  const body = packed ? unpack(block.subarray(29), length) : block.subarray(29);
+  const [packed, count, length] = [block[0] & 1, block.readUInt32BE(1), block.readUInt32BE(37)];
+  const body = packed ? unpack(block.subarray(57), length) : block.subarray(57);
   for (let n = 0, at = 0; n < count; n++) {
     const end = at + 16 + body.readUInt32BE(at + 12);
     yield body.subarray(at + 16, end);
