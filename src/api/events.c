@@ -6,20 +6,28 @@
  * are older than it), then the whole journal. Which of both has a row is asked only once the
  * journal is beyond every commit that the page can have seen, so there is neither gap nor duplicate
  * between them. */
+#include "api/events_json.h"
 #include "api/events_table.h"
-#include "api/feed_stream.h"
-#include "api/resume.h"
-#include "http/sse.h"
+#include "api/pull.h"
+#include "api/reset.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
 
 #define ID_MAX 256
-#define FRAME_MAX 256
+#define JSON_MAX ((size_t)4 << 30) /* of a page; its frames have a limit of their own */
+
+/* Nobody's id, and smaller than everybody's. */
+#define EARLIEST INT64_MIN
 
 struct consumer_stream {
     struct feed_stream base;
     char *consumer;
-    int64_t resume_id;
+    bool resumes;      /* from resume_id; else live */
+    int64_t resume_id; /* EARLIEST: from the first row on */
+    bool gave_any;
+    int64_t last_id; /* of the last row given */
     struct events_request request;
     bool first_page;
     bool wants_page;                /* as soon as there is room */
@@ -44,6 +52,54 @@ static void subscribe(struct consumer_stream *self, const struct position *after
     };
 
     feed_stream_subscribe(&self->base, &topic, after);
+}
+
+/* --- rows in the stream's form
+ * --------------------------------------------------------------------- */
+
+/* What a client cannot get now it gets when it comes back. */
+static void give_text(struct consumer_stream *self, int64_t id, struct buffer *text)
+{
+    if (text->failed != 0) {
+        feed_stream_end(&self->base);
+    } else if (feed_stream_give(&self->base, NULL, buffer_str(text))) {
+        self->gave_any = true;
+        self->last_id = id;
+    }
+    buffer_release(text);
+}
+
+static void append_line(struct buffer *out, struct str frame)
+{
+    events_json(out, frame);
+    buffer_append_char(out, '\n');
+}
+
+/* One row by its frame, which lies in OWNER. */
+static void give(struct consumer_stream *self, int64_t id, struct shared *owner, struct str frame)
+{
+    struct buffer text;
+
+    if (self->base.form == FORM_SSE) {
+        feed_stream_give(&self->base, owner, frame);
+        return;
+    }
+    buffer_init(&text, JSON_MAX);
+    if (self->base.form == FORM_JSON)
+        events_json(&text, frame);
+    else
+        append_line(&text, frame);
+    give_text(self, id, &text);
+}
+
+static void give_lines(struct consumer_stream *self, const struct events_page *page)
+{
+    struct buffer text;
+
+    buffer_init(&text, JSON_MAX);
+    for (size_t i = 0; i < page->row_count; i++)
+        append_line(&text, page->rows[i].frame);
+    give_text(self, page->rows[page->row_count - 1].id, &text);
 }
 
 /* --- pages of the table
@@ -109,17 +165,18 @@ static bool check_first_page(struct consumer_stream *self, const struct events_p
     return false;
 }
 
-/* Moves the frames of rows that the journal does not have to the front of the page. */
-static size_t keep_missing(struct consumer_stream *self, struct events_page *page)
+/* Leaves in the page the rows that the journal does not have. */
+static void keep_missing(struct consumer_stream *self, struct events_page *page)
 {
     struct journal *journal = self->base.api->context.journal;
     struct position position;
-    size_t len = 0;
+    size_t count = 0, len = 0;
 
     for (size_t i = 0; i < page->row_count; i++) {
         struct events_row *row = &page->rows[i];
         if (!journal_find_tag(journal, row->id, &position)) {
-            memmove(page->bytes.data + len, row->frame.data, row->frame.len);
+            char *place = memmove(page->bytes.data + len, row->frame.data, row->frame.len);
+            page->rows[count++] = (struct events_row){row->id, {place, row->frame.len}};
             len += row->frame.len;
             continue;
         }
@@ -127,7 +184,23 @@ static size_t keep_missing(struct consumer_stream *self, struct events_page *pag
             self->oldest_skipped = position;
         self->skipped_any = true;
     }
-    return len;
+    page->row_count = count;
+    page->bytes.len = len;
+}
+
+/* All of it at once: a stream has room for one piece of any size. */
+static void give_page(struct consumer_stream *self, const struct events_page *page)
+{
+    if (page->row_count == 0)
+        return;
+    if (self->base.form == FORM_JSON) {
+        for (size_t i = 0; i < page->row_count; i++)
+            give(self, page->rows[i].id, NULL, page->rows[i].frame);
+    } else if (self->base.form == FORM_NDJSON) {
+        give_lines(self, page);
+    } else {
+        feed_stream_give(&self->base, NULL, buffer_str(&page->bytes));
+    }
 }
 
 static void on_page(struct events_request *request, struct events_page *page)
@@ -147,10 +220,10 @@ static void on_page(struct events_request *request, struct events_page *page)
         return;
     }
     request->after = page->rows[page->row_count - 1].id;
-    size_t len = keep_missing(self, page);
-    if (len > 0)
-        feed_stream_give(&self->base, NULL, (struct str){page->bytes.data, len});
-    ask_page(self);
+    keep_missing(self, page);
+    give_page(self, page);
+    if (!self->base.ended)
+        ask_page(self);
 }
 
 /* --- the stream
@@ -170,6 +243,7 @@ static void on_push(struct feed_stream *stream, const struct journal_entry *entr
 {
     struct consumer_stream *self = (struct consumer_stream *)stream;
     struct api *api = stream->api;
+    int64_t id = 0;
 
     if (left_out(self, entry, event))
         return;
@@ -178,7 +252,28 @@ static void on_push(struct feed_stream *stream, const struct journal_entry *entr
         feed_stream_end(stream);
         return;
     }
-    feed_stream_give(stream, frame, (struct str){frame->data, frame->len});
+    (void)events_frame_id(api->context.config, event, &id);
+    give(self, id, frame, (struct str){frame->data, frame->len});
+}
+
+/* There are no ids of rows between which the damage lies: a pull that goes on does so live. */
+static void tell_damaged(struct feed_stream *stream)
+{
+    const struct resume_range nowhere = {.epoch = "", .empty = true};
+    struct buffer text;
+
+    if (stream->form == FORM_JSON && pull_has_events(stream)) {
+        feed_stream_end(stream);
+    } else if (stream->form == FORM_JSON) {
+        pull_refuse(stream, STR("{\"reset\":{\"reason\":\"expired\",\"oldest\":null,"
+                                "\"latest\":null},\"next\":\"latest\"}"));
+    } else {
+        buffer_init(&text, RESET_BYTES_MAX);
+        if (reset_append(&text, stream->form, RESET_DAMAGED, &nowhere) == 0)
+            feed_stream_write(stream, buffer_str(&text));
+        feed_stream_touch(stream);
+        buffer_release(&text);
+    }
 }
 
 /* The rows that were missed are in the table: the client comes back with its last id for them. Not
@@ -189,14 +284,31 @@ static void on_reset(struct feed_stream *stream, enum reset_reason reason)
         feed_stream_end(stream);
         return;
     }
-    feed_stream_write(stream, STR("event: reset\ndata: "
-                                  "{\"reason\":\"expired\",\"oldest\":null,\"latest\":null}\n\n"));
-    feed_stream_touch(stream);
+    tell_damaged(stream);
 }
 
 static void on_heartbeat(struct feed_stream *stream)
 {
-    feed_stream_write(stream, STR("event: heartbeat\ndata: thump\n\n"));
+    feed_stream_write(stream,
+                      stream->form == FORM_SSE
+                          ? STR("event: heartbeat\ndata: thump\n\n")
+                          : STR("{\"id\":null,\"type\":\"heartbeat\",\"payload\":\"thump\"}\n"));
+}
+
+/* Where the client stands is the row that it had last, also when all others were read: after which
+ * rows of others this was nobody can say by an id of theirs. */
+static void on_next(struct feed_stream *stream, struct buffer *out, bool all_read)
+{
+    const struct consumer_stream *self = (const struct consumer_stream *)stream;
+
+    if (self->gave_any)
+        buffer_printf(out, "%" PRId64, self->last_id);
+    else if (!self->resumes)
+        buffer_append_str(out, STR("\"latest\""));
+    else if (self->resume_id == EARLIEST)
+        buffer_append_str(out, STR("\"earliest\""));
+    else
+        buffer_printf(out, "%" PRId64, self->resume_id);
 }
 
 static void on_free(struct feed_stream *stream)
@@ -214,28 +326,39 @@ static const struct feed_stream_kind consumer_stream_kind = {
     .reset = on_reset,
     .heartbeat = on_heartbeat,
     .fill = on_fill,
+    .next = on_next,
     .free = on_free,
 };
 
 /* --- the request
  * ----------------------------------------------------------------------------------- */
 
-static bool find_id(const struct api_request *request, int64_t *ret_id)
+enum position_kind { POSITION_NONE, POSITION_ID, POSITION_LATEST, POSITION_MALFORMED };
+
+static enum position_kind find_position(const struct api_request *request, int64_t *ret_id)
 {
+    enum position_kind kind = POSITION_ID;
     struct buffer scratch;
     struct str text;
 
     buffer_init(&scratch, ID_MAX);
-    bool found = resume_id(request->http, &scratch, &text) && str_to_int64(text, ret_id) == 0;
+    if (!resume_id(request->http, &scratch, &text))
+        kind = POSITION_NONE;
+    else if (str_equal(text, STR("latest")))
+        kind = POSITION_LATEST;
+    else if (str_equal(text, STR("earliest")))
+        *ret_id = EARLIEST;
+    else if (str_to_int64(text, ret_id) < 0)
+        kind = POSITION_MALFORMED;
     buffer_release(&scratch);
-    return found;
+    return kind;
 }
 
-static void start(struct consumer_stream *self, bool has_id)
+static void start(struct consumer_stream *self)
 {
     struct position position;
 
-    if (!has_id) {
+    if (!self->resumes) {
         subscribe(self, NULL);
     } else if (journal_find_tag(self->base.api->context.journal, self->resume_id, &position)) {
         subscribe(self, &position);
@@ -245,6 +368,70 @@ static void start(struct consumer_stream *self, bool has_id)
             .consumer = self->consumer, .after = self->resume_id, .on_page = on_page};
         ask_page(self);
     }
+}
+
+/* False when it was answered. */
+static bool check_pull(const struct api_request *request, enum position_kind position,
+                       struct pull_query *ret_query)
+{
+    struct str query = request->http->query;
+    struct str name, value;
+    struct error err = {0};
+
+    if (position == POSITION_MALFORMED)
+        error_set(&err, -EINVAL, "Parameter \"after\" must be the id of a row, earliest or latest");
+    while (err.text[0] == '\0' && http_query_next(&query, &name, &value)) {
+        if (!resume_names_the_id(name) && !pull_query_names(name))
+            error_set(&err, -EINVAL, "Parameter \"%.*s\" is not known",
+                      name.len > 64 ? 64 : (int)name.len, name.data);
+    }
+    if (err.text[0] == '\0')
+        (void)pull_query_parse(ret_query, request->http->query, &err);
+    if (err.text[0] == '\0')
+        return true;
+    api_respond_text(request, 400, str_from(err.text));
+    return false;
+}
+
+static struct consumer_stream *consumer_stream_new(struct str consumer)
+{
+    struct consumer_stream *self = calloc(1, sizeof(*self));
+
+    if (self == NULL)
+        return NULL;
+    self->consumer = str_dup(consumer);
+    if (self->consumer != NULL)
+        return self;
+    free(self);
+    return NULL;
+}
+
+static void serve(struct api *api, const struct api_request *request, enum form form,
+                  struct str consumer)
+{
+    int64_t id = 0;
+    enum position_kind position = find_position(request, &id);
+    struct pull_query query;
+
+    if (form == FORM_JSON && !check_pull(request, position, &query))
+        return;
+    struct consumer_stream *self = consumer_stream_new(consumer);
+    if (self == NULL) {
+        api_respond_text(request, 503, STR("Out of memory"));
+        return;
+    }
+    /* Who pulls and has no id yet wants its mail: all of it. */
+    self->resumes = position == POSITION_ID || (form == FORM_JSON && position == POSITION_NONE);
+    self->resume_id = id;
+    if (form != FORM_JSON) {
+        feed_stream_open(&self->base, &consumer_stream_kind, api, request->exchange, form,
+                         form == FORM_SSE ? STR(":\n") : STR(""));
+    } else if (!pull_open(&self->base, &consumer_stream_kind, api, request->exchange, &query)) {
+        free(self->consumer);
+        free(self);
+        return;
+    }
+    start(self);
 }
 
 void api_events(struct api *api, const struct api_request *request)
@@ -259,17 +446,7 @@ void api_events(struct api *api, const struct api_request *request)
         api_respond_text(request, 401, STR("Request doesn't pass through the API gateway!"));
         return;
     }
-    struct consumer_stream *self = calloc(1, sizeof(*self));
-    char *name = str_dup(consumer);
-    if (self == NULL || name == NULL) {
-        free(self);
-        free(name);
-        api_respond_text(request, 503, STR("Out of memory"));
-        return;
-    }
-    self->consumer = name;
-    bool has_id = find_id(request, &self->resume_id);
-    feed_stream_open(&self->base, &consumer_stream_kind, api, request->exchange, FORM_SSE,
-                     STR(":\n"));
-    start(self, has_id);
+    enum form form = api_negotiate(request);
+    if (form != FORM_NONE)
+        serve(api, request, form, consumer);
 }

@@ -96,3 +96,27 @@ scenario('curl prints one event a line', async (scene) => {
   await until('curl prints the event', () => /^\{.*\}\n$/.test(curl.output()));
   assert.deepEqual(JSON.parse(curl.output()).new_record, { id: 1, name: null });
 });
+
+scenario('/events: a row a line, from the table and the journal, and the heartbeat as a line', async (scene) => {
+  const db = await scene.database();
+  const insert = (from, to) =>
+    db.query(
+      `INSERT INTO events (type, subscriber, payload)
+       SELECT E'a\n"b"', 'toto', jsonb_build_object('n', n) FROM generate_series($1::int, $2::int) n`,
+      [from, to],
+    );
+  await insert(1, 600);
+  const walpiper = await scene.walpiper(db, { http: { heartbeat: '100ms' } });
+  const live = await lines(scene, walpiper, '/events', { 'X-Consumer-Id': 'toto' });
+  await insert(601, 603);
+  const { length } = await live.first(3);
+  assert.equal(length, 3);
+  await until('a heartbeat', () => live.lines.some((line) => line === '{"id":null,"type":"heartbeat","payload":"thump"}'));
+  const all = await lines(scene, walpiper, '/events?after=0', { 'X-Consumer-Id': 'toto' });
+  const events = await all.first(603);
+  assert.deepEqual(events, Array.from({ length: 603 }, (_, n) => ({ id: n + 1, type: 'a "b"', payload: { n: n + 1 } })));
+  assert.deepEqual(live.events, events.slice(600));
+  assert.equal(live.response.headers['content-type'], 'application/x-ndjson');
+  const none = await walpiper.request('/events', { headers: { Accept: 'application/x-ndjson' } });
+  assert.equal(none.status, 401);
+});

@@ -291,8 +291,8 @@ scenario('a service that shuts down answers those who wait', async (scene) => {
 
 /** A service that may be killed at any moment: what it has is what it stored, in one step with `next`. */
 class Service {
-  constructor(walpiper, path, after) {
-    Object.assign(this, { walpiper, path, stopped: false, rounds: 0, died: 0 });
+  constructor(walpiper, path, after, headers) {
+    Object.assign(this, { walpiper, path, headers, stopped: false, rounds: 0, died: 0 });
     this.stored = { next: after, events: [] };
     this.running = this.run();
   }
@@ -301,7 +301,7 @@ class Service {
     while (!this.stopped) {
       try {
         const parameters = { after: this.stored.next, limit: 7, wait: 1 };
-        const { events, next } = await pulled(this.walpiper, this.path, parameters);
+        const { events, next } = await pulled(this.walpiper, this.path, parameters, this.headers);
         // Killed between the answer and its store, as often as not: the answer counts for nothing.
         if (Math.random() < 0.3) this.died++;
         else this.stored = { next, events: [...this.stored.events, ...events] };
@@ -341,4 +341,108 @@ scenario('a service that is killed at random, like walpiper, has everything once
   assert.deepEqual(ids(service.stored.events), rows.map(({ id }) => id));
   assertInOrder(service.stored.events.map((event) => event.id));
   assert.ok(service.died > 0, 'it was never killed');
+});
+
+// --- /events ---
+
+const toto = { 'X-Consumer-Id': 'toto' };
+
+const post = (db, from, to, consumer = 'toto') =>
+  db.query(
+    `INSERT INTO events (type, subscriber, payload)
+     SELECT 'insert', $3::text, jsonb_build_object('n', n) FROM generate_series($1::int, $2::int) n`,
+    [from, to, consumer],
+  );
+
+/** The rows of CONSUMER as a pull has them, in the order of their ids. */
+async function rowsOf(db, consumer = 'toto') {
+  const rows = await db.query('SELECT id::int, type, payload FROM events WHERE subscriber = $1 ORDER BY events.id', [consumer]);
+  return rows.map(({ id, type, payload }) => ({ id, type, payload }));
+}
+
+scenario('/events: rows of one consumer, with the id of the last one as next', async (scene) => {
+  const db = await scene.database();
+  const walpiper = await scene.walpiper(db);
+  const stream = await walpiper.events('toto');
+  await post(db, 1, 5);
+  await post(db, 1, 5, 'titi');
+  await post(db, 6, 9);
+  await stream.first(9);
+  const rows = await rowsOf(db);
+  const all = await pulled(walpiper, '/events', {}, toto);
+  assert.deepEqual(all, { events: rows, next: rows[8].id, more: false });
+  assert.deepEqual(Object.keys(all.events[0]), ['id', 'type', 'payload']);
+  for (const limit of [1, 4, 9]) {
+    const some = await pullAll(walpiper, '/events', { after: 0, limit, headers: toto });
+    assert.deepEqual(some, { events: rows, next: rows[8].id, answers: Math.ceil(9 / limit) });
+  }
+  const none = await pulled(walpiper, '/events', { after: rows[8].id, wait: 0.1 }, toto);
+  assert.deepEqual(none, { events: [], next: rows[8].id, more: false });
+  const latest = await pulled(walpiper, '/events', { after: 'latest' }, toto);
+  assert.deepEqual(latest, { events: [], next: 'latest', more: false });
+  const earliest = await pulled(walpiper, '/events', { after: 'earliest', limit: 2 }, toto);
+  assert.deepEqual(earliest, { events: rows.slice(0, 2), next: rows[1].id, more: true });
+  const nobody = await pulled(walpiper, '/events', {}, { 'X-Consumer-Id': 'nobody' });
+  assert.deepEqual(nobody, { events: [], next: 0, more: false });
+});
+
+scenario('/events: what a pull cannot do is said', async (scene) => {
+  const db = await scene.database();
+  const walpiper = await scene.walpiper(db);
+  assert.equal((await pull(walpiper, '/events')).status, 401);
+  for (const [parameters, said] of [[{ after: 'x' }, /"after"/], [{ limit: 0 }, /"limit"/], [{ waits: 1 }, /"waits"/]]) {
+    const { status, body } = await pull(walpiper, '/events', parameters, toto);
+    assert.deepEqual([status, said.test(body)], [400, true], body);
+  }
+  const html = await walpiper.request('/events', { headers: { ...toto, Accept: 'text/html' } });
+  assert.equal(html.status, 406);
+});
+
+scenario('/events: a long poll, and a row with a smaller id that was committed later', async (scene) => {
+  const db = await scene.database();
+  const walpiper = await scene.walpiper(db);
+  const late = await db.connect();
+  await late.query('BEGIN');
+  await late.query(`INSERT INTO events (id, type, subscriber, payload) VALUES (6, 'late', 'toto', '6')`);
+  const polled = pulled(walpiper, '/events', { after: 5, wait: 60 }, toto);
+  await db.query(`INSERT INTO events (id, type, subscriber, payload) VALUES (7, 'early', 'toto', '7')`);
+  assert.deepEqual(await polled, { events: [{ id: 7, type: 'early', payload: 7 }], next: 7, more: false });
+  const next = pulled(walpiper, '/events', { after: 7, wait: 60 }, toto);
+  await late.query('COMMIT');
+  late.release();
+  assert.deepEqual(await next, { events: [{ id: 6, type: 'late', payload: 6 }], next: 6, more: false });
+});
+
+scenario('/events: rows older than the journal, then those of the journal, each once', async (scene) => {
+  const db = await scene.database();
+  await post(db, 1, 1200);
+  await post(db, 1, 50, 'titi');
+  const walpiper = await scene.walpiper(db);
+  const stream = await walpiper.events('toto');
+  await post(db, 1201, 1300);
+  await stream.first(100);
+  const rows = await rowsOf(db);
+  for (const limit of [7, 500, 10000]) {
+    const { events } = await pullAll(walpiper, '/events', { after: 0, limit, headers: toto });
+    assert.deepEqual(events, rows);
+  }
+});
+
+scenario('/events: a service that is killed at random has every row once', async (scene) => {
+  const db = await scene.database();
+  await post(db, 1, 20);
+  const walpiper = await scene.walpiper(db);
+  const service = new Service(walpiper, '/events', 0, toto);
+  scene.defer(() => service.stop());
+  for (let kill = 0; kill < 5; kill++) {
+    for (let n = 0; n < 10; n++) await post(db, n, n + Math.floor(Math.random() * 5));
+    const goal = service.rounds + 3;
+    await until('the service goes on', () => service.rounds >= goal);
+    await walpiper.kill();
+    await walpiper.start();
+  }
+  const rows = await rowsOf(db);
+  await until('the service has them all', () => service.stored.events.length >= rows.length);
+  await service.stop();
+  assert.deepEqual(service.stored.events, rows);
 });
