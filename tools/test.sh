@@ -5,8 +5,10 @@
 . tools/packages.sh
 # shellcheck source=tools/build.sh
 . tools/build.sh
+# shellcheck source=tools/chaos.sh
+. tools/chaos.sh
 
-test_stages=(unit sanitizers fuzz lint integration)
+test_stages=(unit sanitizers fuzz lint integration chaos)
 # Those whose promise is not about size or about ./dev; and of these, those in which threads meet.
 sanitized_files=(tests/integration/{events,eventpiper,eventstreamex,downtime,slot,shutdown,kill,plugins,publication}.test.mjs)
 threaded_files=(tests/integration/{events,eventpiper,downtime,slot,shutdown,kill}.test.mjs)
@@ -64,7 +66,7 @@ test_sanitizers() {
     export CK_FORK=no
     export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
     export TSAN_OPTIONS=halt_on_error=1
-    if build_tree asan -Db_sanitize=address,undefined -Db_lundef=false; then
+    if build_tree asan "${sanitizer_options[@]}"; then
         run_unit_tests build/asan || status=1
         run_integration build/asan "${sanitized_files[@]}" || status=1
     else
@@ -79,23 +81,28 @@ test_sanitizers() {
     return $status
 }
 
-# run_unit_tests TREE [PATTERN]: each program's own output, so that Check's closing lines are seen.
+# run_unit_tests TREE [PATTERN]: side by side, each program's own output in one piece, so that Check's
+# closing lines are seen.
 run_unit_tests() {
-    local program status=0 count=0
+    local program
+    local -a programs=()
     for program in "$1"/tests/unit/test_*; do
-        [[ -f $program && -x $program ]] || continue
-        [[ ${program##*/} =~ ^${2:-.*} ]] || continue
-        ((count += 1))
-        timeout 300 "$program" </dev/null || {
-            warn "$program failed with $?"
-            status=1
-        }
+        [[ -f $program && -x $program && ${program##*/} =~ ^${2:-.*} ]] && programs+=("$program")
     done
-    if ((count == 0)); then
+    if ((${#programs[@]} == 0)); then
         warn "no unit test found in $1"
-        status=1
+        return 1
     fi
-    return $status
+    export -f run_unit_test
+    printf '%s\0' "${programs[@]}" | xargs -0 -P "$(nproc)" -n 1 bash -c 'run_unit_test "$1"' unit
+}
+
+run_unit_test() {
+    local output status=0
+    output=$(timeout 300 "$1" </dev/null 2>&1) || status=$?
+    printf '%s\n' "$output"
+    ((status == 0)) || printf '%s failed with %d\n' "$1" "$status"
+    return $((status != 0))
 }
 
 test_fuzz() {
@@ -113,6 +120,25 @@ test_integration() {
         files=("${files[@]/%/.test.mjs}")
     fi
     build_tree release -Dtests=disabled && run_integration build/release "${files[@]}"
+}
+
+# Honest runs with either plugin, which are mostly waiting, and beside them the bugs that must be found.
+test_chaos() {
+    local status=0 bug plugin run
+    local -a runs=()
+    build_tree release -Dtests=disabled || return
+    for plugin in wal2json pgoutput; do
+        chaos_run release --minutes 1 --plugin "$plugin" >"build/chaos-$plugin.log" 2>&1 &
+        runs+=($!)
+    done
+    for bug in "${planted_bugs[@]}"; do
+        chaos_planted "$bug" --minutes 1.5 || status=1
+    done
+    for run in "${runs[@]}"; do
+        wait "$run" || status=1
+    done
+    cat build/chaos-{wal2json,pgoutput}.log
+    return $status
 }
 
 # run_integration TREE FILE...: the files side by side. Each has its own PostgreSQL and prints its logs

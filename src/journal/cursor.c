@@ -1,3 +1,4 @@
+#include "base/planted_bug.h"
 #include "journal/internal.h"
 #include <errno.h>
 
@@ -99,13 +100,17 @@ int journal_cursor_next(struct journal_cursor *cursor, struct journal_entry *ret
         store_slice_release(&cursor->slice);
         return -ESTALE;
     }
+    bool was_on_disk = cursor->slice.owner != NULL;
     int rc = next_of_slice(cursor, ret);
     if (rc != 0)
         return rc;
     struct ring_slot slot;
     switch (ring_read(&cursor->journal->ring, cursor->position, &cursor->number, &slot)) {
     case RING_RECORD:
-        return next_from_ring(cursor, slot, ret);
+        rc = next_from_ring(cursor, slot, ret);
+        return planted_bug(PLANTED_SKIP_AT_SEAM) && was_on_disk && rc > 0
+                   ? journal_cursor_next(cursor, ret)
+                   : rc;
     case RING_AT_END:
         return 0;
     case RING_TOO_OLD:

@@ -128,7 +128,7 @@ export class Chaos {
     const end = Date.now() + milliseconds;
     while (Date.now() < end && !isOver()) {
       const left = end - Date.now();
-      await this.trouble(Math.min(left, this.random.between(8000, 16_000)), isOver);
+      await this.trouble(Math.min(left, this.random.between(5000, 12_000)), isOver);
       await this.settle();
       this.rounds++;
       this.log(`round ${this.rounds} is well: ${this.truth.transactions} transactions, ${this.truth.checked} events checked`);
