@@ -1,6 +1,8 @@
 #include "fixture.h"
 #include "journal/store_internal.h"
+#include <signal.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
 
 /* --- a store without a journal around it ------------------------------------------------- */
 
@@ -15,11 +17,10 @@ static struct store *open_store(const struct fixture *f, size_t map_bytes)
 
 static struct store_change change_of(const struct record *records, size_t count)
 {
-    return (struct store_change){.records = records,
-                                 .count = count,
-                                 .trim = {.max_bytes = UINT64_MAX,
-                                          .before_us = INT64_MIN,
-                                          .max_held = UINT64_MAX}};
+    return (struct store_change){
+        .records = records,
+        .count = count,
+        .trim = {.max_bytes = UINT64_MAX, .before_us = INT64_MIN, .max_held = UINT64_MAX}};
 }
 
 /* COUNT records of LEN bytes at LSN first, first + 1, ... in one transaction. */
@@ -359,6 +360,32 @@ START_TEST(test_a_block_that_is_missing_at_an_end_is_told_at_open)
 }
 END_TEST
 
+START_TEST(test_a_reader_that_was_killed_gives_its_pages_back)
+{
+    struct fixture f;
+    struct error err = {0};
+    int status, dead;
+    fixture_init(&f);
+    store_close(open_store(&f, 16 << 20));
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct store *reader;
+        MDB_txn *txn;
+        if (store_open_to_read(&reader, f.path, &err) == 0 && store_begin_read(reader, &txn) == 0)
+            kill(getpid(), SIGKILL);
+        _exit(1);
+    }
+    struct store *store = open_store(&f, 16 << 20);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert(WIFSIGNALED(status));
+    write_records(store, 1, 1, 100);
+    ck_assert_int_eq(mdb_reader_check(store->env, &dead), 0);
+    ck_assert_int_eq(dead, 0); /* the write has found it already */
+    store_close(store);
+    fixture_release(&f);
+}
+END_TEST
+
 UNIT_SUITE("journal/store", test_the_mapping_grows_with_the_log,
            test_a_second_try_of_a_batch_that_got_through_writes_it_once,
            test_trimming_goes_in_bounded_steps_and_pages_are_used_again,
@@ -366,4 +393,5 @@ UNIT_SUITE("journal/store", test_the_mapping_grows_with_the_log,
            test_without_an_environment_readers_wait_and_a_write_mends_it,
            test_another_format_is_refused, test_what_is_no_journal_is_refused,
            test_a_damaged_row_is_told, test_a_block_that_is_missing_is_told_and_never_skipped,
-           test_a_block_that_is_missing_at_an_end_is_told_at_open)
+           test_a_block_that_is_missing_at_an_end_is_told_at_open,
+           test_a_reader_that_was_killed_gives_its_pages_back)
