@@ -1,6 +1,6 @@
 #include "feed/router.h"
 
-#include "event/record.h"
+#include "event/id.h"
 #include "feed/match.h"
 #include "feed/router_internal.h"
 
@@ -30,89 +30,29 @@ struct position router_earliest(const struct router *router)
     return journal_bounds(router->journal, &oldest, &newest) ? position_before(oldest) : newest;
 }
 
-/* One record on its way to those who get it. */
-struct delivery {
-    struct router *router;
-    const struct journal_entry *entry;
-    const struct event *event;
-};
-
-/* The comparison of positions serves two ends: what a subscriber had while it caught up is not
- * given again, and neither is a record of which several keys lead to the same topic. */
-static void deliver_topic(const struct delivery *delivery, struct router_topic *topic)
+struct position router_position(const struct router *router)
 {
-    struct subscriber *subscriber, *next;
-
-    DL_FOREACH_SAFE(topic->live, subscriber, next)
-    {
-        if (position_compare(delivery->entry->position, subscriber->position) <= 0)
-            continue;
-        if (!subscriber->ops->has_room(subscriber->owner)) {
-            subscriber_wait(subscriber, delivery->router->position);
-            continue;
-        }
-        subscriber->position = delivery->entry->position;
-        subscriber->ops->push(subscriber->owner, delivery->entry, delivery->event);
-    }
+    return router->passes[PASS_LIVE].position;
 }
 
-static void deliver_key(void *arg, struct str key)
+void router_tell_damage(struct router *router, struct position position)
 {
-    struct delivery *delivery = arg;
-    struct router_topic *topic;
+    char id[EVENT_ID_MAX];
+    struct error what;
 
-    HASH_FIND(hh, delivery->router->topics, key.data, key.len, topic);
-    if (topic != NULL)
-        deliver_topic(delivery, topic);
-}
-
-/* A truncate is rare enough to look at every topic there is. */
-static void deliver_truncate(struct delivery *delivery)
-{
-    struct table_name table = {delivery->event->schema, delivery->event->table};
-    struct router_topic *topic, *next;
-
-    HASH_ITER(hh, delivery->router->topics, topic, next)
-    {
-        if (topic_key_truncated((struct str){topic->key, topic->key_len}, table))
-            deliver_topic(delivery, topic);
-    }
-}
-
-static void reset_live(struct router *router, enum reset_reason reason)
-{
-    struct router_topic *topic, *next_topic;
-    struct subscriber *subscriber, *next;
-
-    HASH_ITER(hh, router->topics, topic, next_topic)
-    {
-        DL_FOREACH_SAFE(topic->live, subscriber, next)
-        {
-            subscriber_reset(subscriber, reason);
-        }
-    }
-}
-
-/* A record that cannot be read is a record that is lost: all who might have got it are told. */
-static void deliver(struct router *router, const struct journal_entry *entry)
-{
-    struct event event;
-    struct delivery delivery = {router, entry, &event};
-
-    if (router->topics == NULL)
+    if (position_compare(position, router->damaged) == 0)
         return;
-    if (event_read(&event, entry->bytes) < 0)
-        reset_live(router, RESET_EXPIRED);
-    else if (event.type == EVENT_TRUNCATE)
-        deliver_truncate(&delivery);
-    else
-        match_keys(router->tables, &event, &router->scratch, deliver_key, &delivery);
+    router->damaged = position;
+    error_set(&what, -EIO,
+              "Journal: the records after %s are damaged; who missed them is told with a reset; "
+              "`walpiper journal verify` says what is left",
+              event_id_format(router->epoch, position, id));
+    router->on_damage(router->owner, &what);
 }
 
 static void trouble(struct router *router, const struct error *why)
 {
-    journal_cursor_close(router->cursor);
-    router->cursor = NULL;
+    pass_close(&router->passes[PASS_LIVE]);
     router->troubled = true;
     ev_timer_stop(router->loop->ev, &router->retry);
     ev_timer_set(&router->retry, RETRY_SECONDS, 0.);
@@ -120,7 +60,7 @@ static void trouble(struct router *router, const struct error *why)
     router->on_trouble(router->owner, why);
 }
 
-static bool epoch_changed(const struct router *router)
+bool router_epoch_changed(const struct router *router)
 {
     char epoch[9];
 
@@ -128,43 +68,77 @@ static bool epoch_changed(const struct router *router)
     return strcmp(epoch, router->epoch) != 0;
 }
 
-static void open_cursor(struct router *router)
+static void open_live(struct router *router)
 {
+    struct pass *live = &router->passes[PASS_LIVE];
     struct error err = {0};
 
-    journal_cursor_close(router->cursor);
-    router->cursor = NULL;
     router->behind = true;
-    if (journal_cursor_open(router->journal, &router->cursor, router->position, &err) == 0)
-        return;
-    router->cursor = NULL;
-    trouble(router, &err);
+    if (pass_open(live, live->position, &err) < 0)
+        trouble(router, &err);
+}
+
+/* Those that are ahead of the live pass have lost nothing yet: they catch up. */
+static void spare_those_ahead(struct router *router)
+{
+    const struct pass *live = &router->passes[PASS_LIVE];
+    struct subscriber *subscriber, *next;
+
+    DL_FOREACH_SAFE2(live->riders, subscriber, next, mate_next)
+    {
+        if (position_compare(subscriber->position, live->position) > 0)
+            subscriber_queue(subscriber);
+    }
+}
+
+static void reset_live(struct router *router, enum reset_reason reason)
+{
+    struct subscriber *subscriber, *next;
+
+    DL_FOREACH_SAFE2(router->passes[PASS_LIVE].riders, subscriber, next, mate_next)
+    {
+        subscriber_reset(subscriber, reason);
+    }
 }
 
 /* What lies between the old position and the newest one is given up. A new epoch may begin while we
  * look: epoch, position and cursor must be of the same. */
 static void restart(struct router *router, enum reset_reason reason)
 {
+    if (reason != RESET_EPOCH)
+        spare_those_ahead(router);
     do {
         journal_epoch(router->journal, router->epoch);
-        router->position = router_newest(router);
-        open_cursor(router);
-    } while (epoch_changed(router));
+        router->passes[PASS_LIVE].position = router_newest(router);
+        open_live(router);
+    } while (router_epoch_changed(router));
     reset_live(router, reason);
 }
 
 void router_check_epoch(struct router *router)
 {
-    if (epoch_changed(router))
-        restart(router, RESET_EPOCH);
+    if (!router_epoch_changed(router))
+        return;
+    for (unsigned i = PASS_LIVE + 1; i < PASSES; i++)
+        catch_up_dissolve(&router->passes[i]);
+    restart(router, RESET_EPOCH);
 }
 
 static void fail(struct router *router, int status)
 {
     struct error err;
 
+    if (status == -ESTALE && router_epoch_changed(router)) {
+        router_check_epoch(router);
+        return;
+    }
     if (status == -ESTALE) {
-        restart(router, epoch_changed(router) ? RESET_EPOCH : RESET_EXPIRED);
+        restart(router, RESET_EXPIRED);
+        return;
+    }
+    if (status == -EIO) {
+        router_tell_damage(router, router_position(router));
+        restart(router, RESET_DAMAGED);
         return;
     }
     error_set(&err, status, "Journal: new records cannot be read: %s; look at its disk",
@@ -173,12 +147,13 @@ static void fail(struct router *router, int status)
 }
 
 /* True when the budget was used up. */
-static bool read_records(struct router *router)
+static bool read_live(struct router *router)
 {
+    struct pass *live = &router->passes[PASS_LIVE];
     struct journal_entry entry;
 
     for (unsigned n = 0; n < LIVE_BUDGET; n++) {
-        int status = journal_cursor_next(router->cursor, &entry);
+        int status = pass_next(live, &entry);
         if (status < 0) {
             fail(router, status);
             return false;
@@ -191,8 +166,7 @@ static bool read_records(struct router *router)
             router->behind = false;
             return false;
         }
-        deliver(router, &entry);
-        router->position = entry.position;
+        pass_deliver(live, &entry);
         router->records_read++;
     }
     return true;
@@ -201,7 +175,8 @@ static bool read_records(struct router *router)
 static void on_turn(struct loop_hook *hook)
 {
     struct router *router = ROUTER_OF(hook, hook);
-    bool more = router->behind && router->cursor != NULL && read_records(router);
+    bool live = router->passes[PASS_LIVE].cursor != NULL;
+    bool more = router->behind && live && read_live(router);
 
     if (catch_up_turn(router) || more)
         loop_again(router->loop);
@@ -216,16 +191,24 @@ static void on_progress(struct journal_listener *listener)
 
 static void on_wake(struct loop_wakeup *wakeup)
 {
-    ROUTER_OF(wakeup, wakeup)->behind = true;
+    struct router *router = ROUTER_OF(wakeup, wakeup);
+
+    router->behind = true;
+    for (unsigned i = 0; i < PASSES; i++)
+        router->passes[i].at_end = false;
 }
 
 static void on_retry(struct ev_loop *ev, ev_timer *timer, int events)
 {
-    open_cursor(timer->data);
+    open_live(timer->data);
 }
 
 static void start(struct router *router)
 {
+    for (unsigned i = 0; i < PASSES; i++) {
+        router->passes[i].router = router;
+        router->passes[i].index = i;
+    }
     router->hook.order = LOOP_ORDER_FEED;
     router->hook.run = on_turn;
     router->wakeup.on_wake = on_wake;
@@ -247,6 +230,7 @@ int router_new(struct router **ret_router, const struct router_context *context,
                               .journal = context->journal,
                               .tables = context->tables,
                               .on_trouble = context->on_trouble,
+                              .on_damage = context->on_damage,
                               .owner = context->owner,
                               .behind = true};
     int status = match_scratch(&router->scratch);
@@ -269,7 +253,8 @@ void router_free(struct router *router)
     loop_wakeup_stop(router->loop, &router->wakeup);
     loop_hook_remove(router->loop, &router->hook);
     ev_timer_stop(router->loop->ev, &router->retry);
-    journal_cursor_close(router->cursor);
+    for (unsigned i = 0; i < PASSES; i++)
+        pass_close(&router->passes[i]);
     buffer_release(&router->scratch);
     free(router);
 }

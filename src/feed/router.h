@@ -3,8 +3,9 @@
  *
  * One router a serving loop. It reads each record once, looks up the record's topic keys in a hash,
  * and so its work grows with those who get the record, not with those who are there. Subscribers
- * that catch up get what is left of a turn, in slices, so that a replay does not delay the live
- * ones. Owns its cursor and its hash; borrows loop, journal and tables. Logs nothing. */
+ * that catch up share a few passes over the journal (pass.h), which get what is left of a turn, in
+ * slices, so that a replay does not delay the live ones. Owns its passes and its hash; borrows
+ * loop, journal and tables. Logs nothing. */
 #ifndef FEED_ROUTER_H
 #define FEED_ROUTER_H
 
@@ -21,6 +22,9 @@ struct router_context { /* all borrowed, must outlive the router */
     /* The router itself cannot read the journal: WHY names the cause. It tries again by and by, and
      * says NULL when it goes on. Meanwhile nothing is lost: subscribers stay where they are. */
     void (*on_trouble)(void *owner, const struct error *why);
+    /* Some records are damaged: WHAT names them and the mend. Who might have got one of them is
+     * reset with RESET_DAMAGED, and all goes on behind them. */
+    void (*on_damage)(void *owner, const struct error *what);
     void *owner;
 };
 

@@ -1,7 +1,9 @@
-/* feed/router_internal.h - what router.c, subscriber.c and catch_up.c share, and nobody else. */
+/* feed/router_internal.h - what router.c, pass.c, subscriber.c and catch_up.c share, and nobody
+ * else. */
 #ifndef FEED_ROUTER_INTERNAL_H
 #define FEED_ROUTER_INTERNAL_H
 
+#include "feed/pass.h"
 #include "feed/router.h"
 
 /* Out of memory is an answer, not the end of the process. */
@@ -10,12 +12,16 @@
 #include <uthash.h>
 #include <utlist.h>
 
+/* The live pass and those for subscribers that catch up: so many readings of the journal at a time,
+ * and so many of its blocks in memory, however many catch up. */
+enum { PASS_LIVE, PASSES = 5 };
+
 /* Exists while somebody subscribes to it, in whatever mode. */
 struct router_topic {
     UT_hash_handle hh;
     bool in_hash;
     size_t references;
-    struct subscriber *live;
+    struct subscriber *riders[PASSES]; /* of each pass */
     size_t key_len;
     char key[];
 };
@@ -25,6 +31,7 @@ struct router {
     struct journal *journal;
     const struct feed_tables *tables;
     void (*on_trouble)(void *owner, const struct error *why);
+    void (*on_damage)(void *owner, const struct error *what);
     void *owner;
     struct journal_listener listener;
     struct loop_wakeup wakeup;
@@ -33,31 +40,45 @@ struct router {
 
     struct router_topic *topics;
     size_t subscriber_count;
-    struct journal_cursor *cursor; /* NULL while in trouble */
+    struct pass passes[PASSES]; /* the live one is closed while in trouble */
     char epoch[9];
-    struct position position; /* all up to there has been handed to the live ones */
     uint64_t records_read;
-    bool behind;   /* the journal may hold more than the router has read */
-    bool troubled; /* and has said so */
+    bool behind;             /* the journal may hold more than the live pass has read */
+    bool troubled;           /* and has said so */
+    struct position damaged; /* what was last told of */
 
-    struct subscriber *catching_up;
+    struct subscriber *pending; /* those that catch up and wait for a pass, in order of arrival */
+    unsigned turn;              /* the pass whose slice is next */
     struct buffer scratch;
 };
 
 /* The position of the newest record that there is or was in the journal; zero: none yet. */
 struct position router_newest(const struct router *router);
-/* Moves all live ones to the new epoch if there is one. */
+/* All up to there has been handed to the live ones. */
+struct position router_position(const struct router *router);
+bool router_epoch_changed(const struct router *router);
+/* Moves all live ones to the new epoch if there is one. All passes are closed then, and their
+ * riders pending. */
 void router_check_epoch(struct router *router);
+/* Says once that the records after POSITION are damaged. */
+void router_tell_damage(struct router *router, struct position position);
 
-/* Changes the mode and with it the list that SUBSCRIBER is in. Its cursor stays open only while it
- * catches up: a slow reader must not hold on to a snapshot of the disk. */
-void subscriber_set_mode(struct subscriber *subscriber, enum subscriber_mode mode);
+/* --- subscriber.c: changes of mode -------------------------------------------------------- */
+
+/* The record of a new position and epoch is the caller's business. */
+void subscriber_ride(struct subscriber *subscriber, struct pass *pass);
+/* Waits for a pass to ride on. */
+void subscriber_queue(struct subscriber *subscriber);
+/* Waits until there is room. */
+void subscriber_wait(struct subscriber *subscriber);
 /* Live from now, and tells the sink. */
 void subscriber_reset(struct subscriber *subscriber, enum reset_reason reason);
-/* Nothing more is pushed after POSITION until there is room. */
-void subscriber_wait(struct subscriber *subscriber, struct position position);
 
-/* One slice for each that catches up, as far as the turn's budget goes; true when there is more. */
+/* --- catch_up.c --------------------------------------------------------------------------- */
+
+/* What is left of a turn, for those who catch up; true when there is more to do at once. */
 bool catch_up_turn(struct router *router);
+/* Closes PASS; its riders are pending. */
+void catch_up_dissolve(struct pass *pass);
 
 #endif

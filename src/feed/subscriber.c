@@ -49,36 +49,54 @@ static void topic_unref(struct router *router, struct router_topic *topic)
     free(topic);
 }
 
-static void unlink_mode(struct subscriber *subscriber)
+static struct position later(struct position a, struct position b)
 {
-    if (subscriber->mode == SUBSCRIBER_LIVE)
-        DL_DELETE(subscriber->topic->live, subscriber);
-    else if (subscriber->mode == SUBSCRIBER_CATCHING_UP)
-        DL_DELETE(subscriber->router->catching_up, subscriber);
-    subscriber->prev = subscriber->next = NULL;
+    return position_compare(a, b) > 0 ? a : b;
 }
 
-void subscriber_set_mode(struct subscriber *subscriber, enum subscriber_mode mode)
+/* Gets off its pass, or out of the list of those who wait for one. */
+static void leave(struct subscriber *subscriber)
 {
-    if (subscriber->mode == mode)
+    struct pass *pass = subscriber->pass;
+
+    if (pass != NULL) {
+        subscriber->position = later(subscriber->position, pass->position);
+        DL_DELETE(subscriber->topic->riders[pass->index], subscriber);
+        DL_DELETE2(pass->riders, subscriber, mate_prev, mate_next);
+    } else if (subscriber->mode == SUBSCRIBER_CATCHING_UP) {
+        DL_DELETE2(subscriber->router->pending, subscriber, mate_prev, mate_next);
+    }
+    subscriber->pass = NULL;
+}
+
+void subscriber_ride(struct subscriber *subscriber, struct pass *pass)
+{
+    if (subscriber->pass == pass)
         return;
-    unlink_mode(subscriber);
-    subscriber->mode = mode;
-    if (mode == SUBSCRIBER_LIVE)
-        DL_APPEND(subscriber->topic->live, subscriber);
-    else if (mode == SUBSCRIBER_CATCHING_UP)
-        DL_APPEND(subscriber->router->catching_up, subscriber);
-    if (mode == SUBSCRIBER_CATCHING_UP)
-        return;
-    journal_cursor_close(subscriber->cursor);
-    subscriber->cursor = NULL;
+    leave(subscriber);
+    subscriber->pass = pass;
+    subscriber->mode = pass->index == PASS_LIVE ? SUBSCRIBER_LIVE : SUBSCRIBER_CATCHING_UP;
+    DL_APPEND(subscriber->topic->riders[pass->index], subscriber);
+    DL_APPEND2(pass->riders, subscriber, mate_prev, mate_next);
+}
+
+void subscriber_queue(struct subscriber *subscriber)
+{
+    struct router *router = subscriber->router;
+
+    leave(subscriber);
+    subscriber->mode = SUBSCRIBER_CATCHING_UP;
+    DL_APPEND2(router->pending, subscriber, mate_prev, mate_next);
+    loop_again(router->loop);
 }
 
 static void start_now(struct subscriber *subscriber)
 {
-    memcpy(subscriber->epoch, subscriber->router->epoch, sizeof(subscriber->epoch));
-    subscriber->position = router_newest(subscriber->router);
-    subscriber_set_mode(subscriber, SUBSCRIBER_LIVE);
+    struct router *router = subscriber->router;
+
+    subscriber_ride(subscriber, &router->passes[PASS_LIVE]);
+    memcpy(subscriber->epoch, router->epoch, sizeof(subscriber->epoch));
+    subscriber->position = router_newest(router);
 }
 
 int subscriber_start(struct subscriber *subscriber, struct router *router,
@@ -95,26 +113,22 @@ int subscriber_start(struct subscriber *subscriber, struct router *router,
     start_now(subscriber);
     if (after == NULL)
         return 0;
+    subscriber_queue(subscriber);
     subscriber->position = *after;
-    subscriber_set_mode(subscriber, SUBSCRIBER_CATCHING_UP);
-    loop_again(router->loop);
     return 0;
 }
 
-void subscriber_wait(struct subscriber *subscriber, struct position position)
+void subscriber_wait(struct subscriber *subscriber)
 {
-    if (position_compare(position, subscriber->position) > 0)
-        subscriber->position = position;
-    subscriber_set_mode(subscriber, SUBSCRIBER_WAITING);
+    leave(subscriber);
+    subscriber->mode = SUBSCRIBER_WAITING;
     subscriber->ops->want_room(subscriber->owner);
 }
 
 void subscriber_resume(struct subscriber *subscriber)
 {
-    if (subscriber->mode != SUBSCRIBER_WAITING)
-        return;
-    subscriber_set_mode(subscriber, SUBSCRIBER_CATCHING_UP);
-    loop_again(subscriber->router->loop);
+    if (subscriber->mode == SUBSCRIBER_WAITING)
+        subscriber_queue(subscriber);
 }
 
 void subscriber_reset(struct subscriber *subscriber, enum reset_reason reason)
@@ -127,7 +141,8 @@ void subscriber_close(struct subscriber *subscriber)
 {
     if (subscriber->mode == SUBSCRIBER_CLOSED)
         return;
-    subscriber_set_mode(subscriber, SUBSCRIBER_CLOSED);
+    leave(subscriber);
+    subscriber->mode = SUBSCRIBER_CLOSED;
     topic_unref(subscriber->router, subscriber->topic);
     subscriber->topic = NULL;
     subscriber->router->subscriber_count--;
@@ -135,11 +150,9 @@ void subscriber_close(struct subscriber *subscriber)
 
 struct position subscriber_position(const struct subscriber *subscriber)
 {
-    struct position read = subscriber->router->position;
+    const struct pass *pass = subscriber->pass;
 
-    if (subscriber->mode == SUBSCRIBER_LIVE && position_compare(read, subscriber->position) > 0)
-        return read;
-    return subscriber->position;
+    return pass != NULL ? later(subscriber->position, pass->position) : subscriber->position;
 }
 
 const char *subscriber_epoch(const struct subscriber *subscriber)

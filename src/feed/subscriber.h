@@ -1,9 +1,9 @@
 /* feed/subscriber.h - who gets events: a topic, a position and a sink.
  *
  * A subscriber never has a queue of its own. Live, it is handed each record of its topic as the
- * router reads it. When its sink has no room it stops being live, and once there is room again it
- * reads the journal from where it stood, until it has caught up. Both ways give each record exactly
- * once and in the order of the journal, also across the change from one to the other.
+ * router reads it. When its sink has no room it stops being live, and once there is room again the
+ * journal is read for it from where it stood, until it has caught up. Both ways give each record
+ * exactly once and in the order of the journal, also across the change from one to the other.
  *
  * Belongs to a router and its thread. Embedded by the owner of the sink, who closes it before it
  * goes. Must not include anything of http/. */
@@ -18,6 +18,7 @@ enum reset_reason {
     RESET_EXPIRED, /* records after the subscriber's position are no longer in the journal */
     RESET_EPOCH,   /* the position belongs to another epoch */
     RESET_UNKNOWN, /* the position is no position of this journal */
+    RESET_DAMAGED, /* records after the subscriber's position cannot be read */
 };
 
 /* The sink. Called on the router's thread. push() and reset() may close their own subscriber, but
@@ -46,13 +47,14 @@ static inline struct position position_before(struct position record)
 
 enum subscriber_mode {
     SUBSCRIBER_CLOSED = 0,
-    SUBSCRIBER_LIVE,        /* in the router's hash: records are pushed to it */
-    SUBSCRIBER_CATCHING_UP, /* reads the journal through a cursor of its own, a slice a turn */
+    SUBSCRIBER_LIVE,        /* rides on the live pass */
+    SUBSCRIBER_CATCHING_UP, /* rides on another one, or waits for one */
     SUBSCRIBER_WAITING,     /* has to catch up, but the sink has no room */
 };
 
 struct router;
 struct router_topic;
+struct pass;
 
 struct subscriber {
     const struct subscriber_ops *ops;
@@ -61,10 +63,11 @@ struct subscriber {
     enum subscriber_mode mode;
     struct router *router;
     struct router_topic *topic;
-    char epoch[9];            /* of the position */
-    struct position position; /* nothing at or before it will be pushed */
-    struct journal_cursor *cursor;
-    struct subscriber *prev, *next; /* in the list of its mode; none while waiting */
+    char epoch[9];                            /* of the position */
+    struct position position;                 /* nothing at or before it will be pushed */
+    struct pass *pass;                        /* NULL unless it rides */
+    struct subscriber *prev, *next;           /* of the same topic on the same pass */
+    struct subscriber *mate_prev, *mate_next; /* on the same pass, or pending */
 };
 
 /* Starts SUBSCRIBER (ops and owner set, the rest zero): after AFTER, or with what comes from now on

@@ -1,155 +1,4 @@
-#include "feed/router.h"
-
-#include "feed/journal_fixture.h"
-#include "unit.h"
-
-#define RECEIVED_MAX 20000
-
-/* A sink that takes as many records as it has room for, and remembers them. */
-struct sink {
-    struct subscriber subscriber;
-    size_t room;
-    bool wants_room;
-    struct position *received;
-    size_t count;
-    int resets;
-    enum reset_reason reason;
-    bool closes; /* itself, at the next record */
-};
-
-static struct fixture fixture;
-static struct config config;
-static struct feed_tables tables;
-static struct router *router;
-
-static bool has_room(void *owner)
-{
-    return ((struct sink *)owner)->room > 0;
-}
-
-static void want_room(void *owner)
-{
-    struct sink *sink = owner;
-
-    ck_assert_uint_eq(sink->room, 0);
-    sink->wants_room = true;
-}
-
-static void push(void *owner, const struct journal_entry *entry, const struct event *event)
-{
-    struct sink *sink = owner;
-
-    ck_assert_uint_gt(sink->room, 0);
-    ck_assert_uint_lt(sink->count, RECEIVED_MAX);
-    ck_assert(event->frame.data > entry->bytes.data);
-    ck_assert(event->frame.data < entry->bytes.data + entry->bytes.len);
-    sink->room--;
-    sink->received[sink->count++] = entry->position;
-    if (sink->closes)
-        subscriber_close(&sink->subscriber);
-}
-
-static void on_reset(void *owner, enum reset_reason reason)
-{
-    struct sink *sink = owner;
-
-    sink->resets++;
-    sink->reason = reason;
-}
-
-static void on_failed(void *owner, const struct error *why)
-{
-    ck_abort_msg("%s", why->text);
-}
-
-static const struct subscriber_ops ops = {has_room, want_room, push, on_reset, on_failed};
-
-static void on_trouble(void *owner, const struct error *why)
-{
-    if (why != NULL)
-        ck_abort_msg("%s", why->text);
-}
-
-static void start_router(void)
-{
-    struct error err = {0};
-    const struct router_context context = {.loop = &fixture.loop,
-                                           .journal = fixture.journal,
-                                           .tables = &tables,
-                                           .on_trouble = on_trouble};
-    ck_assert_int_eq(router_new(&router, &context, &err), 0);
-}
-
-static void setup(uint64_t retention_bytes)
-{
-    struct error err = {0};
-
-    fixture_start(&fixture, retention_bytes);
-    config = record_config();
-    ck_assert_int_eq(feed_tables_init(&tables, &config, &err), 0);
-    start_router();
-}
-
-static void teardown(void)
-{
-    ck_assert_uint_eq(router_subscribers(router), 0);
-    router_free(router);
-    feed_tables_release(&tables);
-    fixture_stop(&fixture);
-}
-
-/* PATH as in a URL. */
-static void subscribe(struct sink *sink, const char *path, size_t room,
-                      const struct position *after)
-{
-    struct str rest = str_from(path);
-    struct str segments[3];
-    struct topic topic;
-    size_t count = 0;
-    struct error err = {0};
-
-    while (rest.data != NULL)
-        segments[count++] = str_cut(&rest, '/');
-    ck_assert_int_eq(topic_parse(&topic, segments, count, &err), 0);
-    *sink = (struct sink){.room = room, .subscriber = {.ops = &ops, .owner = sink}};
-    sink->received = calloc(RECEIVED_MAX, sizeof(*sink->received));
-    ck_assert_int_eq(subscriber_start(&sink->subscriber, router, &topic, after, &err), 0);
-}
-
-static void unsubscribe(struct sink *sink)
-{
-    subscriber_close(&sink->subscriber);
-    free(sink->received);
-}
-
-static void give_room(struct sink *sink, size_t room)
-{
-    sink->room += room;
-    sink->wants_room = false;
-    subscriber_resume(&sink->subscriber);
-}
-
-static const struct comment in_seven = {"1", "7", "hi"}, in_eight = {"1", "8", "hi"};
-
-static struct position insert(const struct comment *comment)
-{
-    return fixture_comment(&fixture, NULL, comment);
-}
-
-/* Waits until the router has read all that is on disk. */
-static void settle(uint64_t records)
-{
-    fixture_sync(&fixture);
-    FIXTURE_UNTIL(&fixture, router_records_read(router) >= records);
-}
-
-static void assert_received(const struct sink *sink, const struct position *expected, size_t count)
-{
-    ck_assert_uint_eq(sink->count, count);
-    for (size_t i = 0; i < count; i++)
-        ck_assert_msg(position_compare(sink->received[i], expected[i]) == 0, "record %zu of %zu", i,
-                      count);
-}
+#include "feed/router_fixture.h"
 
 /* A live subscriber gets the records of its topic, from the time it came, in order, and no other.
  */
@@ -352,7 +201,7 @@ START_TEST(test_exactly_once)
         fixture_turn(&fixture);
     }
     for (size_t i = 0; i < SINKS; i++)
-        give_room(&sinks[i], RECEIVED_MAX);
+        give_room(&sinks[i], PLENTY);
     settle(all_count);
     for (size_t i = 0; i < SINKS; i++) {
         bool scope = i % 3 == 1;
@@ -376,8 +225,8 @@ START_TEST(test_replay_does_not_delay)
         insert(&in_seven);
     settle(OLD);
     struct position earliest = router_earliest(router);
-    subscribe(&replay, "comments", RECEIVED_MAX, &earliest);
-    subscribe(&live, "comments", RECEIVED_MAX, NULL);
+    subscribe(&replay, "comments", PLENTY, &earliest);
+    subscribe(&live, "comments", PLENTY, NULL);
     insert(&in_seven);
     journal_mark(fixture.journal, fixture.lsn, true);
     journal_flush(fixture.journal);

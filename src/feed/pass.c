@@ -1,0 +1,143 @@
+#include "feed/pass.h"
+
+#include "event/record.h"
+#include "feed/match.h"
+#include "feed/router_internal.h"
+
+/* A unit is a record read, or a KiB of it, or so many riders that are looked at. */
+#define UNIT_BYTES 1024
+#define UNIT_RIDERS 16
+
+/* What a pass without riders may keep for those who come back. */
+#define HELD_MAX (64u << 10)
+
+int pass_open(struct pass *pass, struct position after, struct error *err)
+{
+    struct router *router = pass->router;
+
+    pass_close(pass);
+    int status = journal_cursor_open(router->journal, &pass->cursor, after, err);
+    if (status < 0) {
+        pass->cursor = NULL;
+        return status;
+    }
+    pass->position = after;
+    return 0;
+}
+
+void pass_close(struct pass *pass)
+{
+    journal_cursor_close(pass->cursor);
+    pass->cursor = NULL;
+    pass->holds_entry = false;
+    pass->at_end = false;
+    pass->used = 0;
+}
+
+int pass_next(struct pass *pass, struct journal_entry *ret_entry)
+{
+    if (!pass->holds_entry)
+        return journal_cursor_next(pass->cursor, ret_entry);
+    pass->holds_entry = false;
+    *ret_entry = pass->entry;
+    return 1;
+}
+
+/* One record on its way to those who get it. */
+struct delivery {
+    struct pass *pass;
+    const struct journal_entry *entry;
+    const struct event *event;
+    size_t riders; /* that were looked at */
+};
+
+/* The comparison of positions serves two ends: a rider that is ahead gets nothing twice, and
+ * neither does one to whose topic several keys of the record lead. */
+static void deliver_topic(struct delivery *delivery, struct router_topic *topic)
+{
+    struct position position = delivery->entry->position;
+    struct subscriber *subscriber, *next;
+
+    DL_FOREACH_SAFE(topic->riders[delivery->pass->index], subscriber, next)
+    {
+        delivery->riders++;
+        if (position_compare(position, subscriber->position) <= 0)
+            continue;
+        if (!subscriber->ops->has_room(subscriber->owner)) {
+            subscriber_wait(subscriber);
+            continue;
+        }
+        subscriber->position = position;
+        subscriber->ops->push(subscriber->owner, delivery->entry, delivery->event);
+    }
+}
+
+static void deliver_key(void *arg, struct str key)
+{
+    struct delivery *delivery = arg;
+    struct router_topic *topic;
+
+    HASH_FIND(hh, delivery->pass->router->topics, key.data, key.len, topic);
+    if (topic != NULL)
+        deliver_topic(delivery, topic);
+}
+
+/* A truncate is rare enough to look at every topic there is. */
+static void deliver_truncate(struct delivery *delivery)
+{
+    struct table_name table = {delivery->event->schema, delivery->event->table};
+    struct router_topic *topic, *next;
+
+    HASH_ITER(hh, delivery->pass->router->topics, topic, next)
+    {
+        if (topic_key_truncated((struct str){topic->key, topic->key_len}, table))
+            deliver_topic(delivery, topic);
+    }
+}
+
+/* A record that cannot be read is lost: all who might have got it are told. */
+static void lose_record(struct pass *pass, struct position position)
+{
+    struct subscriber *subscriber, *next;
+
+    router_tell_damage(pass->router, position_before(position));
+    DL_FOREACH_SAFE2(pass->riders, subscriber, next, mate_next)
+    {
+        if (position_compare(position, subscriber->position) > 0)
+            subscriber_reset(subscriber, RESET_DAMAGED);
+    }
+}
+
+/* The last one to get off may come back for this record: then it need not be read again, unless
+ * that takes much memory. */
+static void hold(struct pass *pass, const struct journal_entry *entry)
+{
+    if (entry->owner->len > HELD_MAX) {
+        pass_close(pass);
+        return;
+    }
+    pass->entry = *entry;
+    pass->holds_entry = true;
+}
+
+size_t pass_deliver(struct pass *pass, const struct journal_entry *entry)
+{
+    struct router *router = pass->router;
+    struct event event;
+    struct delivery delivery = {pass, entry, &event, 0};
+    size_t units = 1 + entry->bytes.len / UNIT_BYTES;
+
+    if (pass->riders == NULL && pass->index == PASS_LIVE)
+        ;
+    else if (event_read(&event, entry->bytes) < 0)
+        lose_record(pass, entry->position);
+    else if (event.type == EVENT_TRUNCATE)
+        deliver_truncate(&delivery);
+    else
+        match_keys(router->tables, &event, &router->scratch, deliver_key, &delivery);
+    if (pass->riders == NULL && pass->index != PASS_LIVE)
+        hold(pass, entry);
+    else
+        pass->position = entry->position;
+    return units + delivery.riders / UNIT_RIDERS;
+}
