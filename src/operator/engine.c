@@ -367,6 +367,8 @@ static void read_failed(struct engine *e, int rc, const struct error *err)
         engine_turn(e);
         return;
     }
+    if (rc == -EIO)
+        e->begin = "the journal is damaged after its checkpoint";
     if (rc == READING_UNKNOWN) {
         e->begin = "an event did not tell the old id";
         reader_close(&e->reader);

@@ -3,8 +3,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, openSync, closeSync, readSync, writeSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { assert, binary, run, scenario, until } from './harness/lib.mjs';
-import { blog, blogFiles } from './harness/blog.mjs';
+import { blog, blogFiles, counts, countsFromScratch } from './harness/blog.mjs';
 import { captured } from './harness/journal.mjs';
 
 const command = (walpiper, ...words) => run(binary, ['journal', ...words, '-c', walpiper.file]);
@@ -96,9 +97,10 @@ function find(file, text) {
 }
 
 /** Twenty events, each alone in pages of its own, so that its bytes can be found: they do not compress. */
-async function twenty(scene) {
+async function twenty(scene, config = { ...blog, operators: [] }, before = () => {}) {
   const db = await scene.database({ files: blogFiles });
-  const walpiper = await scene.walpiper(db, { ...blog, operators: [] });
+  const walpiper = await scene.walpiper(db, config);
+  await before(db);
   const bodies = Array.from({ length: 20 }, () => randomBytes(6000).toString('base64'));
   for (const [n, body] of bodies.entries()) {
     await db.query('INSERT INTO posts (id, title, body) VALUES ($1, $2, $3)', [1000 + n, 'large', body]);
@@ -132,6 +134,22 @@ scenario('one damaged block: verify names it and what is readable; it is never s
   assert.ok(!posts.includes(1009));
   // What follows the damage comes, if at all, only after the subscriber was told of the gap.
   assert.equal(stream.frames.findIndex((frame) => frame.event === 'reset'), 9);
+});
+
+scenario('an operator that comes to a damaged block computes every id anew', async (scene) => {
+  const rename = (from, to) => `ALTER TABLE ${from} RENAME TO ${to}`;
+  // It has read none of them: its target is away.
+  const { walpiper, damage } = await twenty(scene, blog, async (db) => {
+    await until('the operator has begun', async () => (await counts(db)).length === (await countsFromScratch(db)).length);
+    await db.query(rename('post_with_comments_counts', 'away'));
+  });
+  const db = walpiper.database;
+  damage(9);
+  await db.query(rename('away', 'post_with_comments_counts'));
+  assert.notDeepEqual(await counts(db), await countsFromScratch(db));
+  await walpiper.start();
+  await until('the read model is right', async () => isDeepStrictEqual(await counts(db), await countsFromScratch(db)));
+  assert.match(walpiper.logText(), /computes every id anew: the journal is damaged after its checkpoint/);
 });
 
 scenario('a service refuses a journal whose end is damaged, and leaves it as it is', async (scene) => {

@@ -8,7 +8,7 @@
 // localhost:4000 stands for wherever walpiper listens in the test.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { assert, freePort, root, run, scenario, startChild, until } from './harness/lib.mjs';
 import { binary, request } from './harness/lib.mjs';
@@ -35,8 +35,9 @@ const readme = readFileSync(join(root, 'README.md'), 'utf8');
 const marked = blocksOf(readme).filter(({ info }) => / (run|shows)\b/.test(info));
 
 class Reader {
-  constructor(scene, database, port) {
-    Object.assign(this, { scene, database, port });
+  /** SETTINGS: the environment of the walpiper that serves. */
+  constructor(scene, database, port, settings) {
+    Object.assign(this, { scene, database, port, settings });
     this.streams = [];
     this.home = scene.directory('walpiper-readme-');
   }
@@ -48,7 +49,8 @@ class Reader {
     const head = join(home, 'head');
     writeFileSync(join(home, '.curlrc'), `silent\nshow-error\nfail\nnoproxy = "*"\ndump-header = ${head}\n`);
     const line = command.replaceAll('localhost:4000', `localhost:${this.port}`);
-    const env = { ...process.env, CURL_HOME: home, DATABASE_URL: this.database.url };
+    const PATH = `${dirname(binary)}:${process.env.PATH}`;
+    const env = { ...process.env, ...this.settings, PATH, CURL_HOME: home };
     return { line, env, head };
   }
 
@@ -97,14 +99,12 @@ scenario('the marked blocks of README do what they say', { timeout: 180_000 }, a
   const directory = scene.directory();
   const log = join(directory, 'walpiper.log');
   scene.logs.push(log);
-  const child = startChild(binary, ['run', '-c', 'config/walpiper.yaml'], {
-    log,
-    env: {
-      DATABASE_URL: database.url,
-      WALPIPER_LISTEN: `127.0.0.1:${port}`,
-      WALPIPER_JOURNAL: join(directory, 'journal'),
-    },
-  });
+  const settings = {
+    DATABASE_URL: database.url,
+    WALPIPER_LISTEN: `127.0.0.1:${port}`,
+    WALPIPER_JOURNAL: join(directory, 'journal'),
+  };
+  const child = startChild(binary, ['run', '-c', 'config/walpiper.yaml'], { log, env: settings });
   scene.defer(async () => {
     child.kill('SIGKILL');
     await child.exited;
@@ -113,7 +113,7 @@ scenario('the marked blocks of README do what they say', { timeout: 180_000 }, a
     const answer = await request(`http://127.0.0.1:${port}/manage/health`).catch(() => null);
     return answer?.status === 200;
   });
-  const reader = new Reader(scene, database, port);
+  const reader = new Reader(scene, database, port, settings);
   for (const block of marked) {
     await reader[actions[block.info]](block).catch((error) => {
       throw new Error(`README.md:${block.line}: ${error.message}`);
