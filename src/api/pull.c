@@ -22,8 +22,9 @@ struct pull {
     struct http_exchange *exchange;
     enum pull_state state;
     unsigned limit;
-    unsigned count;       /* events in the answer */
-    uint64_t deadline_ms; /* of its wait, clock_monotonic_ms() */
+    unsigned count;         /* events in the answer */
+    struct position target; /* the newest one of the journal when the client asked */
+    uint64_t deadline_ms;   /* of its wait, clock_monotonic_ms() */
     bool timed_out;
     int status;
     struct buffer text; /* of the answer; nothing yet while there is no event */
@@ -56,9 +57,14 @@ void pull_respond_gone(struct http_exchange *exchange, struct str body)
     respond(exchange, 410, body);
 }
 
-static bool is_live(const struct pull *pull)
+/* Everything was read that the journal had when the client asked; one that waits gets the rest as
+ * it comes. */
+static bool caught_up(const struct pull *pull)
 {
-    return pull->stream->subscriber.mode == SUBSCRIBER_LIVE;
+    const struct subscriber *subscriber = &pull->stream->subscriber;
+
+    return subscriber->mode == SUBSCRIBER_LIVE &&
+           position_compare(subscriber_position(subscriber), pull->target) >= 0;
 }
 
 static bool is_full(const struct pull *pull)
@@ -152,11 +158,11 @@ static void judge(struct pull *pull)
 {
     uint64_t now = clock_monotonic_ms();
 
-    if (is_live(pull) && (pull->count > 0 || now >= pull->deadline_ms)) {
+    if (caught_up(pull) && (pull->count > 0 || now >= pull->deadline_ms)) {
         complete(pull, true, false);
-    } else if (pull->timed_out && !is_live(pull)) {
+    } else if (pull->timed_out && !caught_up(pull)) {
         complete(pull, true, true);
-    } else if (is_live(pull)) {
+    } else if (caught_up(pull)) {
         pull->timed_out = false;
         set_timer(pull, (double)(pull->deadline_ms - now) / 1000.);
     }
@@ -170,7 +176,7 @@ static void look(struct review_entry *entry)
         judge(pull);
     if (pull->state == PULL_DONE)
         answer(pull);
-    else if (is_live(pull) || pull->stream->subscriber.mode == SUBSCRIBER_CLOSED)
+    else if (caught_up(pull) || pull->stream->subscriber.mode == SUBSCRIBER_CLOSED)
         review_remove(&pull->stream->api->review, entry);
 }
 
@@ -229,6 +235,14 @@ static const struct feed_outlet outlet = {
     .end = outlet_end,
 };
 
+static struct position newest(const struct api *api)
+{
+    struct position oldest, at;
+
+    (void)journal_bounds(api->context.journal, &oldest, &at);
+    return at;
+}
+
 /* --- the exchange ---------------------------------------------------------------------------- */
 
 static void on_drain(void *owner, struct http_exchange *exchange)
@@ -236,7 +250,7 @@ static void on_drain(void *owner, struct http_exchange *exchange)
     struct pull *pull = owner;
 
     if (pull->state == PULL_READING)
-        complete(pull, true, !is_live(pull));
+        complete(pull, true, !caught_up(pull));
     answer(pull);
 }
 
@@ -261,6 +275,7 @@ bool pull_open(struct feed_stream *stream, const struct feed_stream_kind *kind, 
     stream->pull = pull;
     pull->stream = stream;
     pull->limit = query->limit;
+    pull->target = newest(api);
     pull->deadline_ms = clock_monotonic_ms() + query->wait_ms;
     buffer_init(&pull->text, TEXT_MAX);
     ev_timer_init(&pull->timer, on_timer, 0., 0.);
