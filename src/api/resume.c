@@ -22,13 +22,12 @@ bool resume_id(const struct http_request *request, struct buffer *scratch, struc
         if (!resume_names_the_id(name))
             continue;
         buffer_reset(scratch);
-        /* A broken escape stays as it is: no id looks like that, and the client is told. */
-        if (http_percent_decode(scratch, value, true) < 0) {
-            buffer_reset(scratch);
-            buffer_append_str(scratch, value);
-        }
-        if (scratch->failed == 0 && scratch->len > 0) {
-            *ret_id = buffer_str(scratch);
+        /* A broken escape, or what is too long, stays as it is: no id looks like that, and the
+         * client is told. */
+        if (http_percent_decode(scratch, value, true) == 0)
+            value = buffer_str(scratch);
+        if (value.len > 0) {
+            *ret_id = value;
             return true;
         }
     }

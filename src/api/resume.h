@@ -31,7 +31,7 @@ bool resume_names_the_id(struct str parameter);
 
 /* The id that the client resumes from: header Last-Event-ID, else the query's after, last_event_id
  * or lastEventId. Empty ones count as absent. Borrows from REQUEST or SCRATCH. False when there is
- * none or the memory is out. */
+ * none. */
 bool resume_id(const struct http_request *request, struct buffer *scratch, struct str *ret_id);
 
 /* ID is an event id, `earliest` or `latest`. Whether the records after a position of the past are

@@ -72,6 +72,10 @@ static void assert_id(const char *head, const char *expected)
     buffer_release(&scratch);
 }
 
+#define LONG                                                                                       \
+    "7f3a91c2-16B3748-3-7f3a91c2-16B3748-3-7f3a91c2-16B3748-3-7f3a91c2-16B3748-3-7f3a91c2-"        \
+    "16B3748-3"
+
 /* The header wins over the query, either spelling of the parameter counts, empty ones do not. */
 START_TEST(test_sources)
 {
@@ -82,6 +86,8 @@ START_TEST(test_sources)
     assert_id("GET /?last_event_id=5 HTTP/1.1\r\nHost: a\r\nLast-Event-ID:\r\n\r\n", "5");
     assert_id("GET /?last_event_id= HTTP/1.1\r\nHost: a\r\n\r\n", NULL);
     assert_id("GET /?last_event_id=%zz HTTP/1.1\r\nHost: a\r\n\r\n", "%zz");
+    /* longer than any id: unknown, but not none */
+    assert_id("GET /?last_event_id=" LONG " HTTP/1.1\r\nHost: a\r\n\r\n", LONG);
 }
 END_TEST
 
