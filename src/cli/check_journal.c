@@ -1,4 +1,5 @@
 /* The journal: does the slot go on where it ends? */
+#include "base/lsn.h"
 #include "cli/check_parts.h"
 #include <errno.h>
 #include <limits.h>
@@ -23,10 +24,44 @@ struct continuity_slot check_slot_place(const struct check *c)
     };
 }
 
+static const char wal_sql[] =
+    "SELECT pg_current_wal_flush_lsn(),"
+    " ('x' || substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8))::bit(32)::int8"
+    " WHERE NOT pg_is_in_recovery()";
+
+static const char history_sql[] =
+    "SELECT pg_read_file('pg_wal/' || lpad(upper(to_hex($1::int8)), 8, '0') || '.history')";
+
+/* What the service learns from the replication session. Who may not ask for the history of another
+ * timeline (superusers and pg_read_server_files may) is told what the service would find without.
+ */
+static void ask_wal(struct check *c, struct continuity_slot *slot)
+{
+    struct server *s = &c->server;
+    struct error ignored = {0};
+    char timeline[16];
+    const char *values[] = {timeline};
+    if (server_query(s, wal_sql, 0, NULL, &ignored) < 0 || server_rows(s) != 1)
+        return;
+    lsn_parse(str_from(server_cell(s, 0, 0)), &slot->server_end);
+    slot->timeline = (uint32_t)server_number(s, 0, 1);
+    if (slot->timeline == c->journal.identity.timeline)
+        return;
+    snprintf(timeline, sizeof(timeline), "%u", slot->timeline);
+    int rc = server_query(s, history_sql, 1, values, &ignored);
+    if (rc < 0 && strcmp(ignored.sqlstate, "58P01") != 0)
+        slot->timeline = 0;
+    if (rc == 0)
+        slot->shared =
+            continuity_shared(str_from(server_cell(s, 0, 0)), c->journal.identity.timeline);
+}
+
 static void compare(struct check *c, const char *object)
 {
-    const struct continuity_slot slot = check_slot_place(c);
-    enum continuity continuity = continuity_of(&c->journal.identity, c->journal.durable, &slot);
+    struct continuity_slot slot = check_slot_place(c);
+    const struct continuity_end end = {c->journal.durable, c->journal.newest.lsn};
+    ask_wal(c, &slot);
+    enum continuity continuity = continuity_of(&c->journal.identity, &end, &slot);
     bool as_configured = continuity == CONTINUITY_SLOT_MADE && !c->config->slot.durable;
     if (as_configured)
         finding(c->findings, FINDING_OK, object, NULL,

@@ -142,20 +142,35 @@ void journal_identity(const struct journal *journal, struct journal_identity *re
     *ret = journal->identity;
 }
 
+static int ask_writer(struct journal *journal, struct epoch_request *request)
+{
+    pthread_mutex_lock(&journal->lock);
+    journal->request = request;
+    pthread_cond_signal(&journal->work);
+    pthread_cond_signal(&journal->gathered);
+    while (journal->request == request)
+        pthread_cond_wait(&journal->answered, &journal->lock);
+    pthread_mutex_unlock(&journal->lock);
+    return request->rc;
+}
+
+int journal_set_timeline(struct journal *journal, uint32_t timeline, struct error *err)
+{
+    struct journal_identity identity = journal->identity;
+    identity.timeline = timeline;
+    struct epoch_request request = {.identity = &identity, .err = err};
+    return ask_writer(journal, &request);
+}
+
 int journal_begin_epoch(struct journal *journal, const struct journal_identity *identity,
                         uint64_t start_lsn, struct error *err)
 {
-    struct epoch_request request = {
-        .identity = identity, .start = start_lsn, .err = err, .rc = -EINPROGRESS};
-    pthread_mutex_lock(&journal->lock);
-    journal->request = &request;
-    pthread_cond_signal(&journal->work);
-    pthread_cond_signal(&journal->gathered);
-    while (journal->request == &request)
-        pthread_cond_wait(&journal->answered, &journal->lock);
-    pthread_mutex_unlock(&journal->lock);
-    if (request.rc != 0)
-        return request.rc;
+    struct journal_identity wanted = *identity;
+    wanted.epoch[0] = '\0';
+    struct epoch_request request = {.identity = &wanted, .start = start_lsn, .err = err};
+    int rc = ask_writer(journal, &request);
+    if (rc != 0)
+        return rc;
     journal->last = (struct position){0};
     journal->last_mark = start_lsn;
     return 0;

@@ -50,6 +50,7 @@ struct journal_identity {
     uint64_t system_identifier; /* of the PostgreSQL cluster */
     char database[64];
     char slot[64];
+    uint32_t timeline; /* of the cluster's WAL; 0: not known */
 };
 
 /* Opens or makes the journal, takes its lock against a second process, starts the writer. Errors:
@@ -70,6 +71,10 @@ void journal_identity(const struct journal *journal, struct journal_identity *re
  * epoch say -ESTALE. */
 int journal_begin_epoch(struct journal *journal, const struct journal_identity *identity,
                         uint64_t start, struct error *err);
+
+/* The positions are of TIMELINE from now on: it goes on where the one before was left, and nothing
+ * else changes. Returns when it is on disk. */
+int journal_set_timeline(struct journal *journal, uint32_t timeline, struct error *err);
 
 /* --- append side; the appending thread only ---------------------------------------------- */
 

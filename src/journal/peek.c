@@ -21,6 +21,7 @@ static int read_store(const char *path, struct journal_peek *ret_peek, struct er
     if (rc != 0)
         return rc;
     peek.durable = extent.mark;
+    peek.newest = extent.newest;
     *ret_peek = peek;
     return 0;
 }

@@ -7,7 +7,8 @@
  *              the end, trimmed at the start
  *     tags     tag (8 bytes) -> position of the newest record with it (12), checksum (4)
  *     meta     "format"   -> STORE_FORMAT
- *              "identity" -> epoch (8), system identifier (8), database (64), slot (64)
+ *              "identity" -> epoch (8), system identifier (8), database (64), slot (64),
+ *                            timeline (4)
  *              "state"    -> mark (8), bytes (8), position up to which records were trimmed (12),
  *                            position of the newest record that ever was (12)
  *              "holds"    -> coded holds (holds.h)
@@ -77,6 +78,9 @@ int store_write(struct store *store, const struct store_change *change,
 /* Empties the log for a new epoch. */
 int store_begin_epoch(struct store *store, const struct journal_identity *identity, uint64_t mark,
                       struct store_extent *ret_extent, struct error *err);
+/* Nothing but the identity becomes another one. */
+int store_set_identity(struct store *store, const struct journal_identity *identity,
+                       struct store_extent *ret_extent, struct error *err);
 
 /* --- any thread -------------------------------------------------------------------------- */
 

@@ -4,7 +4,7 @@
 #include <xxhash.h>
 
 /* The rows of the table meta, see store.h. */
-enum { STATE_BYTES = 8 + 8 + 2 * POSITION_BYTES, IDENTITY_BYTES = 8 + 8 + 64 + 64 };
+enum { STATE_BYTES = 8 + 8 + 2 * POSITION_BYTES, IDENTITY_BYTES = 8 + 8 + 64 + 64 + 4 };
 enum { ROW_CHECKSUM_BYTES = 8, TAG_CHECKSUM_BYTES = 4 };
 
 static MDB_val key_of(const char *name)
@@ -97,6 +97,7 @@ int store_put_identity(const struct store *store, MDB_txn *txn,
     unsigned char *at = put_u64(row + 8, identity->system_identifier);
     memcpy(at, identity->database, strnlen(identity->database, 64));
     memcpy(at + 64, identity->slot, strnlen(identity->slot, 64));
+    put_u32(at + 128, identity->timeline);
     return store_put_meta(store, txn, "identity", (struct str){(const char *)row, sizeof(row)});
 }
 
@@ -115,6 +116,7 @@ int store_get_identity(const struct store *store, MDB_txn *txn,
     ret_identity->system_identifier = get_u64(at + 8);
     memcpy(ret_identity->database, at + 16, 63);
     memcpy(ret_identity->slot, at + 80, 63);
+    ret_identity->timeline = get_u32(at + 144);
     return 0;
 }
 

@@ -274,6 +274,18 @@ int store_write(struct store *store, const struct store_change *change,
     return 0;
 }
 
+static int write_identity(struct store *store, MDB_txn *txn, const void *argument)
+{
+    return store_put_identity(store, txn, argument);
+}
+
+int store_set_identity(struct store *store, const struct journal_identity *identity,
+                       struct store_extent *ret_extent, struct error *err)
+{
+    struct store_task task = {.body = write_identity, .argument = identity};
+    return store_transact(store, &task, ret_extent, err);
+}
+
 struct epoch {
     const struct journal_identity *identity;
     uint64_t mark;

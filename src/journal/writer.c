@@ -245,9 +245,22 @@ static int begin_epoch(struct journal *journal, struct epoch_request *request)
     return 0;
 }
 
+static int set_identity(struct journal *journal, const struct epoch_request *request)
+{
+    struct store_extent extent;
+    int rc = store_set_identity(journal->store, request->identity, &extent, request->err);
+    if (rc != 0)
+        return rc;
+    pthread_mutex_lock(&journal->lock);
+    journal->identity = *request->identity;
+    pthread_mutex_unlock(&journal->lock);
+    return 0;
+}
+
 static int answer_request(struct journal *journal, struct epoch_request *request)
 {
-    int rc = begin_epoch(journal, request);
+    bool is_new = request->identity->epoch[0] == '\0';
+    int rc = is_new ? begin_epoch(journal, request) : set_identity(journal, request);
     pthread_mutex_lock(&journal->lock);
     request->rc = rc;
     journal->request = NULL;
@@ -347,7 +360,8 @@ static bool write_batch(struct journal *journal, const struct batch *batch)
         if (!interrupted(journal, wait))
             continue;
         struct epoch_request *request = current_request(journal, &stopping);
-        if (request && answer_request(journal, request) == 0)
+        bool begins = request && request->identity->epoch[0] == '\0';
+        if (request && answer_request(journal, request) == 0 && begins)
             return true;
     }
 }

@@ -63,6 +63,7 @@ int capture_restart(struct capture *c, const struct decoder_ops *ops,
     c->kept.data = NULL;
     c->marked = 0;
     c->lsn = 0;
+    c->resent = (struct resent){0};
     return use_decoder(c, ops);
 }
 
@@ -162,6 +163,11 @@ static void begin(struct capture *c)
     c->ordinal = 0;
 }
 
+static int refuse_history(struct error *err)
+{
+    return error_set(err, -ESTALE, "the server has another history than the journal");
+}
+
 static int decode_one(struct capture *c, struct str message, uint64_t lsn, struct decoded *decoded,
                       uint32_t *ret_missing_type, struct error *err)
 {
@@ -173,6 +179,9 @@ static int decode_one(struct capture *c, struct str message, uint64_t lsn, struc
     if (decoded->kind == DECODED_MESSAGE)
         c->ordinal = 0;
     bool has_change = decoded->kind == DECODED_CHANGE || decoded->kind == DECODED_MESSAGE;
+    bool has_place = has_change || decoded->kind == DECODED_COMMIT;
+    if (has_place && !resent_fits(&c->resent, &decoded->transaction))
+        return refuse_history(err);
     if (has_change)
         rc = append_change(c, decoded, err);
     if (rc < 0)
@@ -271,10 +280,14 @@ int capture_message(struct capture *c, struct str message, uint64_t lsn, uint32_
     return keep_or_decode(c, message, lsn, ret_missing_type, err);
 }
 
-void capture_keepalive(struct capture *c, uint64_t lsn, bool urgent)
+int capture_keepalive(struct capture *c, uint64_t lsn, bool urgent)
 {
-    if (!c->in_transaction)
-        mark(c, lsn, urgent);
+    if (c->in_transaction)
+        return 0;
+    if (!resent_passed(&c->resent, lsn))
+        return -ESTALE;
+    mark(c, lsn, urgent);
+    return 0;
 }
 
 void capture_finish(struct capture *c)

@@ -13,6 +13,7 @@
 #include "decode/decoder.h"
 #include "event/record.h"
 #include "journal/journal.h"
+#include "source/resent.h"
 #include "source/spool.h"
 
 struct capture {
@@ -33,6 +34,7 @@ struct capture {
     struct str kept;    /* the message of the spool that is being decoded; data == NULL: none */
     uint64_t kept_lsn;
     uint64_t lsn; /* of the last message that had one: those that describe relations have none */
+    struct resent resent; /* the slot sends again what the journal has */
     uint64_t slowest_ms; /* that one message has held the loop, in the life of the process */
 };
 
@@ -48,14 +50,16 @@ int capture_restart(struct capture *capture, const struct decoder_ops *ops,
 
 /* One message. 0: done with. Else the same message again, after: -EAGAIN, the journal has room;
  * -EINPROGRESS, other work of the loop; -ENOENT, the type *ret_missing_type was loaded; -ENOSPC, a
- * while: the spool cannot be written, ERR says why. Others: ERR says why, the stream must start
+ * while: the spool cannot be written, ERR says why; -ESTALE, never: the server has another history
+ * than the journal. Others: ERR says why, the stream must start
  * again; after -EMSGSIZE, an event that is too large where journal.on_large_event says stop, only
  * once the configuration has changed. */
 int capture_message(struct capture *capture, struct str message, uint64_t lsn,
                     uint32_t *ret_missing_type, struct error *err);
 
-/* The server has sent all that it has up to LSN. URGENT: somebody waits for it to be on disk. */
-void capture_keepalive(struct capture *capture, uint64_t lsn, bool urgent);
+/* The server has sent all that it has up to LSN. URGENT: somebody waits for it to be on disk. 0;
+ * -ESTALE as above. */
+int capture_keepalive(struct capture *capture, uint64_t lsn, bool urgent);
 
 /* The end of the stream is near: what may be confirmed is written at once. */
 void capture_finish(struct capture *capture);

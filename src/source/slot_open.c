@@ -54,7 +54,8 @@ static void pgoutput_options(struct buffer *out, const struct source *s)
 
 static int begin_epoch(struct source *s, enum continuity continuity, uint64_t start)
 {
-    struct journal_identity identity = {.system_identifier = s->system_identifier};
+    struct journal_identity identity = {.system_identifier = s->system_identifier,
+                                        .timeline = s->timeline};
     struct error err = {0};
     snprintf(identity.database, sizeof(identity.database), "%s", s->facts.database);
     snprintf(identity.slot, sizeof(identity.slot), "%s", s->context.config->slot.name);
@@ -64,26 +65,61 @@ static int begin_epoch(struct source *s, enum continuity continuity, uint64_t st
         return rc;
     }
     s->awaited_mark = 0; /* it was one of the other epoch */
+    s->other_history = false;
     journal_epoch(s->context.journal, s->epoch);
     log_write(continuity == CONTINUITY_NEW_JOURNAL ? LOG_INFO : LOG_WARN, "source",
               "%s: epoch %s begins", continuity_story(continuity), s->epoch);
     return 0;
 }
 
-static void start_stream(struct source *s)
+/* The same WAL goes on under another number: nothing is lost. */
+static int follow_timeline(struct source *s, uint32_t before)
+{
+    struct error err = {0};
+    if (before == s->timeline || s->timeline == 0)
+        return 0;
+    int rc = journal_set_timeline(s->context.journal, s->timeline, &err);
+    if (rc < 0) {
+        slot_session_failed(s, &err);
+        return rc;
+    }
+    log_info("source",
+             "the server goes on as timeline %u, which left timeline %u after the end of "
+             "the journal",
+             s->timeline, before);
+    return 0;
+}
+
+/* The journal and the slot belong together from here on, or the session has failed. */
+static int settle_epoch(struct source *s)
 {
     struct journal *journal = s->context.journal;
     struct journal_identity identity;
+    struct position oldest;
+    struct position newest;
     journal_identity(journal, &identity);
+    journal_bounds(journal, &oldest, &newest);
+    const struct continuity_end end = {journal_durable_lsn(journal), newest.lsn};
     const struct continuity_slot slot = {
         .system_identifier = s->system_identifier,
         .database = s->facts.database,
         .name = s->context.config->slot.name,
         .made_anew = s->created_at != 0 || slot_was_dropped(s, true),
         .confirmed = s->created_at ? s->created_at : s->facts.slot_confirmed,
+        .server_end = s->server_end,
+        .timeline = s->timeline,
+        .shared = s->shared,
+        .other_history = s->other_history,
     };
-    enum continuity continuity = continuity_of(&identity, journal_durable_lsn(journal), &slot);
-    if (continuity != CONTINUITY_KEPT && begin_epoch(s, continuity, slot.confirmed) < 0)
+    enum continuity continuity = continuity_of(&identity, &end, &slot);
+    return continuity == CONTINUITY_KEPT ? follow_timeline(s, identity.timeline)
+                                         : begin_epoch(s, continuity, slot.confirmed);
+}
+
+static void start_stream(struct source *s)
+{
+    struct journal *journal = s->context.journal;
+    if (settle_epoch(s) < 0)
         return;
     slot_forget_drop(s);
     journal_epoch(journal, s->epoch);
@@ -95,10 +131,12 @@ static void start_stream(struct source *s)
         return;
     }
     char lsn[LSN_TEXT_MAX];
+    uint64_t from = resent_start(journal, s->created_at ? 0 : s->facts.slot_confirmed);
+    resent_begin(&s->capture.resent, journal, from);
     struct buffer command;
     buffer_init(&command, SLOT_COMMAND_MAX);
-    buffer_printf(&command, "START_REPLICATION SLOT \"%s\" LOGICAL %s", slot.name,
-                  lsn_format(journal_durable_lsn(journal), lsn));
+    buffer_printf(&command, "START_REPLICATION SLOT \"%s\" LOGICAL %s",
+                  s->context.config->slot.name, lsn_format(from, lsn));
     if (s->plugin == &pgoutput_decoder)
         pgoutput_options(&command, s);
     else
@@ -256,17 +294,52 @@ static void settle_slot(struct source *s)
 static void on_identified(void *owner, const PGresult *result)
 {
     struct source *s = owner;
-    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
-        s->system_identifier = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1)
+        return;
+    s->system_identifier = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+    s->timeline = (uint32_t)strtoul(PQgetvalue(result, 0, 1), NULL, 10);
+    lsn_parse(str_from(PQgetvalue(result, 0, 2)), &s->server_end);
+}
+
+static void on_history(void *owner, const PGresult *result)
+{
+    struct source *s = owner;
+    struct journal_identity identity;
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1)
+        return;
+    journal_identity(s->context.journal, &identity);
+    s->shared =
+        continuity_shared((struct str){PQgetvalue(result, 0, 1), (size_t)PQgetlength(result, 0, 1)},
+                          identity.timeline);
+}
+
+/* A server that has no file about its own timeline knows of none before it. */
+static void on_history_done(void *owner, const struct error *err)
+{
+    struct source *s = owner;
+    if (err && strcmp(err->sqlstate, "58P01") != 0)
+        slot_session_failed(s, err);
+    else
+        settle_slot(s);
 }
 
 static void on_identify_done(void *owner, const struct error *err)
 {
     struct source *s = owner;
-    if (err)
+    struct journal_identity identity;
+    char command[64];
+    if (err) {
         slot_session_failed(s, err);
-    else
+        return;
+    }
+    journal_identity(s->context.journal, &identity);
+    /* The first timeline has no history. */
+    if (identity.timeline == 0 || identity.timeline == s->timeline || s->timeline <= 1) {
         settle_slot(s);
+        return;
+    }
+    snprintf(command, sizeof(command), "TIMELINE_HISTORY %u", s->timeline);
+    pg_session_command(s->session, command, on_history, on_history_done);
 }
 
 static void on_settings_done(void *owner, const struct error *err)
@@ -310,5 +383,7 @@ static const struct pg_session_events session_events = {
 int slot_open(struct source *s, struct error *err)
 {
     s->created_at = 0;
+    s->shared = 0;
+    s->server_end = 0;
     return pg_session_start(&s->session, s->loop, s->context.params, &session_events, s, err);
 }

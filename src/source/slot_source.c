@@ -173,6 +173,12 @@ void slot_begin_again(struct source *s)
     begin_setup(s);
 }
 
+void slot_begin_other_history(struct source *s)
+{
+    s->other_history = true;
+    slot_begin_again(s);
+}
+
 static void try_later(struct source *s, const struct error *why)
 {
     if (s->state >= SOURCE_STOPPING)

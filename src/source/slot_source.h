@@ -49,6 +49,10 @@ struct source {
     struct loop_wakeup progress;
     struct journal_listener listener;
     uint64_t system_identifier;
+    uint32_t timeline;     /* of the server, */
+    uint64_t shared;       /* up to here that of the journal's: see continuity_slot */
+    uint64_t server_end;   /* of its WAL, when the session began */
+    bool other_history;    /* was found in this process, and the new epoch has not begun yet */
     uint64_t created_at;   /* consistent point of a slot made in this session; 0: none was */
     uint64_t confirmed_at; /* clock, of the last status update */
     uint64_t confirmed;    /* LSN of the last status update */
@@ -74,6 +78,9 @@ void slot_timer(struct source *source, double after, double repeat);
 void slot_session_failed(struct source *source, const struct error *why);
 /* One step further towards the end of a stop, as often as something has happened. */
 void slot_stop_step(struct source *source);
+
+/* The server has other transactions than the journal: a new epoch, from where the slot stands. */
+void slot_begin_other_history(struct source *source);
 
 /* Closes the session and sets up anew, without a wait and without telling of trouble. */
 void slot_begin_again(struct source *source);

@@ -16,6 +16,10 @@ void slot_confirm(struct source *s, bool reply)
     uint64_t durable = journal_durable_lsn(s->context.journal);
     if (planted_bug(PLANTED_CONFIRM_BEFORE_SYNC) && s->capture.marked > durable)
         durable = s->capture.marked;
+    /* Not before it is known to be of the server's history. */
+    const struct resent *resent = &s->capture.resent;
+    if (resent->at < resent->until && resent->at < durable)
+        durable = resent->at;
     s->confirmed = durable;
     s->confirmed_at = clock_monotonic_ms();
     pg_session_confirm(s->session, durable, reply);
@@ -216,6 +220,10 @@ enum pg_flow slot_on_message(void *owner, struct str message, uint64_t lsn)
         return PG_FLOW_PAUSE;
     if (rc == -ENOENT)
         return await_catalog(s, missing_type);
+    if (rc == -ESTALE) {
+        slot_begin_other_history(s);
+        return PG_FLOW_PAUSE;
+    }
     slot_session_failed(s, &err);
     return PG_FLOW_PAUSE;
 }
@@ -234,7 +242,12 @@ void slot_on_keepalive(void *owner, uint64_t lsn, bool reply_requested)
     struct source *s = owner;
     if (planted_bug(PLANTED_CONFIRM_KEEPALIVE))
         pg_session_confirm(s->session, lsn, false);
-    capture_keepalive(&s->capture, lsn, s->poked);
+    if (s->state != SOURCE_STREAMING)
+        return;
+    if (capture_keepalive(&s->capture, lsn, s->poked) < 0) {
+        slot_begin_other_history(s);
+        return;
+    }
     s->poked = false;
     if (reply_requested)
         slot_confirm(s, false);
