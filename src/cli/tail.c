@@ -77,10 +77,12 @@ static int parse_topic(struct topic *topic, char *word, struct error *err)
 
 static int add_topic(struct tail *t, const char *word, struct error *err)
 {
-    struct topic topic;
-    char *copy = str_dup(str_from(word));
+    struct topic topic = {0};
     struct buffer *key = &t->keys[t->key_count];
-    int rc = copy ? parse_topic(&topic, copy, err) : error_set(err, -ENOMEM, "out of memory");
+    char *copy = str_dup(str_from(word));
+    if (!copy)
+        return error_set(err, -ENOMEM, "tail: out of memory");
+    int rc = parse_topic(&topic, copy, err);
     /* Tables may be marked without a word in the configuration, scopes may not. */
     if (rc == 0 && topic.kind == TOPIC_SCOPE)
         rc = feed_tables_check(&t->tables, &topic, err);

@@ -34,7 +34,7 @@ static int first_time(struct survey *survey, const struct block *block)
 {
     struct buffer scratch;
     struct str body;
-    struct block_record record;
+    struct block_record record = {0};
     buffer_init(&scratch, BLOCK_PACKED_MAX);
     int rc = block_body(block, &scratch, &body);
     if (rc == 0)
