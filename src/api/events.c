@@ -3,11 +3,11 @@
  * Without an id a stream is live at once. With one, there are two ways to what came after it:
  * - the journal has the row with that id: what follows it there, in commit order;
  * - it does not: first, page by page, the rows of the table that the journal does not have (they
- * are older than it), then the whole journal. Which of both has a row is asked only once the
- * journal is beyond every commit that the page can have seen, so there is neither gap nor duplicate
- * between them. */
+ * are older than it) in the order of their commits (events_replay.h), then the whole journal. Which
+ * of both has a row is asked only once the journal is beyond every commit that the page can have
+ * seen, so there is neither gap nor duplicate between them. */
 #include "api/events_json.h"
-#include "api/events_table.h"
+#include "api/events_page.h"
 #include "api/pull.h"
 #include "api/reset.h"
 
@@ -29,10 +29,9 @@ struct consumer_stream {
     bool gave_any;
     int64_t last_id; /* of the last row given */
     struct events_request request;
+    struct events_replay replay;
     bool first_page;
-    bool wants_page;                /* as soon as there is room */
-    bool skipped_any;               /* rows of the table that the journal has */
-    struct position oldest_skipped; /* and the first of them there */
+    bool wants_page; /* as soon as there is room */
     struct position
         filtered_up_to; /* in the journal: rows up to resume_id are left out until there */
 };
@@ -113,6 +112,7 @@ static void ask_page(struct consumer_stream *self)
         return;
     }
     self->wants_page = false;
+    self->request.after = self->replay.after;
     events_table_ask(self->base.api->events_table, &self->request);
 }
 
@@ -124,68 +124,36 @@ static void on_fill(struct feed_stream *stream)
         ask_page(self);
 }
 
-/* Retention was faster: a row that was left to the journal is in neither. */
-static bool lost_skipped(const struct consumer_stream *self)
-{
-    struct position oldest, newest;
-
-    return self->skipped_any &&
-           (!journal_bounds(self->base.api->context.journal, &oldest, &newest) ||
-            position_compare(self->oldest_skipped, oldest) < 0);
-}
-
-/* The pages are through: everything else is in the journal, from its first record on. */
-static void walk_journal(struct consumer_stream *self)
-{
-    struct position earliest = router_earliest(self->base.api->router);
-
-    /* The client's last id leads it through the table once more. */
-    if (lost_skipped(self))
-        feed_stream_end(&self->base);
-    else
-        subscribe(self, &earliest);
-}
-
 /* If the row with the client's id exists, then outside the journal, and all of the journal was
- * committed later: nothing of it may be left out, whatever its id. If it does not exist, "after"
- * can only mean greater ids; of what is committed from now on, though, nothing is left out. True
- * when the journal has it after all: it was not on disk yet when the client came. */
+ * committed later: nothing of it may be left out, whatever its id. So it is if a greater one is
+ * already outside. Else "after" can only mean greater ids; of what is committed from now on,
+ * though, nothing is left out. False when the page is not what the client needs. */
 static bool check_first_page(struct consumer_stream *self, const struct events_page *page)
 {
     struct journal *journal = self->base.api->context.journal;
-    struct position oldest, position;
+    struct journal_tag had = {.tag = self->resume_id};
+    struct journal_look look = {.tags = &had, .tag_count = 1};
+    struct position oldest;
 
     self->first_page = false;
-    if (journal_find_tag(journal, self->resume_id, &position)) {
-        subscribe(self, &position);
-        return true;
+    if (journal_look_up(journal, &look) < 0) {
+        feed_stream_end(&self->base);
+        return false;
     }
-    if (!page->row_exists)
+    /* It was not on disk yet when the client came. */
+    if (had.here) {
+        subscribe(self, &had.position);
+        return false;
+    }
+    if (tag_place_compare(had.place, self->replay.after) != 0) {
+        events_replay_begin(&self->replay, had.place);
+        ask_page(self);
+        return false;
+    }
+    if (!page->row_exists && !tag_is_late(had.place) &&
+        !(look.has_leader && self->resume_id <= look.leader))
         (void)journal_bounds(journal, &oldest, &self->filtered_up_to);
-    return false;
-}
-
-/* Leaves in the page the rows that the journal does not have. */
-static void keep_missing(struct consumer_stream *self, struct events_page *page)
-{
-    struct journal *journal = self->base.api->context.journal;
-    struct position position;
-    size_t count = 0, len = 0;
-
-    for (size_t i = 0; i < page->row_count; i++) {
-        struct events_row *row = &page->rows[i];
-        if (!journal_find_tag(journal, row->id, &position)) {
-            char *place = memmove(page->bytes.data + len, row->frame.data, row->frame.len);
-            page->rows[count++] = (struct events_row){row->id, {place, row->frame.len}};
-            len += row->frame.len;
-            continue;
-        }
-        if (!self->skipped_any || position_compare(position, self->oldest_skipped) < 0)
-            self->oldest_skipped = position;
-        self->skipped_any = true;
-    }
-    page->row_count = count;
-    page->bytes.len = len;
+    return true;
 }
 
 /* All of it at once: a stream has room for one piece of any size. */
@@ -203,9 +171,71 @@ static void give_page(struct consumer_stream *self, const struct events_page *pa
     }
 }
 
+/* What the page needs beside its rows, in one piece of memory each. */
+struct page_work {
+    struct journal_tag *tags;
+    struct journal_late *late;
+    size_t *order;
+};
+
+static void page_work_release(struct page_work *work)
+{
+    free(work->tags);
+    free(work->late);
+    free(work->order);
+}
+
+static int page_work_init(struct page_work *work, const struct events_page *page)
+{
+    size_t rows = page->row_count + 1; /* not of nothing */
+
+    *work = (struct page_work){
+        .tags = calloc(rows, sizeof(*work->tags)),
+        .late = calloc(EVENTS_PAGE_LATE, sizeof(*work->late)),
+        .order = calloc(rows, sizeof(*work->order)),
+    };
+    if (work->tags == NULL || work->late == NULL || work->order == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < page->row_count; i++)
+        work->tags[i].tag = page->rows[i].id;
+    return 0;
+}
+
+/* 0, or why the journal cannot tell: then nothing was given. */
+static int take_page(struct consumer_stream *self, struct events_page *page, struct page_work *work)
+{
+    struct journal_look look = {
+        .tags = work->tags,
+        .tag_count = page->row_count,
+        .after = page->asked.after,
+        .late = work->late,
+        .late_room = EVENTS_PAGE_LATE,
+    };
+    size_t count;
+    int status = journal_look_up(self->base.api->context.journal, &look);
+
+    if (status < 0)
+        return status;
+    enum events_verdict verdict =
+        events_replay_page(&self->replay, &page->asked, &look, work->order, &count);
+    status = events_page_pick(page, work->order, count);
+    if (status < 0)
+        return status;
+    give_page(self, page);
+    if (self->base.ended)
+        return 0;
+    /* Should more have gone meanwhile, the cursor says so. */
+    if (verdict == EVENTS_THROUGH)
+        subscribe(self, &look.trimmed);
+    else
+        ask_page(self);
+    return 0;
+}
+
 static void on_page(struct events_request *request, struct events_page *page)
 {
     struct consumer_stream *self = of_request(request);
+    struct page_work work;
 
     if (self->base.ended)
         return;
@@ -213,17 +243,11 @@ static void on_page(struct events_request *request, struct events_page *page)
         feed_stream_end(&self->base);
         return;
     }
-    if (self->first_page && check_first_page(self, page))
+    if (self->first_page && !check_first_page(self, page))
         return;
-    if (page->row_count == 0) {
-        walk_journal(self);
-        return;
-    }
-    request->after = page->rows[page->row_count - 1].id;
-    keep_missing(self, page);
-    give_page(self, page);
-    if (!self->base.ended)
-        ask_page(self);
+    if (page_work_init(&work, page) < 0 || take_page(self, page, &work) < 0)
+        feed_stream_end(&self->base);
+    page_work_release(&work);
 }
 
 /* --- the stream
@@ -356,16 +380,20 @@ static enum position_kind find_position(const struct api_request *request, int64
 
 static void start(struct consumer_stream *self)
 {
-    struct position position;
+    struct journal_tag had = {.tag = self->resume_id};
+    struct journal_look look = {.tags = &had, .tag_count = 1};
 
     if (!self->resumes) {
         subscribe(self, NULL);
-    } else if (journal_find_tag(self->base.api->context.journal, self->resume_id, &position)) {
-        subscribe(self, &position);
+    } else if (journal_look_up(self->base.api->context.journal, &look) < 0) {
+        feed_stream_end(&self->base);
+    } else if (had.here) {
+        subscribe(self, &had.position);
     } else {
         self->first_page = true;
         self->request = (struct events_request){
-            .consumer = self->consumer, .after = self->resume_id, .on_page = on_page};
+            .consumer = self->consumer, .had = self->resume_id, .on_page = on_page};
+        events_replay_begin(&self->replay, had.place);
         ask_page(self);
     }
 }

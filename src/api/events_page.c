@@ -6,12 +6,15 @@
 #include "pg/result.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #define SQL_MAX 8192
 
 /* A page is a few hundred rows, cut earlier when their payloads are large: what waits for the
  * journal or for a slow client is bounded by that, plus the one row that always goes through. */
-#define PAGE_ROWS "500"
+#define TEXT_OF(number) TEXT_OF_VALUE(number)
+#define TEXT_OF_VALUE(number) #number
+#define PAGE_ROWS TEXT_OF(EVENTS_PAGE_ROWS)
 #define PAGE_PAYLOAD_BYTES "262144"
 #define PAGE_BYTES_MAX ((size_t)2 << 30)
 
@@ -27,36 +30,71 @@ static void append_column(struct buffer *sql, const char *column)
     pg_identifier(sql, str_from(column));
 }
 
+static void append_source(struct buffer *sql, const struct config *config)
+{
+    pg_qualified(sql, str_from(config->events.schema), str_from(config->events.table));
+    buffer_append_str(sql, STR(" AS source"));
+}
+
 static void append_from(struct buffer *sql, const struct config *config)
 {
     buffer_append_str(sql, STR(" FROM "));
-    pg_qualified(sql, str_from(config->events.schema), str_from(config->events.table));
-    buffer_append_str(sql, STR(" AS source WHERE "));
+    append_source(sql, config);
+    buffer_append_str(sql, STR(" WHERE "));
 }
 
 /* to_json() makes of any payload what the event shows of it: json stays, text becomes a string. */
-static void append_page(struct buffer *sql, const struct config *config)
+static void append_columns(struct buffer *sql, const struct config *config)
 {
-    buffer_append_str(sql, STR("SELECT id, type, payload FROM (SELECT id, type, payload, "
-                               "sum(octet_length(payload)) OVER (ORDER BY id) - "
-                               "octet_length(payload) AS before FROM (SELECT "));
+    buffer_append_str(sql, STR("SELECT "));
     append_column(sql, config->events.id);
     buffer_append_str(sql, STR("::int8 AS id, "));
     append_column(sql, config->events.type);
     buffer_append_str(sql, STR("::text AS type, coalesce(to_json("));
     append_column(sql, config->events.payload);
-    buffer_append_str(sql, STR(")::text, 'null') AS payload"));
+    buffer_append_str(sql, STR(")::text, 'null') AS payload, "));
+}
+
+static void append_greater(struct buffer *sql, const struct config *config)
+{
+    append_columns(sql, config);
+    append_column(sql, config->events.id);
+    buffer_append_str(sql, STR("::int8 AS place, 0::int8 AS nth"));
     append_from(sql, config);
     append_column(sql, config->events.consumer);
     buffer_append_str(sql, STR(" = $1 AND "));
     append_column(sql, config->events.id);
     buffer_append_str(sql, STR(" > $2::int8 ORDER BY "));
     append_column(sql, config->events.id);
-    buffer_append_str(sql,
-                      STR(" LIMIT " PAGE_ROWS
-                          ") AS rows) AS page WHERE before < " PAGE_PAYLOAD_BYTES " ORDER BY id"));
+    buffer_append_str(sql, STR(" LIMIT " PAGE_ROWS));
 }
 
+static void append_late(struct buffer *sql, const struct config *config)
+{
+    append_columns(sql, config);
+    buffer_append_str(sql, STR("late.place, late.nth FROM unnest($3::int8[], $4::int8[]) "
+                               "WITH ORDINALITY AS late (id, place, nth) JOIN "));
+    append_source(sql, config);
+    buffer_append_str(sql, STR(" ON "));
+    append_column(sql, config->events.id);
+    buffer_append_str(sql, STR(" = late.id AND "));
+    append_column(sql, config->events.consumer);
+    buffer_append_str(sql, STR(" = $1"));
+}
+
+/* A page is cut where its payloads become too large, in its order: so what is there is the first of
+ * what there is. */
+static void append_page(struct buffer *sql, const struct config *config)
+{
+    buffer_append_str(sql, STR("SELECT id, type, payload FROM (SELECT id, type, payload, place, "
+                               "nth, sum(octet_length(payload)) OVER (ORDER BY place, nth) - "
+                               "octet_length(payload) AS before FROM (("));
+    append_greater(sql, config);
+    buffer_append_str(sql, STR(") UNION ALL ("));
+    append_late(sql, config);
+    buffer_append_str(
+        sql, STR(")) AS rows) AS page WHERE before < " PAGE_PAYLOAD_BYTES " ORDER BY place, nth"));
+}
 static void append_mark(struct buffer *sql, const struct config *config)
 {
     buffer_append_str(sql, STR("SELECT pg_current_wal_insert_lsn(), EXISTS (SELECT"));
@@ -96,6 +134,29 @@ void events_sql_release(struct events_sql *sql)
     *sql = (struct events_sql){0};
 }
 
+static void append_number(struct buffer *array, size_t i, int64_t number)
+{
+    char text[24];
+    int len = snprintf(text, sizeof(text), "%c%" PRId64, i == 0 ? '{' : ',', number);
+
+    buffer_append(array, text, (size_t)len);
+}
+
+int events_page_late(const struct events_asked *asked, struct buffer *ids, struct buffer *leaders)
+{
+    for (size_t i = 0; i < asked->late_count; i++) {
+        append_number(ids, i, asked->late[i].tag);
+        append_number(leaders, i, asked->late[i].place.leader);
+    }
+    if (asked->late_count == 0) {
+        buffer_append_char(ids, '{');
+        buffer_append_char(leaders, '{');
+    }
+    buffer_append(ids, "}", 2);
+    buffer_append(leaders, "}", 2);
+    return ids->failed != 0 ? ids->failed : leaders->failed;
+}
+
 /* Offsets until all frames are there, for the bytes may move. */
 static int append_row(struct events_page *page, const PGresult *result, int row)
 {
@@ -127,7 +188,8 @@ int events_page_rows(struct events_page *page, const PGresult *result)
 {
     int count = PQntuples(result);
 
-    *page = (struct events_page){0};
+    page->rows = NULL;
+    page->row_count = 0;
     buffer_init(&page->bytes, PAGE_BYTES_MAX);
     if (PQresultStatus(result) != PGRES_TUPLES_OK || PQnfields(result) != 3)
         return -EINVAL;
@@ -159,9 +221,60 @@ int events_page_mark(struct events_page *page, const PGresult *result)
     return 0;
 }
 
+/* The frames lie in the order of their rows, so what stays may move to the front. */
+static void pick_in_place(struct events_page *page, const size_t *order, size_t count)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct events_row row = page->rows[order[i]];
+        char *place = memmove(page->bytes.data + len, row.frame.data, row.frame.len);
+        page->rows[i] = (struct events_row){row.id, {place, row.frame.len}};
+        len += row.frame.len;
+    }
+    page->row_count = count;
+    page->bytes.len = len;
+}
+
+static int pick_copies(struct events_page *page, const size_t *order, size_t count)
+{
+    struct buffer bytes;
+    struct events_row *rows = calloc(count, sizeof(*rows));
+
+    if (rows == NULL)
+        return -ENOMEM;
+    buffer_init(&bytes, PAGE_BYTES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        rows[i] = page->rows[order[i]];
+        buffer_append_str(&bytes, rows[i].frame);
+    }
+    if (bytes.failed != 0) {
+        buffer_release(&bytes);
+        free(rows);
+        return -ENOMEM;
+    }
+    buffer_release(&page->bytes);
+    free(page->rows);
+    page->bytes = bytes;
+    page->rows = rows;
+    page->row_count = count;
+    place_frames(page);
+    return 0;
+}
+
+int events_page_pick(struct events_page *page, const size_t *order, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        if (order[i] < order[i - 1])
+            return pick_copies(page, order, count);
+    pick_in_place(page, order, count);
+    return 0;
+}
+
 void events_page_release(struct events_page *page)
 {
     buffer_release(&page->bytes);
     free(page->rows);
+    free(page->asked.late);
     *page = (struct events_page){0};
 }

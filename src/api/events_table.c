@@ -12,6 +12,8 @@
 /* Pages that may wait for the journal at a time: with the size of a page the bound of the memory.
  */
 #define WAITING_MAX 32
+/* Of the ids of late rows. */
+#define LATE_TEXT_MAX ((size_t)EVENTS_PAGE_LATE * 24)
 #define IDLE_SECONDS 5.0
 /* The server's answer to a poke may come before the WAL in question is flushed: ask again. */
 #define POKE_SECONDS 0.2
@@ -226,23 +228,74 @@ static void connect(struct events_table *table)
     fail_all(table);
 }
 
-/* When one of these fails the connection closes itself, and on_closed() answers. */
-static void send_request(struct events_table *table, struct events_request *request)
+/* What the journal knows before the table is asked. 0; -ENOMEM; -EAGAIN or -EIO of the journal. */
+static int look_before(struct events_table *table, struct events_request *request)
 {
-    char after[24];
-    const char *page_values[] = {request->consumer, after};
-    const char *mark_values[] = {after};
-    const struct pg_statement page = {NULL, table->sql.page, 2, page_values, on_rows};
+    struct events_asked *asked = &request->page.asked;
+    struct position oldest;
+
+    *asked = (struct events_asked){.after = request->after};
+    asked->late = calloc(EVENTS_PAGE_LATE, sizeof(*asked->late));
+    if (asked->late == NULL)
+        return -ENOMEM;
+    struct journal_look look = {
+        .after = request->after, .late = asked->late, .late_room = EVENTS_PAGE_LATE};
+    (void)journal_bounds(table->context->journal, &oldest, &asked->newest);
+    int status = journal_look_up(table->context->journal, &look);
+    asked->late_count = look.late_count;
+    asked->late_all = look.late_all;
+    asked->late_up_to = look.late_up_to;
+    return status;
+}
+
+/* When one of these fails the connection closes itself, and on_closed() answers. */
+static void send_statements(struct events_table *table, const struct events_request *request,
+                            const char *ids, const char *leaders)
+{
+    char after[24], had[24];
+    const char *page_values[] = {request->consumer, after, ids, leaders};
+    const char *mark_values[] = {had};
+    const struct pg_statement page = {NULL, table->sql.page, 4, page_values, on_rows};
     const struct pg_statement mark = {NULL, table->sql.mark, 1, mark_values, on_mark};
 
-    snprintf(after, sizeof(after), "%" PRId64, request->after);
-    detach(table, request);
-    request->state = EVENTS_REQUEST_ASKED;
-    table->asked = request;
-    table->busy = true;
-    table->failed = 0;
+    snprintf(after, sizeof(after), "%" PRId64, request->after.leader);
+    snprintf(had, sizeof(had), "%" PRId64, request->had);
     if (pg_conn_send(table->conn, &page) == 0 && pg_conn_send(table->conn, &mark) == 0)
         (void)pg_conn_sync(table->conn, on_done);
+}
+
+static int send_request(struct events_table *table, struct events_request *request)
+{
+    struct buffer ids, leaders;
+
+    buffer_init(&ids, LATE_TEXT_MAX);
+    buffer_init(&leaders, LATE_TEXT_MAX);
+    int status = look_before(table, request);
+    if (status == 0)
+        status = events_page_late(&request->page.asked, &ids, &leaders);
+    if (status == 0) {
+        detach(table, request);
+        request->state = EVENTS_REQUEST_ASKED;
+        table->asked = request;
+        table->busy = true;
+        table->failed = 0;
+        send_statements(table, request, ids.data, leaders.data);
+    }
+    buffer_release(&ids);
+    buffer_release(&leaders);
+    return status;
+}
+
+static void send_first(struct events_table *table)
+{
+    struct events_request *request = table->queue;
+    int status = send_request(table, request);
+
+    if (status == 0)
+        return;
+    log_warn("events", "a page of the events table cannot be asked for: %s",
+             strerrordesc_np(-status));
+    answer(table, request, false);
 }
 
 /* Whatever can go on, goes on. */
@@ -259,7 +312,7 @@ static void pump(struct events_table *table)
     if (table->conn == NULL)
         connect(table);
     else if (table->ready)
-        send_request(table, table->queue);
+        send_first(table);
 }
 
 /* --- the outside

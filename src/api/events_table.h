@@ -9,6 +9,7 @@
 #define API_EVENTS_TABLE_H
 
 #include "api/context.h"
+#include "api/events_replay.h"
 #include "base/buffer.h"
 
 struct events_table;
@@ -19,11 +20,12 @@ struct events_row {
 };
 
 struct events_page {
-    struct buffer bytes; /* the frames, one after the other */
+    struct events_asked asked; /* owns its list */
+    struct buffer bytes;       /* the frames, one after the other */
     struct events_row *rows;
-    size_t row_count; /* 0: there are no more */
-    bool row_exists;  /* the row with the id that was asked for is in the table */
-    uint64_t lsn;     /* all that the page can have seen was committed before */
+    size_t row_count;
+    bool row_exists; /* the row with the id that the client has is in the table */
+    uint64_t lsn;    /* all that the page can have seen was committed before */
 };
 
 enum events_request_state {
@@ -33,10 +35,11 @@ enum events_request_state {
     EVENTS_REQUEST_WAITING, /* read, waits for the journal */
 };
 
-/* Rows of CONSUMER with ids greater than AFTER. Embedded by who asks. */
+/* Rows of CONSUMER behind AFTER, see events_replay.h. Embedded by who asks. */
 struct events_request {
     const char *consumer;
-    int64_t after;
+    int64_t had; /* the id that the client has */
+    struct tag_place after;
     /* PAGE is NULL when the table could not be read; else the callee may change its bytes. May ask
      * again. Never called before events_table_ask() has returned. */
     void (*on_page)(struct events_request *self, struct events_page *page);

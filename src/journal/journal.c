@@ -308,6 +308,11 @@ bool journal_find_tag(struct journal *journal, int64_t tag, struct position *ret
     return store_find_tag(journal->store, tag, ret) == 0;
 }
 
+int journal_look_up(struct journal *journal, struct journal_look *look)
+{
+    return store_look_up(journal->store, look);
+}
+
 /* --- holds ------------------------------------------------------------------------------- */
 
 /* With the lock held. A hold that is only older on disk than in memory does no harm: it may wait

@@ -18,6 +18,7 @@
 #include "base/position.h"
 #include "base/shared.h"
 #include "base/str.h"
+#include "journal/late.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -120,6 +121,9 @@ bool journal_bounds(const struct journal *journal, struct position *ret_oldest,
 void journal_epoch(const struct journal *journal, char epoch[9]);
 /* The position of the newest record with TAG; false when there is none. */
 bool journal_find_tag(struct journal *journal, int64_t tag, struct position *ret);
+/* What is known of tags, also of those whose records are gone. Reads at most a few thousand entries
+ * beside the tags asked for. 0; -EAGAIN while the writer mends the journal, -EIO. */
+int journal_look_up(struct journal *journal, struct journal_look *look);
 
 struct journal_entry {
     struct position position;

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TABLES = 3, READERS_MAX = 1022 };
+enum { TABLES = 5, READERS_MAX = 1022 };
 
 /* The data file is kept longer than what is used by a hole, which takes no space. So what a commit
  * uses never ends beyond the file, however the process or the machine stops, and a file that was
@@ -192,6 +192,10 @@ static int open_tables(struct store *store, MDB_txn *txn, unsigned flags)
         code = mdb_dbi_open(txn, "records", flags, &store->records);
     if (code == 0)
         code = mdb_dbi_open(txn, "tags", flags, &store->tags);
+    if (code == 0)
+        code = mdb_dbi_open(txn, "late", flags, &store->late);
+    if (code == 0)
+        code = mdb_dbi_open(txn, "late_order", flags, &store->late_order);
     return code;
 }
 

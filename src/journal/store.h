@@ -6,12 +6,17 @@
  *     records  position of the last record (12 bytes) -> block of records (block.h); appended at
  *              the end, trimmed at the start
  *     tags     tag (8 bytes) -> position of the newest record with it (12), checksum (4)
+ *     late     tag (8 bytes) that came late (late.h), of a record that was trimmed -> leader (8),
+ *              position (12), checksum (4)
+ *     late_order  leader (8, its highest bit turned: so it sorts), position (12) -> that tag (8),
+ *              checksum (4)
  *     meta     "format"   -> STORE_FORMAT
  *              "identity" -> epoch (8), system identifier (8), database (64), slot (64),
  *                            timeline (4)
  *              "state"    -> mark (8), bytes (8), position up to which records were trimmed (12),
  *                            position of the newest record that ever was (12)
  *              "holds"    -> coded holds (holds.h)
+ *              "leader"   -> the greatest tag of a record that was trimmed (8), or nothing
  *              all but the first followed by a checksum (8)
  * A checksum is XXH3 and covers the key too. All numbers are big-endian. Each commit is synced:
  * when a write returns 0 it is on disk. */
@@ -103,5 +108,7 @@ int store_slice_next(struct store_slice *slice, struct position after, struct jo
 void store_slice_release(struct store_slice *slice);
 /* 0, -ENOENT, or as store_read(). */
 int store_find_tag(struct store *store, int64_t tag, struct position *ret_position);
+/* 0 or as store_read(). */
+int store_look_up(struct store *store, struct journal_look *look);
 
 #endif

@@ -27,6 +27,8 @@ struct store {
     bool unsettled; /* what is seen of the log may not be on disk: see store_settle() */
     MDB_dbi records;
     MDB_dbi tags;
+    MDB_dbi late;
+    MDB_dbi late_order;
     MDB_dbi meta;
     struct resident resident;
     struct block_packer packer; /* the writing thread's, as is what follows */
@@ -93,6 +95,25 @@ int store_put_tag(const struct store *store, MDB_txn *txn, int64_t tag, struct p
 /* An entry of the table tags, or MDB_CORRUPTED. */
 int store_read_tag(const MDB_val *key, const MDB_val *value, int64_t *ret_tag,
                    struct position *ret_position);
+
+/* --- store_late.c -------------------------------------------------------------------------- */
+
+/* The greatest tag of a record that was removed in this epoch; the row "leader" of the table meta.
+ */
+struct store_leader {
+    bool known;
+    int64_t tag;
+    bool changed; /* since it was read */
+};
+
+/* LMDB codes. */
+int store_get_leader(const struct store *store, MDB_txn *txn, struct store_leader *ret_leader);
+int store_put_leader(const struct store *store, MDB_txn *txn, const struct store_leader *leader);
+/* The record with TAG at POSITION is removed, in order: TAG leads from here on, or came late. */
+int store_note_tag(const struct store *store, MDB_txn *txn, struct store_leader *leader,
+                   int64_t tag, struct position position);
+/* For a new epoch. */
+int store_forget_late(const struct store *store, MDB_txn *txn);
 
 struct store_task {
     int (*body)(struct store *store, MDB_txn *txn, const void *argument); /* an LMDB code */

@@ -15,6 +15,7 @@ struct writing {
     MDB_cursor *records;
     struct store_state state;
     struct store_aged aged;
+    struct store_leader leader;
 };
 
 /* --- append ------------------------------------------------------------------------------ */
@@ -70,14 +71,18 @@ static int append_all(struct writing *w, const struct store_change *change)
 
 /* --- trim -------------------------------------------------------------------------------- */
 
-/* The entry of the tag goes with its record, unless a newer record has it by now. */
-static int delete_tag(const struct writing *w, int64_t tag, struct position position)
+/* The entry of the tag goes with its record, unless a newer record has it by now; the order in
+ * which tags came is remembered. */
+static int delete_tag(struct writing *w, int64_t tag, struct position position)
 {
     unsigned char bytes[RECORD_TAG_BYTES];
     record_tag_encode(tag, bytes);
     MDB_val key = {sizeof(bytes), bytes};
     struct position newest;
-    int code = store_get_tag(w->store, w->txn, tag, &newest);
+    int code = store_note_tag(w->store, w->txn, &w->leader, tag, position);
+    if (code != 0)
+        return code;
+    code = store_get_tag(w->store, w->txn, tag, &newest);
     if (code != 0 || position_compare(newest, position) != 0)
         return code == MDB_NOTFOUND ? 0 : code;
     return mdb_del(w->txn, w->store->tags, &key, NULL);
@@ -238,6 +243,8 @@ static int write_change(struct store *store, MDB_txn *txn, const void *argument)
     struct writing w = {.store = store, .txn = txn};
     int code = store_get_state(store, txn, &w.state);
     if (code == 0)
+        code = store_get_leader(store, txn, &w.leader);
+    if (code == 0)
         code = mdb_cursor_open(txn, store->records, &w.records);
     if (code != 0)
         return code;
@@ -246,6 +253,8 @@ static int write_change(struct store *store, MDB_txn *txn, const void *argument)
         code = count_aged(&w, &change->trim);
     if (code == 0)
         code = trim(&w, &change->trim, TRIM_RECORDS + 2 * change->count);
+    if (code == 0 && w.leader.changed)
+        code = store_put_leader(store, txn, &w.leader);
     mdb_cursor_close(w.records);
     if (change->mark > w.state.mark)
         w.state.mark = change->mark;
@@ -297,6 +306,8 @@ static int write_epoch(struct store *store, MDB_txn *txn, const void *argument)
     int code = mdb_drop(txn, store->records, 0);
     if (code == 0)
         code = mdb_drop(txn, store->tags, 0);
+    if (code == 0)
+        code = store_forget_late(store, txn);
     if (code == 0)
         code = store_put_state(store, txn, &(struct store_state){.mark = epoch->mark});
     if (code == 0)

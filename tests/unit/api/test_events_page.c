@@ -22,7 +22,7 @@ START_TEST(test_rows)
 {
     static const char *const values[] = {"6", "insert", "{\"a\": 1}", "7", "b", "null"};
     PGresult *result = result_of(3, values, 2);
-    struct events_page page;
+    struct events_page page = {0};
 
     ck_assert_int_eq(events_page_rows(&page, result), 0);
     ck_assert_uint_eq(page.row_count, 2);
@@ -39,7 +39,7 @@ END_TEST
 START_TEST(test_no_rows)
 {
     PGresult *result = result_of(3, NULL, 0);
-    struct events_page page;
+    struct events_page page = {0};
 
     ck_assert_int_eq(events_page_rows(&page, result), 0);
     ck_assert_uint_eq(page.row_count, 0);
@@ -57,7 +57,7 @@ START_TEST(test_bad_rows)
         int columns;
         const char *const *values;
     } cases[] = {{3, bad_id}, {3, bad_payload}, {2, bad_id}};
-    struct events_page page;
+    struct events_page page = {0};
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         PGresult *result = result_of(cases[i].columns, cases[i].values, 1);
@@ -103,9 +103,59 @@ START_TEST(test_sql)
     ck_assert_int_eq(events_sql_init(&sql, &config, &err), 0);
     ck_assert_ptr_nonnull(strstr(sql.page, "source.\"who \"\"x\"\"; --\" = $1"));
     ck_assert_ptr_nonnull(strstr(sql.page, "FROM \"public\".\"events\" AS source"));
+    ck_assert_ptr_nonnull(strstr(sql.page, "late.id AND source.\"who \"\"x\"\"; --\" = $1"));
     ck_assert_ptr_nonnull(strstr(sql.mark, "pg_current_wal_insert_lsn()"));
     events_sql_release(&sql);
 }
 END_TEST
 
-UNIT_SUITE("api/events_page", test_rows, test_no_rows, test_bad_rows, test_mark, test_sql)
+START_TEST(test_late_rows_as_arrays)
+{
+    struct journal_late late[] = {{6, {7, {70, 1}}}, {-3, {9, {80, 1}}}};
+    struct events_asked asked = {.late = late};
+    struct buffer ids, leaders;
+
+    buffer_init(&ids, 100);
+    buffer_init(&leaders, 100);
+    ck_assert_int_eq(events_page_late(&asked, &ids, &leaders), 0);
+    ck_assert_str_eq(ids.data, "{}");
+    ck_assert_str_eq(leaders.data, "{}");
+    buffer_reset(&ids);
+    buffer_reset(&leaders);
+    asked.late_count = 2;
+    ck_assert_int_eq(events_page_late(&asked, &ids, &leaders), 0);
+    ck_assert_str_eq(ids.data, "{6,-3}");
+    ck_assert_str_eq(leaders.data, "{7,9}");
+    buffer_release(&ids);
+    buffer_release(&leaders);
+}
+END_TEST
+
+/* What is left of a page is there in the order asked for. */
+START_TEST(test_pick)
+{
+    static const char *const values[] = {"6", "a", "1", "7", "b", "2", "8", "c", "3"};
+    static const size_t orders[][2] = {{1, 2}, {2, 0}};
+    static const char *const expected[] = {
+        "id: 7\nevent: b\ndata: 2\n\nid: 8\nevent: c\ndata: 3\n\n",
+        "id: 8\nevent: c\ndata: 3\n\nid: 6\nevent: a\ndata: 1\n\n",
+    };
+    PGresult *result = result_of(3, values, 3);
+
+    for (size_t i = 0; i < 2; i++) {
+        struct events_page page = {0};
+        ck_assert_int_eq(events_page_rows(&page, result), 0);
+        ck_assert_int_eq(events_page_pick(&page, orders[i], 2), 0);
+        ck_assert_uint_eq(page.row_count, 2);
+        ck_assert_int_eq(page.rows[0].id, 6 + (int64_t)orders[i][0]);
+        ck_assert_int_eq(page.rows[1].id, 6 + (int64_t)orders[i][1]);
+        ck_assert(str_equal(buffer_str(&page.bytes), str_from(expected[i])));
+        ck_assert_ptr_eq(page.rows[1].frame.data, page.bytes.data + page.rows[0].frame.len);
+        events_page_release(&page);
+    }
+    PQclear(result);
+}
+END_TEST
+
+UNIT_SUITE("api/events_page", test_rows, test_no_rows, test_bad_rows, test_mark, test_sql,
+           test_late_rows_as_arrays, test_pick)

@@ -1,0 +1,121 @@
+// GET /events beyond the journal: rows that committed late, behind greater ids, come in the order of
+// their commits, also when only the table has them.
+import { assert, Follower, scenario, sleep, until } from './harness/lib.mjs';
+
+const insert = `INSERT INTO events (type, subscriber, payload) VALUES ('insert', $1, to_jsonb($2::text)) RETURNING id`;
+const tiny = { journal: { retention: { bytes: '4kB' } } };
+
+/** Rows of another consumer until the journal has none of TOTO's. */
+async function pushOut(db) {
+  for (let n = 0; n < 40; n++) await db.query(insert, ['filler', `${n} ${'x'.repeat(20)}`]);
+}
+
+const ids = (frames) => frames.map((frame) => Number(frame.id));
+
+async function open(db) {
+  const client = await db.connect();
+  await client.query('BEGIN');
+  const [{ id }] = (await client.query(insert, ['toto', 'late'])).rows;
+  const commit = async () => {
+    await client.query('COMMIT');
+    client.release();
+  };
+  return { id: Number(id), commit };
+}
+
+const write = async (db) => Number((await db.query(insert, ['toto', 'x']))[0].id);
+
+scenario('a late row that only the table has comes to who had a greater one', async (scene) => {
+  const db = await scene.database();
+  const walpiper = await scene.walpiper(db, tiny);
+  const toto = await walpiper.events('toto');
+  const late = await open(db);
+  const first = await write(db);
+  assert.deepEqual(ids(await toto.first(1)), [first]);
+  toto.close();
+  await late.commit();
+  const next = await write(db);
+  const all = await walpiper.events('toto', { lastEventId: String(first) });
+  assert.deepEqual(ids(await all.first(2)), [late.id, next], 'while the journal has them');
+  await pushOut(db);
+  const again = await walpiper.events('toto', { lastEventId: String(first) });
+  assert.deepEqual(ids(await again.first(2)), [late.id, next]);
+  const behind = await walpiper.events('toto', { lastEventId: String(late.id) });
+  assert.deepEqual(ids(await behind.first(1)), [next], 'what came before it does not come again');
+});
+
+scenario('cut after any row, a client gets what follows, each row once, in the order of commits', async (scene) => {
+  const db = await scene.database();
+  const walpiper = await scene.walpiper(db, tiny);
+  const witness = await walpiper.events('toto');
+  const [one, two] = [await open(db), await open(db)];
+  await write(db);
+  await two.commit();
+  await write(db);
+  const three = await open(db);
+  await write(db);
+  await write(db);
+  await one.commit();
+  await three.commit();
+  await write(db);
+  const order = ids(await witness.first(8));
+  assert.notDeepEqual(order, order.toSorted((a, b) => a - b));
+  await pushOut(db);
+  for (const round of ['as it is', 'after a restart']) {
+    for (const [n, id] of order.entries()) {
+      const client = await walpiper.events('toto', { lastEventId: String(id) });
+      assert.deepEqual(ids(await client.first(7 - n)), order.slice(n + 1), `${round}, after ${id}`);
+      client.close();
+    }
+    await walpiper.restart();
+  }
+  const last = await walpiper.events('toto', { lastEventId: String(order.at(-1)) });
+  const live = await write(db);
+  assert.deepEqual(ids(await last.first(1)), [live], 'nothing comes twice');
+});
+
+/** Comes and goes all the time. */
+class Fickle extends Follower {
+  async wander() {
+    while (!this.stopped) {
+      await sleep(5 + Math.random() * 150);
+      this.current?.close();
+    }
+  }
+}
+
+scenario('clients that come and go in a storm of writers, always beyond the journal', { timeout: 180_000 }, async (scene) => {
+  const db = await scene.database();
+  const walpiper = await scene.walpiper(db, { journal: { retention: { bytes: '32kB' } } });
+  const headers = { 'X-Consumer-Id': 'toto' };
+  const first = await write(db);
+  const path = `/events?last_event_id=${first}`; // until there is a later one, which the header tells
+  const witness = new Follower(walpiper, path, { headers });
+  const fickle = Array.from({ length: 4 }, () => new Fickle(walpiper, path, { headers }));
+  scene.defer(() => Promise.all([witness, ...fickle].map((one) => one.stop())));
+  fickle.forEach((one) => one.wander());
+  await until('the witness is there', () => witness.connections > 0);
+  const writer = async (n) => {
+    const client = await db.connect();
+    for (let round = 0; round < 120; round++) {
+      await client.query('BEGIN');
+      await client.query(insert, ['toto', `${n}-${round}`]);
+      if (round % 3 === 0) await client.query(insert, ['filler', 'x'.repeat(50)]);
+      await sleep(Math.random() * (round % 20 === 0 ? 100 : 10));
+      await client.query(Math.random() < 0.05 ? 'ROLLBACK' : 'COMMIT');
+    }
+    client.release();
+  };
+  await Promise.all([1, 2, 3, 4, 5, 6].map(writer));
+  const count = Number(await db.value(`SELECT count(*) FROM events WHERE subscriber = 'toto'`)) - 1;
+  await witness.until('the witness has all', () => witness.events.length >= count);
+  const order = ids(witness.events);
+  assert.equal(new Set(order).size, count);
+  assert.notDeepEqual(order, order.toSorted((a, b) => a - b), 'some were late');
+  assert.equal(witness.connections, 1, 'the witness never left');
+  for (const one of fickle) {
+    await one.until('all rows', () => one.events.length >= count);
+    assert.deepEqual(ids(one.events), order);
+    assert.ok(one.connections > 5);
+  }
+});
