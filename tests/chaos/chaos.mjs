@@ -1,6 +1,5 @@
 // One run: rounds of trouble under load, each closed by calm, marks, and judgement.
-import { readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { captured } from '../integration/harness/journal.mjs';
 import { Proxy } from '../integration/harness/network.mjs';
 import { Database, Postgres } from '../integration/harness/postgres.mjs';
@@ -16,7 +15,7 @@ import { Writer } from './writers.mjs';
 
 const writers = 5;
 const shown = 12; // of what is wrong
-const longest = 2000; // characters of one of it
+const longest = 4000; // characters of one of it
 
 /** Something that walpiper promises did not hold. */
 export class Broken extends Error {}
@@ -123,12 +122,11 @@ export class Chaos {
 
   // --- rounds -----------------------------------------------------------------------------------
 
-  /** Rounds until MILLISECONDS are over, or something is wrong. ISOVER ends it earlier. */
-  async run(milliseconds, isOver) {
+  /** Rounds until MILLISECONDS are over, or something is wrong. */
+  async run(milliseconds) {
     const end = Date.now() + milliseconds;
-    while (Date.now() < end && !isOver()) {
-      const left = end - Date.now();
-      await this.trouble(Math.min(left, this.random.between(5000, 12_000)), isOver);
+    while (Date.now() < end) {
+      await this.trouble(Math.min(end - Date.now(), this.random.between(5000, 12_000)));
       await this.settle();
       this.rounds++;
       this.log(`round ${this.rounds} is well: ${this.truth.transactions} transactions, ${this.truth.checked} events checked`);
@@ -136,15 +134,15 @@ export class Chaos {
   }
 
   setCalm(calm) {
-    for (const one of [...this.watchers, this.replayer]) one.calm = calm;
+    for (const one of [...(this.watchers ?? []), this.replayer]) if (one) one.calm = calm;
   }
 
-  async trouble(milliseconds, isOver) {
+  async trouble(milliseconds) {
     const end = Date.now() + milliseconds;
     this.setCalm(false);
     for (const writer of this.writers) writer.resume();
     this.troubles.start();
-    while (Date.now() < end && !isOver() && this.wrongs.length === 0) await sleep(50);
+    while (Date.now() < end && this.wrongs.length === 0) await sleep(50);
     await this.troubles.calm();
     this.check();
   }
@@ -233,22 +231,24 @@ export class Chaos {
     ].join('\n');
   }
 
-  /** Stops all; what it leaves behind is kept on KEEP: the directories' names. */
+  /** Stops all, at any moment. KEEP: the directories stay. Gives their names. */
   async close(keep) {
-    if (this.troubles?.running) await this.troubles.calm().catch(() => {});
+    this.setCalm(true);
+    // A fault that waits for a server that Ctrl-C has ended waits in vain.
+    if (this.troubles?.running) await Promise.race([this.troubles.calm().catch(() => {}), sleep(5000)]);
     const all = [...(this.watchers ?? []), this.replayer, ...(this.writers ?? []), this.marker];
     await Promise.allSettled(all.map((one) => one?.stop()));
-    await this.service?.stop().catch(() => {});
+    await this.service?.stop();
     await this.proxy?.close();
     await Promise.allSettled([this.admin?.close(), this.database?.close()]);
-    const directories = [this.directory, this.server.top];
-    if (keep) await this.server.stop('SIGQUIT');
-    else await this.server.destroy();
-    if (!keep && this.directory) rmSync(this.directory, { recursive: true, force: true });
+    await this.server.stop('SIGQUIT');
+    const directories = [this.directory, this.server.top].filter(Boolean);
+    if (!keep) for (const directory of directories) rmSync(directory, { recursive: true, force: true });
     return directories;
   }
 
-  logTail() {
-    return readFileSync(join(this.directory, 'walpiper.log'), 'utf8').trimEnd().split('\n').slice(-25).join('\n');
+  /** What walpiper said last. */
+  lastWords() {
+    return this.service?.walpiper.logText().trimEnd().split('\n').slice(-25).join('\n');
   }
 }

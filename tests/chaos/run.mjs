@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { Broken, Chaos } from './chaos.mjs';
 
 const broken = 3;
-const interruption = 130;
+const stopped = 130;
 
 function refuse(why) {
   console.error(`chaos: ${why}`);
@@ -26,18 +26,20 @@ function readArguments() {
   }
 }
 
+let interrupted = false;
+let interrupt;
+const interruption = new Promise((resolve) => (interrupt = resolve));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => interrupt());
+interruption.then(() => (interrupted = true));
+
 // Should the runner be killed, this must not live on; what it started ends with it.
 const runner = process.ppid;
-setInterval(() => {
-  if (process.ppid !== runner) process.exit(1);
-}, 500).unref();
-
-let interrupted = false;
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => (interrupted = true));
+setInterval(() => process.ppid === runner || interrupt(), 500).unref();
 
 function report(error, chaos, lines) {
   console.log(`\n${error instanceof Broken ? 'A promise is broken' : 'The run failed'}:\n${error instanceof Broken ? error.message : error.stack}`);
   console.log(`\nThe last faults:\n${lines.slice(-15).join('\n')}`);
+  console.log(`\nwalpiper's last words:\n${chaos.lastWords()}`);
   console.log(`\n${chaos.summary()}`);
 }
 
@@ -51,17 +53,19 @@ async function runOne({ seed, plugin, milliseconds, verbose }) {
   const chaos = new Chaos({ seed, plugin, log });
   try {
     await chaos.open();
-    await chaos.run(milliseconds, () => interrupted);
+    const run = chaos.run(milliseconds);
+    run.catch(() => {}); // after an interruption nobody waits for it
+    await Promise.race([run, interruption]);
     console.log(chaos.summary());
     await chaos.close(false);
-    return interrupted ? interruption : 0;
+    return interrupted ? stopped : 0;
   } catch (error) {
-    // Ctrl-C in a terminal ends PostgreSQL and walpiper too: what follows from that is no finding.
+    // Ctrl-C in a terminal ends PostgreSQL and walpiper too: what follows is no finding.
     if (!interrupted) report(error, chaos, lines);
     const keep = !interrupted && process.env.CHAOS_KEEP !== 'no';
     const directories = await chaos.close(keep);
     if (keep) console.log(`\nLogs and journal are kept in ${directories.join(' and ')}`);
-    if (interrupted) return interruption;
+    if (interrupted) return stopped;
     return error instanceof Broken ? broken : 1;
   }
 }

@@ -3,7 +3,7 @@
 import { Faults } from '../integration/harness/faults.mjs';
 import { isRunning } from '../integration/harness/process.mjs';
 import { Walpiper } from '../integration/harness/walpiper.mjs';
-import { sleep, until } from '../integration/harness/wait.mjs';
+import { sleep } from '../integration/harness/wait.mjs';
 
 export class Service {
   /** ONWRONG hears of an end that nobody wanted. */
@@ -31,8 +31,15 @@ export class Service {
     const { child } = this.walpiper;
     child.exited.then(({ code, signal }) => {
       if (this.wanted || child !== this.walpiper.child) return;
-      this.onWrong(`walpiper ended by itself with ${signal ?? code}:\n${this.walpiper.logText().slice(-1500)}`);
+      this.onWrong(`walpiper ended by itself with ${signal ?? code}:\n${this.story()}`);
     });
+  }
+
+  /** Why it ended: a sanitizer's report, else what it said last. */
+  story() {
+    const text = this.walpiper.logText();
+    const report = text.search(/^.*(Sanitizer|runtime error)/m);
+    return report < 0 ? text.slice(-1500) : text.slice(report, report + 3500);
   }
 
   get isUp() {
@@ -75,6 +82,6 @@ export class Service {
 
   async stop() {
     this.wanted = true;
-    await until('walpiper has ended', async () => !this.isUp || (await this.walpiper.stop()));
+    await this.walpiper.stop('SIGKILL');
   }
 }
