@@ -1,8 +1,6 @@
 # shellcheck shell=bash
 # Building with meson: one directory under build/ for each way of building.
 
-sanitizer_options=('-Db_sanitize=address,undefined' -Db_lundef=false)
-
 # build_tree NAME [meson setup option...]: sets up build/NAME and builds all of it, quietly when well.
 build_tree() {
     local tree=build/$1 log

@@ -6,6 +6,7 @@
 # shellcheck source=tools/build.sh
 . tools/build.sh
 
+sanitizer_options=('-Db_sanitize=address,undefined' -Db_lundef=false)
 planted_bugs=(confirm_before_sync confirm_keepalive skip_at_seam)
 chaos_broken=3 # the exit of run.mjs when a promise did not hold
 

@@ -1,10 +1,7 @@
 # shellcheck shell=bash
 # ./dev test: all stages, or those named. A stage that fails does not keep the others from running.
 
-# shellcheck source=tools/packages.sh
-. tools/packages.sh
-# shellcheck source=tools/build.sh
-. tools/build.sh
+# packages.sh and build.sh come with it.
 # shellcheck source=tools/chaos.sh
 . tools/chaos.sh
 
@@ -106,6 +103,7 @@ run_unit_tests() {
         return 1
     fi
     export -f run_unit_test
+    # shellcheck disable=SC2016 # the inner shell expands it
     printf '%s\0' "${programs[@]}" | xargs -0 -P "$(nproc)" -n 1 bash -c 'run_unit_test "$1"' unit
 }
 
