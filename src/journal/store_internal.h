@@ -85,6 +85,9 @@ int store_get_extent(const struct store *store, MDB_txn *txn, struct store_exten
 /* The newest and the oldest block, all of them: where damage is most likely after a machine went
  * down, and where it would be found only when it is too late to say so. */
 int store_check_ends(const struct store *store, MDB_txn *txn);
+/* That each page of the file is in one table or free. MDB_CORRUPTED when their number does not add
+ * up; 0 as well when the log was written to since TXN began. */
+int store_check_pages(const struct store *store, MDB_txn *txn);
 /* As block_open(). */
 int store_open_block(struct block *ret_block, const MDB_val *key, const MDB_val *value);
 /* Of what block_body() and block_next() say. */

@@ -416,6 +416,21 @@ static int check_holds(struct verify *v, struct error *err)
     return rc == -EIO ? 0 : rc;
 }
 
+static int check_pages(struct verify *v)
+{
+    MDB_txn *txn;
+    int code = store_begin_read(v->store, &txn);
+    if (code != 0)
+        return code;
+    code = store_check_pages(v->store, txn);
+    store_end_read(v->store, txn, 0);
+    if (code != MDB_CORRUPTED)
+        return code;
+    found(v, (struct position){0},
+          "the pages in use and the free ones are not all pages there are");
+    return 0;
+}
+
 /* Nothing that was read before tells anything of what is there now. */
 static int check_epoch(const struct verify *v, struct error *err)
 {
@@ -438,6 +453,8 @@ static int walk(struct verify *v, struct error *err)
     int code = walk_blocks(v);
     if (code == 0)
         code = walk_tags(v);
+    if (code == 0)
+        code = check_pages(v);
     if (code == 0)
         return check_epoch(v, err);
     rc = store_error(v->store, code, "read", err);

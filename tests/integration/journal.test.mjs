@@ -63,11 +63,12 @@ scenario('info says what is there, beside the service and without it', async (sc
   }
 });
 
-scenario('verify is right beside a service that appends and trims', async (scene) => {
+scenario('verify is right beside a service that appends, trims and is killed', async (scene) => {
   const db = await scene.database({ files: blogFiles });
   const walpiper = await scene.walpiper(db, { ...blog, operators: [], journal: { retention: { bytes: '128kB' } } });
   for (let round = 0; round < 12; round++) {
     await Promise.all([insertPosts(db, 1000 + round * 1000, 1999 + round * 1000), verified(walpiper), info(walpiper)]);
+    if (round % 4 === 3) await walpiper.restart('SIGKILL');
   }
   await captured(walpiper);
   const there = await info(walpiper);

@@ -433,9 +433,46 @@ START_TEST(test_tags_holds_and_state_that_do_not_fit_are_told)
 }
 END_TEST
 
+/* Where LMDB says how many pages an entry of its list of free ones names. */
+static uint64_t find_free_count(const struct fixture *f)
+{
+    struct store *store = open_store(f);
+    MDB_txn *txn;
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    ck_assert_int_eq(mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn), 0);
+    ck_assert_int_eq(mdb_cursor_open(txn, 0, &cursor), 0);
+    ck_assert_int_eq(mdb_cursor_get(cursor, &key, &value, MDB_FIRST), 0);
+    uint64_t offset = (uint64_t)((char *)value.mv_data - (char *)store->resident.start);
+    mdb_cursor_close(cursor);
+    mdb_txn_abort(txn);
+    store_close(store);
+    return offset;
+}
+
+START_TEST(test_a_damaged_list_of_free_pages_is_told)
+{
+    struct verify_report report;
+    struct fixture f;
+    make(&f);
+    uint64_t count = find_free_count(&f), page = count + sizeof(size_t);
+    flip(&f, count, 1); /* one more or less */
+    verify(&f, &report);
+    ck_assert_uint_eq(report.damage_count, 1);
+    ck_assert_msg(strstr(report.damages[0].what, "free ones"), "%s", report.damages[0].what);
+    ck_assert_uint_eq(report.ranges[0].records, RECORDS);
+    flip(&f, count, 1);
+    flip(&f, page + 3, 1); /* far beyond the end of the file */
+    verify(&f, &report);
+    ck_assert_uint_eq(report.damage_count, 1);
+    fixture_release(&f);
+}
+END_TEST
+
 UNIT_SUITE("journal/verify", test_a_sound_journal_is_ok_and_counted,
            test_a_trimmed_one_and_an_empty_one_are_ok, test_what_is_no_journal_is_told_in_one_line,
            test_what_is_appended_and_trimmed_meanwhile_is_no_damage,
            test_a_changed_byte_of_a_block_is_always_found_and_never_served,
            test_whatever_page_is_damaged_nothing_wrong_is_served_and_verify_ends,
-           test_what_can_still_be_read_is_told, test_tags_holds_and_state_that_do_not_fit_are_told)
+           test_what_can_still_be_read_is_told, test_tags_holds_and_state_that_do_not_fit_are_told,
+           test_a_damaged_list_of_free_pages_is_told)
