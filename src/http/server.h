@@ -104,8 +104,8 @@ size_t http_stream_room(const struct http_stream *stream);
 /* Something is there to write: fill() is called at the end of this turn, or once there is room. */
 void http_stream_wake(struct http_stream *stream);
 /* Queues LEN bytes at OFFSET of BYTES by reference, or as a copy when they are a small part of it.
- * Without room they are still taken (goodbyes, heartbeats), up to one more stream_buffer. 0; -ENOMEM
- * or -ENOBUFS (past that): the stream will close; -EPIPE: it is over already. */
+ * Without room they are still taken (goodbyes, heartbeats), up to one more stream_buffer. 0;
+ * -ENOMEM or -ENOBUFS (past that): the stream will close; -EPIPE: it is over already. */
 int http_stream_write_shared(struct http_stream *stream, struct shared *bytes, size_t offset,
                              size_t len);
 int http_stream_write(struct http_stream *stream, struct str bytes); /* copies */

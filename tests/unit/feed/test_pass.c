@@ -175,6 +175,38 @@ START_TEST(test_expired_behind_a_rider)
 }
 END_TEST
 
+/* The same when it is the live pass that was overtaken, and the rider came after what was removed.
+ */
+START_TEST(test_expired_behind_a_live_one)
+{
+    struct sink behind, ahead;
+    struct position first = {0, 0}, oldest, newest;
+
+    setup(20000);
+    subscribe(&behind, "comments", PLENTY, NULL);
+    for (int i = 0; i < 400; i++) {
+        struct position position = insert(&in_seven);
+        if (i == 0)
+            first = position;
+        sync_without_a_turn();
+    }
+    ck_assert(journal_bounds(fixture.journal, &oldest, &newest));
+    ck_assert_int_gt(position_compare(oldest, first), 0);
+    subscribe(&ahead, "comments", PLENTY, NULL);
+    FIXTURE_UNTIL(&fixture, behind.resets > 0);
+    ck_assert_int_eq(behind.reason, RESET_EXPIRED);
+    struct position next = insert(&in_seven);
+    fixture_sync(&fixture);
+    FIXTURE_UNTIL(&fixture, behind.count > 0 && ahead.count > 0);
+    assert_received(&behind, &next, 1);
+    assert_received(&ahead, &next, 1);
+    ck_assert_int_eq(ahead.resets, 0);
+    unsubscribe(&behind);
+    unsubscribe(&ahead);
+    teardown();
+}
+END_TEST
+
 /* A new epoch ends the positions of those who ride and of those who wait for a pass. */
 START_TEST(test_epoch_under_riders)
 {
@@ -499,5 +531,6 @@ START_TEST(test_no_silent_gap_at_random)
 END_TEST
 
 UNIT_SUITE("feed/pass", test_many_share_one_pass, test_a_pass_waits_for_its_only_rider,
-           test_everyone_has_a_turn, test_expired_behind_a_rider, test_epoch_under_riders,
-           test_damage, test_exactly_once_at_random, test_no_silent_gap_at_random)
+           test_everyone_has_a_turn, test_expired_behind_a_rider, test_expired_behind_a_live_one,
+           test_epoch_under_riders, test_damage, test_exactly_once_at_random,
+           test_no_silent_gap_at_random)
