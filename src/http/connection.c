@@ -412,8 +412,7 @@ void connection_flush(struct connection *connection)
     }
     if (!send_output(connection))
         return;
-    if (connection->paused && connection->state != CONNECTION_WAITING &&
-        connection->output.bytes < PIPELINE_BYTES) {
+    if (connection->paused && connection->output.bytes < PIPELINE_BYTES) {
         connection->paused = false;
         ev_io_start(connection->server->loop->ev, &connection->reader);
         take_stored(connection, 0);

@@ -42,6 +42,7 @@ START_TEST(test_each_by_name)
     assert_form("application/x-ndjson", FORM_NDJSON);
     assert_form("Application/JSON ; charset=utf-8", FORM_JSON);
     assert_form("application/json;profile=\"a,b;q=0\"", FORM_JSON);
+    assert_form("application/json;p=\"\\\",text/event-stream,\"", FORM_JSON);
     assert_form("text/*", FORM_SSE);
     assert_form("application/*", FORM_JSON);
     assert_form("application/vnd.api+json, application/x-ndjson", FORM_NDJSON);

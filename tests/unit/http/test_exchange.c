@@ -2,6 +2,8 @@
 #include "harness.h"
 
 #define WAITS_MAX 8
+#define LARGE_BYTES                                                                                \
+    (PIPELINE_BYTES - 1024) /* of an answer behind which requests are still served */
 
 /* Every request waits, until the test answers it; but for /now. */
 struct app {
@@ -39,6 +41,12 @@ static const struct http_wait_events wait_events = {on_drain, on_gone};
 static void handle(void *context, struct http_exchange *exchange)
 {
     struct app *app = context;
+    if (str_equal(http_exchange_request(exchange)->path, STR("/large"))) {
+        static char large[LARGE_BYTES];
+        struct str body = {memset(large, 'l', LARGE_BYTES), LARGE_BYTES};
+        http_respond(exchange, &(struct http_response){.status = 200, .body = body});
+        return;
+    }
     if (str_equal(http_exchange_request(exchange)->path, STR("/now"))) {
         http_respond(exchange, &(struct http_response){.status = 200, .body = STR("now")});
         return;
@@ -226,6 +234,33 @@ START_TEST(test_later_peer_gone)
 }
 END_TEST
 
+/* Of one that shut its side before it took its earlier answers, it is told at once that it left; it
+ * gets those answers. */
+START_TEST(test_later_half_close_behind_an_answer)
+{
+    const int small = 4096;
+    struct harness h;
+    struct client c;
+    struct app app;
+    start(&h, &c, &app);
+    WAIT_FOR(&h, http_server_connections(h.server) == 1);
+    setsockopt(only_connection(&h)->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+    setsockopt(c.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    ev_io_stop(h.loop.ev, &c.reader);
+    client_send(&c, GET("/large") GET("/wait"));
+    WAIT_FOR(&h, app.count == 1);
+    ck_assert_uint_gt(only_connection(&h)->output.bytes, 0);
+    shutdown(c.fd, SHUT_WR);
+    WAIT_FOR(&h, app.gone == 1);
+    ck_assert_str_eq(app.reason, "peer");
+    ev_io_start(h.loop.ev, &c.reader);
+    WAIT_FOR(&h, c.ended);
+    ck_assert_uint_eq(client_body(&c).len, LARGE_BYTES);
+    ck_assert_uint_eq(app.gone, 1);
+    stop(&h, &c);
+}
+END_TEST
+
 /* No timeout ends a wait, and an answer ends no timeout: what comes after it has its own. */
 START_TEST(test_later_and_timeouts)
 {
@@ -288,4 +323,5 @@ END_TEST
 
 UNIT_SUITE("http/exchange", test_later, test_later_head_and_version, test_later_pipelined,
            test_later_with_body, test_later_is_bounded, test_later_peer_gone,
-           test_later_and_timeouts, test_later_drained, test_later_shutdown)
+           test_later_half_close_behind_an_answer, test_later_and_timeouts, test_later_drained,
+           test_later_shutdown)
