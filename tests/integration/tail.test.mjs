@@ -196,6 +196,10 @@ scenario('it ends silently when its reader leaves, also while it waits, and when
     assert.deepEqual(await within(signal, 30_000, one.stop(signal)), { code: 0, signal: null });
     assert.equal(one.err, '');
   }
+  const left = await tail(scene, walpiper, '--from', 'earliest');
+  await left.until('it prints and waits', () => left.lines().length === 100);
+  left.child.stdout.destroy();
+  assert.deepEqual(await within('it notices', 30_000, left.ended), { code: 0, signal: null });
   // Its reader does not read: a signal ends it all the same.
   await insertPosts(db, 2000, 9999);
   await captured(walpiper);
