@@ -366,7 +366,96 @@ START_TEST(scratch_memory_is_given_back_after_a_large_event)
 }
 END_TEST
 
-UNIT_SUITE("source/capture", the_end_of_a_transaction_is_confirmed_once_it_is_on_disk,
+/* --- what is sent again ------------------------------------------------------------------- */
+
+/* The journal has the transaction that ends at 0x300; the stream begins at FROM. */
+static void begin_again(uint64_t from)
+{
+    ck_assert_int_eq(capture_restart(&capture, &wal2json_decoder, &origin), 0);
+    resent_begin(&capture.resent, journal, from);
+}
+
+static int commit_of(const char *xid, const char *end)
+{
+    struct error err = {0};
+    uint32_t missing;
+    char text[256];
+    static const char format[] =
+        "{\"action\":\"%s\",\"xid\":%s,\"timestamp\":\"2026-11-21 08:41:26.739092+00\","
+        "\"lsn\":\"0/200\",\"nextlsn\":\"%s\"}";
+    snprintf(text, sizeof(text), format, "B", xid, end);
+    message(text);
+    snprintf(text, sizeof(text), format, "C", xid, end);
+    return capture_message(&capture, str_from(text), 0x200, &missing, &err);
+}
+
+static void setup_filled(void)
+{
+    setup();
+    message(BEGIN);
+    message(INSERT);
+    message(COMMIT);
+    wait_durable(0x300);
+}
+
+START_TEST(the_same_transaction_in_the_same_place_is_the_same_history)
+{
+    setup_filled();
+    begin_again(0x100);
+    ck_assert_int_eq(commit_of("6", "0/280"), 0); /* one without events */
+    message(BEGIN);
+    message(INSERT);
+    message(COMMIT);
+    ck_assert_uint_eq(records(), 1);
+    ck_assert_int_eq(commit_of("8", "0/400"), 0);
+    teardown();
+}
+END_TEST
+
+START_TEST(another_transaction_in_the_same_place_is_another_history)
+{
+    setup_filled();
+    begin_again(0x100);
+    ck_assert_int_eq(commit_of("8", "0/300"), -ESTALE);
+    begin_again(0x300); /* nothing is sent again: nothing is compared */
+    ck_assert_int_eq(commit_of("8", "0/300"), 0);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_transaction_that_does_not_come_again_is_another_history)
+{
+    setup_filled();
+    begin_again(0x100);
+    ck_assert_int_eq(commit_of("8", "0/400"), -ESTALE);
+    begin_again(0x100);
+    ck_assert_int_eq(capture_keepalive(&capture, 0x2ff, true), 0);
+    ck_assert_int_eq(capture_keepalive(&capture, 0x300, true), -ESTALE);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_stream_begins_where_the_slot_stands_and_never_past_the_journal)
+{
+    setup_filled();
+    ck_assert_uint_eq(resent_start(journal, 0x100), 0x100);
+    ck_assert_uint_eq(resent_start(journal, 0x400), 0x300);
+    ck_assert_uint_eq(resent_start(journal, 0), 0x300);
+    /* Not all of it again when that is much. */
+    uint64_t far = UINT64_C(1) << 30;
+    capture_keepalive(&capture, far, true);
+    wait_durable(far);
+    ck_assert_uint_eq(resent_start(journal, 0x100),
+                      0x100); /* where nothing nearer can be compared */
+    teardown();
+}
+END_TEST
+
+UNIT_SUITE("source/capture", the_same_transaction_in_the_same_place_is_the_same_history,
+           another_transaction_in_the_same_place_is_another_history,
+           a_transaction_that_does_not_come_again_is_another_history,
+           a_stream_begins_where_the_slot_stands_and_never_past_the_journal,
+           the_end_of_a_transaction_is_confirmed_once_it_is_on_disk,
            a_keepalive_inside_a_transaction_confirms_nothing,
            a_keepalive_between_transactions_lets_an_idle_database_go_on,
            what_comes_again_after_a_restart_is_not_kept_twice,
