@@ -16,8 +16,8 @@ static const struct cli_command commands[] = {
     {"mark", "adds a table to the publication", cli_mark_help, cli_mark, CLI_FULL, "TABLE"},
     {"unmark", "drops a table from the publication", cli_unmark_help, cli_unmark, 0, "TABLE"},
     {"slot", "drops the replication slot", cli_slot_help, cli_slot, 0, "drop"},
-    {"journal", "says what is in the journal, or whether it is sound", cli_journal_help, cli_journal,
-     CLI_JSON, "info|verify"},
+    {"journal", "says what is in the journal, or whether it is sound", cli_journal_help,
+     cli_journal, CLI_JSON, "info|verify"},
     {NULL, NULL, NULL, NULL, 0, NULL},
 };
 
