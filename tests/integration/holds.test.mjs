@@ -39,7 +39,7 @@ async function write(db, stream, rounds = 30) {
   for (let round = 1; round <= rounds; round++) {
     await db.query(
       `INSERT INTO comments (post_id, message)
-       SELECT 1 + (n + $1::int) % 10, 
+       SELECT 1 + (n + $1::int) % 10,
               (SELECT string_agg(md5(random()::text || n || m), '') FROM generate_series(1, 6) m)
        FROM generate_series(1, 150) n`,
       [round],

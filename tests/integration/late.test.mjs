@@ -1,6 +1,6 @@
 // GET /events beyond the journal: rows that committed late, behind greater ids, come in the order of
 // their commits, also when only the table has them.
-import { assert, Follower, scenario, sleep, until } from './harness/lib.mjs';
+import { assert, Follower, scenario, sleep, Subscription, until } from './harness/lib.mjs';
 
 const insert = `INSERT INTO events (type, subscriber, payload) VALUES ('insert', $1, to_jsonb($2::text)) RETURNING id`;
 const tiny = { journal: { retention: { bytes: '4kB' } } };
@@ -74,12 +74,21 @@ scenario('cut after any row, a client gets what follows, each row once, in the o
   assert.deepEqual(ids(await last.first(1)), [live], 'nothing comes twice');
 });
 
-/** Comes and goes all the time. */
+/** Comes and goes all the time, and is away for longer than the journal keeps a row. That is not so
+ * short that it goes before the server shows its commit to others. */
 class Fickle extends Follower {
-  async wander() {
-    while (!this.stopped) {
-      await sleep(5 + Math.random() * 150);
-      this.current?.close();
+  async run() {
+    while (!this.stopped && !this.error) {
+      const onFrame = (frame) => this.frame(frame);
+      const options = { headers: this.headers, lastEventId: this.lastId, keep: false, onFrame };
+      this.current = new Subscription({ url: this.walpiper.base + this.path, ...options });
+      await this.current.open();
+      this.connections++;
+      await Promise.race([this.current.ended, sleep(5 + Math.random() * 150)]);
+      this.current.close();
+      await this.current.ended;
+      this.error = this.current.error;
+      await sleep(200 + Math.random() * 300);
     }
   }
 }
@@ -93,7 +102,6 @@ scenario('clients that come and go in a storm of writers, always beyond the jour
   const witness = new Follower(walpiper, path, { headers });
   const fickle = Array.from({ length: 4 }, () => new Fickle(walpiper, path, { headers }));
   scene.defer(() => Promise.all([witness, ...fickle].map((one) => one.stop())));
-  fickle.forEach((one) => one.wander());
   await until('the witness is there', () => witness.connections > 0);
   const writer = async (n) => {
     const client = await db.connect();
@@ -116,6 +124,6 @@ scenario('clients that come and go in a storm of writers, always beyond the jour
   for (const one of fickle) {
     await one.until('all rows', () => one.events.length >= count);
     assert.deepEqual(ids(one.events), order);
-    assert.ok(one.connections > 5);
+    assert.ok(one.connections > 2);
   }
 });
