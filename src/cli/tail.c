@@ -252,7 +252,7 @@ static int follow(struct tail *t, struct error *err)
 
 static int run(struct tail *t, struct error *err)
 {
-    struct position after;
+    struct position after = {0};
     int rc = config_load(&t->config, t->options->config_file, err);
     if (rc == 0)
         rc = feed_tables_init(&t->tables, &t->config, err);

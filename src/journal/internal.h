@@ -12,8 +12,8 @@
 #include "journal/store.h"
 #include <pthread.h>
 
-/* A wish of journal_begin_epoch(), which the writer fulfils between two batches. Or, with an epoch in
- * IDENTITY, of journal_set_timeline(): all but the identity stays as it is. */
+/* A wish of journal_begin_epoch(), which the writer fulfils between two batches. Or, with an epoch
+ * in IDENTITY, of journal_set_timeline(): all but the identity stays as it is. */
 struct epoch_request {
     const struct journal_identity *identity;
     uint64_t start;

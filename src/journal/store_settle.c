@@ -13,14 +13,19 @@
  * damaged journal, so a log gets its name once it is whole. */
 #define MAKING "making"
 
+/* PATH/NAME; NULL without memory. */
+static char *file_in(const char *path, const char *name)
+{
+    char *file;
+    return asprintf(&file, "%s/%s", path, name) < 0 ? NULL : file;
+}
+
 bool store_is_made(const char *path)
 {
-    char *file cleanup_free = NULL;
+    char *file cleanup_free = file_in(path, "data.mdb");
     struct stat st;
-    if (asprintf(&file, "%s/data.mdb", path) < 0) {
-        file = NULL;
+    if (!file)
         return true; /* opening it fails likewise, and says so */
-    }
     return stat(file, &st) == 0 || errno != ENOENT;
 }
 
@@ -33,51 +38,36 @@ static int fail(struct error *err, const char *path, const char *what)
                      path, what, strerrordesc_np(code));
 }
 
-static int in_making(const char *path, const char *name, char **ret_file, struct error *err)
+static int no_memory(struct error *err, const char *path)
 {
-    if (asprintf(ret_file, "%s/" MAKING "%s", path, name) >= 0)
-        return 0;
-    *ret_file = NULL;
     return error_set(err, -ENOMEM, "journal %s: out of memory", path);
 }
 
 int store_make_begin(const char *path, char **ret_place, struct error *err)
 {
-    char *data cleanup_free = NULL;
-    char *place = NULL;
-    int rc = in_making(path, "/data.mdb", &data, err);
-    if (rc == 0)
-        rc = in_making(path, "", &place, err);
-    if (rc == 0 && unlink(data) != 0 && errno != ENOENT && errno != ENOTDIR)
-        rc = fail(err, path, "remove what was begun");
-    if (rc == 0 && mkdir(place, 0700) != 0 && errno != EEXIST)
-        rc = fail(err, path, "make it");
-    if (rc != 0)
-        free(place);
-    else
-        *ret_place = place;
-    return rc;
+    char *data cleanup_free = file_in(path, MAKING "/data.mdb");
+    char *place cleanup_free = file_in(path, MAKING);
+    if (!data || !place)
+        return no_memory(err, path);
+    if (unlink(data) != 0 && errno != ENOENT && errno != ENOTDIR)
+        return fail(err, path, "remove what was begun");
+    if (mkdir(place, 0700) != 0 && errno != EEXIST)
+        return fail(err, path, "make it");
+    *ret_place = place;
+    place = NULL;
+    return 0;
 }
 
 int store_make_end(const char *path, struct error *err)
 {
-    char *begun cleanup_free = NULL;
-    char *lock cleanup_free = NULL;
-    char *place cleanup_free = NULL;
-    char *whole cleanup_free = NULL;
-    int rc = in_making(path, "/data.mdb", &begun, err);
-    if (rc == 0)
-        rc = in_making(path, "/lock.mdb", &lock, err);
-    if (rc == 0)
-        rc = in_making(path, "", &place, err);
-    if (rc == 0 && asprintf(&whole, "%s/data.mdb", path) < 0) {
-        whole = NULL;
-        rc = error_set(err, -ENOMEM, "journal %s: out of memory", path);
-    }
-    if (rc == 0 && rename(begun, whole) != 0)
-        rc = fail(err, path, "make it");
-    if (rc != 0)
-        return rc;
+    char *begun cleanup_free = file_in(path, MAKING "/data.mdb");
+    char *lock cleanup_free = file_in(path, MAKING "/lock.mdb");
+    char *place cleanup_free = file_in(path, MAKING);
+    char *whole cleanup_free = file_in(path, "data.mdb");
+    if (!begun || !lock || !place || !whole)
+        return no_memory(err, path);
+    if (rename(begun, whole) != 0)
+        return fail(err, path, "make it");
     unlink(lock);
     rmdir(place);
     return directory_sync(path, err);
