@@ -88,6 +88,9 @@ int store_check_ends(const struct store *store, MDB_txn *txn);
 /* That each page of the file is in one table or free. MDB_CORRUPTED when their number does not add
  * up; 0 as well when the log was written to since TXN began. */
 int store_check_pages(const struct store *store, MDB_txn *txn);
+/* CURSOR, of records, goes to the block with the first record after AFTER: the key of a block is
+ * its last one. An LMDB code; MDB_NOTFOUND: there is none. */
+int store_seek_after(MDB_cursor *cursor, struct position after, MDB_val *key, MDB_val *value);
 /* As block_open(). */
 int store_open_block(struct block *ret_block, const MDB_val *key, const MDB_val *value);
 /* Of what block_body() and block_next() say. */

@@ -125,6 +125,18 @@ int store_block_code(int rc)
     return rc == -EIO ? MDB_CORRUPTED : -rc;
 }
 
+int store_seek_after(MDB_cursor *cursor, struct position after, MDB_val *key, MDB_val *value)
+{
+    unsigned char wanted[POSITION_BYTES];
+    position_encode(after, wanted);
+    *key = (MDB_val){sizeof(wanted), wanted};
+    int code = mdb_cursor_get(cursor, key, value, MDB_SET_RANGE);
+    if (code == 0 && key->mv_size == sizeof(wanted) &&
+        memcmp(key->mv_data, wanted, sizeof(wanted)) == 0)
+        code = mdb_cursor_get(cursor, key, value, MDB_NEXT);
+    return code;
+}
+
 int store_open_block(struct block *ret_block, const MDB_val *key, const MDB_val *value)
 {
     if (key->mv_size != POSITION_BYTES)

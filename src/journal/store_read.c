@@ -97,21 +97,6 @@ static int unpack(const struct block *block, struct store_slice *ret_slice)
     return 0;
 }
 
-/* CURSOR goes to the block with the first record after AFTER: the key of a block is its last one.
- */
-static int seek(MDB_cursor *cursor, struct position after, MDB_val *key, MDB_val *value)
-{
-    unsigned char wanted[POSITION_BYTES];
-    position_encode(after, wanted);
-    *key = (MDB_val){sizeof(wanted), wanted};
-    int code = mdb_cursor_get(cursor, key, value, MDB_SET_RANGE);
-    if (code != 0)
-        return code;
-    if (key->mv_size == sizeof(wanted) && memcmp(key->mv_data, wanted, sizeof(wanted)) == 0)
-        code = mdb_cursor_get(cursor, key, value, MDB_NEXT);
-    return code;
-}
-
 /* BYTES: of the mapping that were read. */
 static int read_block(MDB_cursor *cursor, struct position after, struct store_slice *ret_slice,
                       size_t *bytes)
@@ -119,7 +104,7 @@ static int read_block(MDB_cursor *cursor, struct position after, struct store_sl
     MDB_val key;
     MDB_val value;
     struct block block;
-    int code = seek(cursor, after, &key, &value);
+    int code = store_seek_after(cursor, after, &key, &value);
     if (code != 0)
         return code;
     *bytes = value.mv_size;

@@ -105,19 +105,6 @@ static uint64_t aged_footprint(const MDB_val *value)
     return block_footprint(value->mv_size, 0);
 }
 
-/* CURSOR goes to the block after the one that ends at LAST. */
-static int seek_after(MDB_cursor *cursor, struct position last, MDB_val *key, MDB_val *value)
-{
-    unsigned char bytes[POSITION_BYTES];
-    position_encode(last, bytes);
-    *key = (MDB_val){sizeof(bytes), bytes};
-    int code = mdb_cursor_get(cursor, key, value, MDB_SET_RANGE);
-    if (code == 0 && key->mv_size == sizeof(bytes) &&
-        memcmp(key->mv_data, bytes, sizeof(bytes)) == 0)
-        code = mdb_cursor_get(cursor, key, value, MDB_NEXT);
-    return code;
-}
-
 /* Goes on counting where the last transaction stopped. */
 static int count_aged(struct writing *w, const struct store_trim *rules)
 {
@@ -129,7 +116,7 @@ static int count_aged(struct writing *w, const struct store_trim *rules)
         w->aged = (struct store_aged){.up_to = w->state.trimmed};
     if (!rules->held || rules->max_held == UINT64_MAX || rules->before_us == INT64_MIN)
         return 0;
-    int code = seek_after(w->records, w->aged.up_to, &key, &value);
+    int code = store_seek_after(w->records, w->aged.up_to, &key, &value);
     for (int n = 0; code == 0 && n < AGED_BLOCKS; n++) {
         if (store_open_block(&block, &key, &value) != 0)
             return MDB_CORRUPTED;
