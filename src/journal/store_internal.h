@@ -120,6 +120,9 @@ int store_note_tag(const struct store *store, MDB_txn *txn, struct store_leader 
                    int64_t tag, struct position position);
 /* For a new epoch. */
 int store_forget_late(const struct store *store, MDB_txn *txn);
+/* Whether each entry fits its checksum and both tables tell the same. MDB_CORRUPTED: they do not.
+ */
+int store_check_late(const struct store *store, MDB_txn *txn);
 
 struct store_task {
     int (*body)(struct store *store, MDB_txn *txn, const void *argument); /* an LMDB code */

@@ -241,3 +241,46 @@ int store_look_up(struct store *store, struct journal_look *look)
     look->leader = leader.tag;
     return 0;
 }
+
+/* --- verifying --------------------------------------------------------------------------- */
+
+/* What the table of places says of it. */
+static int check_late_entry(const struct store *store, MDB_txn *txn, const MDB_val *key,
+                            const MDB_val *value)
+{
+    struct late_entry by_tag;
+    struct late_entry by_place;
+    MDB_val place = {PLACE_BYTES, by_tag.bytes + RECORD_TAG_BYTES};
+    MDB_val tag;
+    int code = unseal(&by_tag, key, value);
+    if (code == 0)
+        code = mdb_get(txn, store->late_order, &place, &tag);
+    if (code == 0)
+        code = unseal(&by_place, &place, &tag);
+    if (code == 0 && memcmp(by_place.bytes + PLACE_BYTES, by_tag.bytes, RECORD_TAG_BYTES) != 0)
+        code = MDB_CORRUPTED;
+    return code == MDB_NOTFOUND ? MDB_CORRUPTED : code;
+}
+
+int store_check_late(const struct store *store, MDB_txn *txn)
+{
+    MDB_cursor *cursor;
+    MDB_val key;
+    MDB_val value;
+    MDB_stat by_tag;
+    MDB_stat by_place;
+    int code = mdb_stat(txn, store->late, &by_tag);
+    if (code == 0)
+        code = mdb_stat(txn, store->late_order, &by_place);
+    if (code == 0 && by_tag.ms_entries != by_place.ms_entries)
+        return MDB_CORRUPTED;
+    if (code == 0)
+        code = mdb_cursor_open(txn, store->late, &cursor);
+    if (code != 0)
+        return code;
+    while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
+        if ((code = check_late_entry(store, txn, &key, &value)) != 0)
+            break;
+    mdb_cursor_close(cursor);
+    return code == MDB_NOTFOUND ? 0 : code;
+}

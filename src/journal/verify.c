@@ -431,6 +431,21 @@ static int check_pages(struct verify *v)
     return 0;
 }
 
+/* They are few: one transaction reads them all. */
+static int check_late(struct verify *v)
+{
+    MDB_txn *txn;
+    int code = store_begin_read(v->store, &txn);
+    if (code != 0)
+        return code;
+    code = store_check_late(v->store, txn);
+    store_end_read(v->store, txn, 0);
+    if (code != MDB_CORRUPTED)
+        return code;
+    found(v, (struct position){0}, "what is remembered of removed tags that came late is damaged");
+    return 0;
+}
+
 /* Nothing that was read before tells anything of what is there now. */
 static int check_epoch(const struct verify *v, struct error *err)
 {
@@ -453,6 +468,8 @@ static int walk(struct verify *v, struct error *err)
     int code = walk_blocks(v);
     if (code == 0)
         code = walk_tags(v);
+    if (code == 0)
+        code = check_late(v);
     if (code == 0)
         code = check_pages(v);
     if (code == 0)

@@ -1,5 +1,6 @@
 #include "fixture.h"
 #include "journal/store_internal.h"
+#include "journal/verify.h"
 
 /* A store that keeps nothing: what is written is removed by the next write. */
 struct scene {
@@ -208,7 +209,53 @@ START_TEST(test_their_number_is_bounded)
 }
 END_TEST
 
+/* NULL: the entry goes. */
+static void overwrite(struct scene *s, MDB_dbi table, MDB_val *value)
+{
+    MDB_txn *txn;
+    MDB_cursor *cursor;
+    MDB_val key;
+    MDB_val before;
+    ck_assert_int_eq(mdb_txn_begin(s->store->env, NULL, 0, &txn), 0);
+    ck_assert_int_eq(mdb_cursor_open(txn, table, &cursor), 0);
+    ck_assert_int_eq(mdb_cursor_get(cursor, &key, &before, MDB_FIRST), 0);
+    ck_assert_int_eq(
+        value ? mdb_cursor_put(cursor, &key, value, MDB_CURRENT) : mdb_cursor_del(cursor, 0), 0);
+    mdb_cursor_close(cursor);
+    ck_assert_int_eq(mdb_txn_commit(txn), 0);
+}
+
+static uint64_t damages(struct scene *s)
+{
+    struct verify_report report;
+    struct error err = {0};
+    ck_assert_int_eq(journal_verify(s->f.path, &report, &err), 0);
+    return report.damage_count;
+}
+
+START_TEST(test_verify_finds_what_is_wrong_with_them)
+{
+    const int64_t tags[] = {9, 3, 2};
+    char nothing[24] = {0};
+    for (int table = 0; table < 2; table++) {
+        for (int gone = 0; gone < 2; gone++) {
+            struct scene s;
+            scene_init(&s);
+            write_tags(&s, tags, 3, UINT64_MAX);
+            trim_all(&s);
+            ck_assert_uint_eq(damages(&s), 0);
+            MDB_dbi which = table == 0 ? s.store->late : s.store->late_order;
+            MDB_val value = {table == 0 ? 24 : 12, nothing};
+            overwrite(&s, which, gone ? NULL : &value);
+            ck_assert_uint_gt(damages(&s), 0);
+            scene_release(&s);
+        }
+    }
+}
+END_TEST
+
 UNIT_SUITE("journal/late", test_what_was_removed_is_known_by_the_order_in_which_it_came,
            test_a_look_tells_what_is_removed_at_the_same_moment,
            test_numbers_that_begin_again_are_late_behind_the_old_ones,
-           test_a_new_epoch_knows_nothing_of_the_old_one, test_their_number_is_bounded)
+           test_a_new_epoch_knows_nothing_of_the_old_one, test_their_number_is_bounded,
+           test_verify_finds_what_is_wrong_with_them)
