@@ -98,8 +98,8 @@ static void print_lines(const struct config *config, const struct survey *survey
         return;
     }
     printf("epoch      %s\n", identity->epoch);
-    printf("source     cluster %" PRIu64 ", database %s, slot %s\n", identity->system_identifier,
-           identity->database, identity->slot);
+    printf("source     cluster %" PRIu64 ", timeline %u, database %s, slot %s\n",
+           identity->system_identifier, identity->timeline, identity->database, identity->slot);
     print_end("first", survey, survey->first, survey->first_time_us);
     print_end("last", survey, survey->last, survey->last_time_us);
     print_retention(config, survey);
@@ -137,7 +137,8 @@ static json_t *source_json(const struct journal_identity *identity)
 {
     char cluster[24];
     snprintf(cluster, sizeof(cluster), "%" PRIu64, identity->system_identifier);
-    return json_pack("{s:s, s:s, s:s}", "cluster", cluster, "database", identity->database, "slot",
+    return json_pack("{s:s, s:I, s:s, s:s}", "cluster", cluster, "timeline",
+                     (json_int_t)identity->timeline, "database", identity->database, "slot",
                      identity->slot);
 }
 

@@ -46,7 +46,7 @@ scenario('info says what is there, beside the service and without it', async (sc
   assert.equal(there.in_use, true);
   assert.equal(there.epoch, ids[0].slice(0, 8));
   const cluster = await db.value('SELECT system_identifier::text FROM pg_control_system()');
-  assert.deepEqual(there.source, { cluster, database: db.name, slot: walpiper.slot });
+  assert.deepEqual(there.source, { cluster, timeline: 1, database: db.name, slot: walpiper.slot });
   assert.equal(there.records, 500);
   assert.equal(there.first.id, ids[0]);
   assert.equal(there.last.id, ids.at(-1));
