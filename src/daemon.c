@@ -1,5 +1,6 @@
 /* The only file that wires rooms together. Start: journal, then what reads it, then the source.
- * Stop: listeners and streams, operators, source; so that nothing downstream misses its upstream.
+ * Stop: listeners and streams, operators, source, each when the one before has ended; so that
+ * nothing downstream misses its upstream. A second signal ends all of it at once.
  */
 #include "daemon.h"
 #include "base/health.h"
@@ -41,10 +42,13 @@ struct daemon {
     struct api_context api_context; /* borrowed by every serving loop */
     struct serving **serving;
     unsigned serving_count;
-    struct loop_wakeup poke; /* from serving threads */
+    struct loop_wakeup poke;   /* from serving threads */
+    struct loop_wakeup served; /* a serving thread has ended */
     ev_signal on_term, on_int, on_hup;
     ev_timer operators_deadline;
     bool stopping;
+    bool serving_over; /* all of its threads have ended */
+    bool signalled;
     int exit_code;
 };
 
@@ -79,13 +83,8 @@ static void on_operators_deadline(struct ev_loop *ev, ev_timer *timer, int event
     on_operators_stopped(d);
 }
 
-static void daemon_stop(struct daemon *d)
+static void stop_operators(struct daemon *d)
 {
-    if (d->stopping)
-        return;
-    d->stopping = true;
-    for (unsigned i = 0; i < d->serving_count; i++)
-        serving_drain(d->serving[i]);
     if (!d->operators) {
         on_operators_stopped(d);
         return;
@@ -94,13 +93,61 @@ static void daemon_stop(struct daemon *d)
     operators_stop(d->operators, on_operators_stopped, d);
 }
 
+/* Until the last stream has ended, events go on to those that are left. */
+static void look_at_serving(struct daemon *d)
+{
+    if (!d->stopping || d->serving_over)
+        return;
+    for (unsigned i = 0; i < d->serving_count; i++)
+        if (!serving_ended(d->serving[i]))
+            return;
+    d->serving_over = true;
+    stop_operators(d);
+}
+
+static void on_served(struct loop_wakeup *wakeup)
+{
+    look_at_serving((struct daemon *)((char *)wakeup - offsetof(struct daemon, served)));
+}
+
+static void on_serving_ended(void *owner)
+{
+    struct daemon *d = owner;
+    loop_wake(&d->loop, &d->served);
+}
+
+static void daemon_stop(struct daemon *d)
+{
+    if (d->stopping)
+        return;
+    d->stopping = true;
+    for (unsigned i = 0; i < d->serving_count; i++)
+        serving_drain(d->serving[i]);
+    look_at_serving(d);
+}
+
+/* What is cut off goes on after the next start: clients by their last id, operators by what the
+ * server rolls back, the slot by what it was last told. */
+static void cut_off(struct daemon *d)
+{
+    for (unsigned i = 0; i < d->serving_count; i++)
+        serving_cut(d->serving[i]);
+    loop_stop(&d->loop);
+}
+
 static void on_stop_signal(struct ev_loop *ev, ev_signal *signal, int events)
 {
     struct daemon *d = signal->data;
     (void)ev;
     (void)events;
-    if (!d->stopping)
-        log_info("daemon", "%s: stopping", signal->signum == SIGINT ? "SIGINT" : "SIGTERM");
+    const char *name = signal->signum == SIGINT ? "SIGINT" : "SIGTERM";
+    if (d->signalled) {
+        log_warn("daemon", "%s again: ending at once", name);
+        cut_off(d);
+        return;
+    }
+    d->signalled = true;
+    log_info("daemon", "%s: stopping", name);
     daemon_stop(d);
 }
 
@@ -227,7 +274,13 @@ static int start_serving(struct daemon *d, struct error *err)
     if (!d->serving)
         return error_set(err, -ENOMEM, "no memory for serving loops");
     for (unsigned i = 0; i < d->config->http.threads; i++) {
-        int rc = serving_start(&d->serving[i], &d->api_context, i, err);
+        const struct serving_options options = {
+            .context = &d->api_context,
+            .index = i,
+            .on_ended = on_serving_ended,
+            .owner = d,
+        };
+        int rc = serving_start(&d->serving[i], &options, err);
         if (rc < 0)
             return rc;
         d->serving_count++;
@@ -262,7 +315,9 @@ static int daemon_start(struct daemon *d, struct error *err)
     if (!d->health || !d->marked || loop_init(&d->loop) < 0)
         return error_set(err, -ENOMEM, "no memory to start");
     d->poke.on_wake = on_poke;
+    d->served.on_wake = on_served;
     loop_wakeup_start(&d->loop, &d->poke);
+    loop_wakeup_start(&d->loop, &d->served);
     ev_timer_init(&d->operators_deadline, on_operators_deadline, OPERATORS_STOP_SECONDS, 0.);
     d->operators_deadline.data = d;
     watch_signal(d, &d->on_term, SIGTERM, on_stop_signal);
@@ -278,12 +333,41 @@ static int daemon_start(struct daemon *d, struct error *err)
     return rc;
 }
 
+static uint64_t sum(const struct daemon *d, size_t counter)
+{
+    uint64_t total = 0;
+    for (unsigned i = 0; i < d->serving_count; i++) {
+        const char *counters = (const char *)serving_counters(d->serving[i]);
+        total += *(const _Atomic uint64_t *)(const void *)(counters + counter);
+    }
+    return total;
+}
+
+/* How the clients fared: one line at the end. */
+static void log_served(const struct daemon *d)
+{
+    char closed[400] = "";
+    for (size_t why = 0, len = 0; why < HTTP_CLOSE_COUNT && len < sizeof(closed); why++)
+        len += (size_t)snprintf(closed + len, sizeof(closed) - len, "%s%s %" PRIu64,
+                                why > 0 ? ", " : "", http_close_name((enum http_close)why),
+                                sum(d, offsetof(struct http_counters, closed[why])));
+    log_info("http",
+             "%" PRIu64 " connections; refused %" PRIu64 " by max_connections, %" PRIu64
+             " by the machine; %" PRIu64 " streams, closed: %s",
+             sum(d, offsetof(struct http_counters, connections)),
+             sum(d, offsetof(struct http_counters, refused_server)),
+             sum(d, offsetof(struct http_counters, refused_machine)),
+             sum(d, offsetof(struct http_counters, streams)), closed);
+}
+
 static void daemon_release(struct daemon *d)
 {
-    for (unsigned i = 0; i < d->serving_count; i++) {
-        serving_drain(d->serving[i]);
+    for (unsigned i = 0; i < d->serving_count; i++)
+        serving_cut(d->serving[i]);
+    if (d->serving_count > 0)
+        log_served(d);
+    for (unsigned i = 0; i < d->serving_count; i++)
         serving_join(d->serving[i]);
-    }
     free(d->serving);
     if (d->operators)
         operators_free(d->operators);
@@ -295,6 +379,7 @@ static void daemon_release(struct daemon *d)
         ev_signal_stop(d->loop.ev, &d->on_hup);
         ev_timer_stop(d->loop.ev, &d->operators_deadline);
         loop_wakeup_stop(&d->loop, &d->poke);
+        loop_wakeup_stop(&d->loop, &d->served);
         loop_release(&d->loop);
     }
     if (d->journal)

@@ -6,10 +6,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* Subscribers that do not take their goodbye within this time are cut off. */
-#define DRAIN_SECONDS 5.
+#define GOODBYE_SECONDS 5.
 #define DRAIN_LOOK_SECONDS 0.02
 
 struct serving {
@@ -17,16 +18,20 @@ struct serving {
     struct loop loop;
     struct api *api;
     struct http_server *server;
-    struct loop_wakeup drain;
-    ev_timer look; /* while draining: are all gone? */
-    double drain_deadline;
+    struct serving_options options;
+    struct loop_wakeup drain, cut;
+    ev_timer look;   /* while draining: are all gone? */
+    double deadline; /* of the last goodbye; 0: it is not said yet */
+    atomic_bool ended;
 };
 
 static void on_look(struct ev_loop *ev, ev_timer *timer, int events)
 {
     struct serving *s = timer->data;
     (void)events;
-    if (http_server_connections(s->server) == 0 || ev_now(ev) >= s->drain_deadline)
+    if (s->deadline == 0. && http_server_drained(s->server))
+        s->deadline = ev_now(ev) + GOODBYE_SECONDS;
+    if (http_server_connections(s->server) == 0 || (s->deadline > 0. && ev_now(ev) >= s->deadline))
         loop_stop(&s->loop);
 }
 
@@ -36,8 +41,13 @@ static void on_drain(struct loop_wakeup *wakeup)
     if (ev_is_active(&s->look))
         return;
     http_server_drain(s->server);
-    s->drain_deadline = ev_now(s->loop.ev) + DRAIN_SECONDS;
     ev_timer_start(s->loop.ev, &s->look);
+}
+
+static void on_cut(struct loop_wakeup *wakeup)
+{
+    struct serving *s = (struct serving *)((char *)wakeup - offsetof(struct serving, cut));
+    loop_stop(&s->loop);
 }
 
 /* Signals are the capture loop's. */
@@ -45,6 +55,8 @@ static void *serving_thread(void *argument)
 {
     struct serving *s = argument;
     loop_run(&s->loop);
+    atomic_store(&s->ended, true);
+    s->options.on_ended(s->options.owner);
     return NULL;
 }
 
@@ -63,6 +75,7 @@ static void serving_free(struct serving *s)
     http_server_free(s->server);
     api_stop(s->api);
     loop_wakeup_stop(&s->loop, &s->drain);
+    loop_wakeup_stop(&s->loop, &s->cut);
     ev_timer_stop(s->loop.ev, &s->look);
     loop_release(&s->loop);
     free(s);
@@ -78,10 +91,10 @@ static size_t choose_listeners(const struct config *config, unsigned index, cons
     return count;
 }
 
-static int start_server(struct serving *s, const struct api_context *context, unsigned index,
-                        struct error *err)
+static int start_server(struct serving *s, struct error *err)
 {
-    const struct config *config = context->config;
+    const struct config *config = s->options.context->config;
+    unsigned index = s->options.index;
     const char **listen = calloc(config->http.listen_count, sizeof(*listen));
     if (!listen)
         return error_set(err, -ENOMEM, "no memory for a listener");
@@ -91,13 +104,15 @@ static int start_server(struct serving *s, const struct api_context *context, un
         .exclusive = index == 0,
         .max_connections =
             (config->http.max_connections + config->http.threads - 1) / config->http.threads,
+        .room_timeout_ms = config->http.stall_timeout_ms,
+        .drain_ms = config->http.drain_ms,
     };
     int rc = http_server_start(&s->server, &s->loop, &options, api_handle, s->api, err);
     free(listen);
     return rc;
 }
 
-int serving_start(struct serving **ret_serving, const struct api_context *context, unsigned index,
+int serving_start(struct serving **ret_serving, const struct serving_options *options,
                   struct error *err)
 {
     struct serving *s = calloc(1, sizeof(*s));
@@ -105,13 +120,16 @@ int serving_start(struct serving **ret_serving, const struct api_context *contex
         free(s);
         return error_set(err, -ENOMEM, "no memory for a serving loop");
     }
+    s->options = *options;
     s->drain.on_wake = on_drain;
+    s->cut.on_wake = on_cut;
     loop_wakeup_start(&s->loop, &s->drain);
+    loop_wakeup_start(&s->loop, &s->cut);
     ev_timer_init(&s->look, on_look, DRAIN_LOOK_SECONDS, DRAIN_LOOK_SECONDS);
     s->look.data = s;
-    int rc = api_start(&s->api, &s->loop, context, err);
+    int rc = api_start(&s->api, &s->loop, options->context, err);
     if (rc == 0)
-        rc = start_server(s, context, index, err);
+        rc = start_server(s, err);
     if (rc == 0)
         rc = start_thread(s, err);
     if (rc < 0) {
@@ -125,6 +143,21 @@ int serving_start(struct serving **ret_serving, const struct api_context *contex
 void serving_drain(struct serving *s)
 {
     loop_wake(&s->loop, &s->drain);
+}
+
+void serving_cut(struct serving *s)
+{
+    loop_wake(&s->loop, &s->cut);
+}
+
+bool serving_ended(const struct serving *s)
+{
+    return atomic_load(&s->ended);
+}
+
+const struct http_counters *serving_counters(const struct serving *s)
+{
+    return http_server_counters(s->server);
 }
 
 void serving_join(struct serving *s)

@@ -5,15 +5,27 @@
 
 #include "api/context.h"
 #include "base/error.h"
+#include "http/counters.h"
 
 struct serving;
 
-/* Binds in the caller's thread, so that a busy address is an error here; then runs in its own.
- * INDEX counts the serving loops of the process from 0. */
-int serving_start(struct serving **ret_serving, const struct api_context *context, unsigned index,
+struct serving_options {
+    const struct api_context *context;
+    unsigned index; /* counts the serving loops of the process from 0 */
+    /* The loop has ended, after serving_drain() or serving_cut(). On the serving thread. */
+    void (*on_ended)(void *owner);
+    void *owner;
+};
+
+/* Binds in the caller's thread, so that a busy address is an error here; then runs in its own. */
+int serving_start(struct serving **ret_serving, const struct serving_options *options,
                   struct error *err);
-/* Any thread: accepts no more, ends the streams, then the thread ends by itself. */
+/* Any thread: accepts no more, ends the streams over http.drain, then the thread ends by itself. */
 void serving_drain(struct serving *serving);
+/* Any thread: the thread ends now, without goodbyes. */
+void serving_cut(struct serving *serving);
+bool serving_ended(const struct serving *serving);                           /* any thread */
+const struct http_counters *serving_counters(const struct serving *serving); /* any thread */
 /* Waits for the thread and frees all. NULL is fine. */
 void serving_join(struct serving *serving);
 

@@ -271,6 +271,8 @@ static const struct fallback fallbacks[] = {
     {"http", "listen", "127.0.0.1:4000"},
     {"http", "threads", "0"},
     {"http", "heartbeat", "10s"},
+    {"http", "stall_timeout", "30s"},
+    {"http", "drain", "5s"},
     {"http", "max_connections", "100000"},
     {"", "auth", NULL},
     {"auth", "mode", "none"},

@@ -199,12 +199,42 @@ static unsigned core_count(void)
     return cores < 1 ? 1 : cores > 256 ? 256 : (unsigned)cores;
 }
 
+struct http_time {
+    const char *path, *text;
+    unsigned min_ms, max_ms;
+    const char *mend;
+    unsigned *to;
+};
+
+static int rules_http_times(struct rules *r)
+{
+    const struct raw_http *from = &r->raw->http;
+    const struct http_time times[] = {
+        {"http.heartbeat", from->heartbeat, 100, MS_A_DAY, "from 100ms to 1d; write 10s",
+         &r->config->http.heartbeat_ms},
+        {"http.stall_timeout", from->stall_timeout, 1000, 3600000, "from 1s to 1h; write 30s",
+         &r->config->http.stall_timeout_ms},
+        {"http.drain", from->drain, 0, 300000, "from 0 to 5m; write 5s", &r->config->http.drain_ms},
+    };
+
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        const struct http_time *time = &times[i];
+        uint64_t us = 0;
+        int code = duration(r, time->path, time->text, &us);
+        if (code < 0)
+            return code;
+        if (us < time->min_ms * 1000ull || us > time->max_ms * 1000ull)
+            return node_fail(r->tree, node_at(r->tree, "%s", time->path), r->err, "%s", time->mend);
+        *time->to = (unsigned)(us / 1000);
+    }
+    return 0;
+}
+
 static int rules_http(struct rules *r)
 {
     const struct raw_http *from = &r->raw->http;
     uint64_t threads = 0;
     uint64_t connections = 0;
-    uint64_t heartbeat_us = 0;
 
     int code = rules_listeners(r);
     if (code == 0)
@@ -213,13 +243,9 @@ static int rules_http(struct rules *r)
         code = number(r, "http.max_connections", from->max_connections,
                       (const uint64_t[2]){1, 10000000}, &connections);
     if (code == 0)
-        code = duration(r, "http.heartbeat", from->heartbeat, &heartbeat_us);
-    if (code == 0 && (heartbeat_us < 100000 || heartbeat_us > MS_A_DAY * 1000ull))
-        code = node_fail(r->tree, node_at(r->tree, "http.heartbeat"), r->err,
-                         "from 100ms to 1d; write 10s");
+        code = rules_http_times(r);
     r->config->http.threads = threads > 0 ? (unsigned)threads : core_count();
     r->config->http.max_connections = (unsigned)connections;
-    r->config->http.heartbeat_ms = (unsigned)(heartbeat_us / 1000);
     r->config->auth.mode = (enum config_auth)r->raw->auth.mode;
     r->config->auth.allow_public = r->raw->auth.allow_public;
     return code;

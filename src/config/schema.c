@@ -125,6 +125,8 @@ static const struct cyaml_schema_field http_fields[] = {
     LIST("listen", struct raw_http, listen, text_item),
     TEXT("threads", struct raw_http, threads),
     TEXT("heartbeat", struct raw_http, heartbeat),
+    TEXT("stall_timeout", struct raw_http, stall_timeout),
+    TEXT("drain", struct raw_http, drain),
     TEXT("max_connections", struct raw_http, max_connections),
     TEXT("max_connections_per_client", struct raw_http, max_connections_per_client),
     KEYS("cors", struct raw_http, cors, cors_fields),

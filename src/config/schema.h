@@ -93,7 +93,8 @@ struct raw_tls {
 struct raw_http {
     char **listen;
     uint32_t listen_count;
-    char *threads, *heartbeat, *max_connections, *max_connections_per_client;
+    char *threads, *heartbeat, *stall_timeout, *drain;
+    char *max_connections, *max_connections_per_client;
     struct raw_cors cors;
     struct raw_tls tls;
 };

@@ -111,8 +111,10 @@ static void finish_stream(struct connection *connection, const char *reason)
 {
     const struct http_stream_events *events = connection->stream.events;
     connection->stream.events = NULL;
-    if (events)
-        events->closed(connection->stream.owner, reason);
+    if (!events)
+        return;
+    http_count_close(&connection->server->counters, reason);
+    events->closed(connection->stream.owner, reason);
 }
 
 /* Last in its callers, too. */

@@ -154,6 +154,8 @@ struct http_exchange *http_respond_later(struct http_exchange *exchange,
     waiting->owner = owner;
     exchange->answered = true;
     connection_set_state(connection, CONNECTION_WAITING);
+    if (connection->server->draining)
+        drain_add(connection);
     return waiting;
 }
 

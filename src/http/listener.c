@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #define BACKLOG 4096 /* the kernel cuts it at net.core.somaxconn */
-#define USER_TIMEOUT_MS 30000
 
 static int listen_error(struct error *err, const char *address, int error)
 {
@@ -53,15 +52,15 @@ static int set_option(int fd, int level, int option, int value)
  * SO_REUSEPORT lets any program of the same user share the address in silence: bound without it and
  * set before listen(), the address is shared with those that come later and want to, and refused
  * when somebody has it already. */
-static int open_inet(const struct addrinfo *info, bool exclusive)
+static int open_inet(const struct addrinfo *info, const struct listener_options *options)
 {
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     if (set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) == 0 &&
-        set_option(fd, SOL_SOCKET, SO_REUSEPORT, exclusive ? 0 : 1) == 0 &&
+        set_option(fd, SOL_SOCKET, SO_REUSEPORT, options->exclusive ? 0 : 1) == 0 &&
         set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) == 0 &&
-        set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS) == 0 &&
+        set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)options->user_timeout_ms) == 0 &&
         (info->ai_family != AF_INET6 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) == 0) &&
         bind(fd, info->ai_addr, info->ai_addrlen) == 0 &&
         set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) == 0 && listen(fd, BACKLOG) == 0)
@@ -83,13 +82,13 @@ static void close_all(struct link *list)
 /* A name may stand for addresses of a family that this machine does not have ("localhost" without
  * IPv6): those are passed over as long as another one can be had. */
 static int open_each(struct link *list, const char *address, const struct addrinfo *infos,
-                     bool exclusive, struct error *err)
+                     const struct listener_options *options, struct error *err)
 {
     struct link opened;
     int missing = 0;
     list_init(&opened);
     for (const struct addrinfo *info = infos; info; info = info->ai_next) {
-        int fd = open_inet(info, exclusive);
+        int fd = open_inet(info, options);
         if (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL) {
             missing = -fd;
             continue;
@@ -130,7 +129,8 @@ static int split_address(struct str address, struct str *ret_host, struct str *r
     return 0;
 }
 
-static int open_tcp(struct link *list, const char *address, bool exclusive, struct error *err)
+static int open_tcp(struct link *list, const char *address, const struct listener_options *options,
+                    struct error *err)
 {
     struct str host_text, port_text;
     if (split_address(str_from(address), &host_text, &port_text) < 0)
@@ -150,7 +150,7 @@ static int open_tcp(struct link *list, const char *address, bool exclusive, stru
         return error_set(err, -EADDRNOTAVAIL,
                          "cannot listen on %s: %s; check the host name or give an address", address,
                          problem == EAI_SYSTEM ? strerrordesc_np(errno) : gai_strerror(problem));
-    int result = open_each(list, address, infos, exclusive, err);
+    int result = open_each(list, address, infos, options, err);
     freeaddrinfo(infos);
     return result;
 }
@@ -217,12 +217,13 @@ static int open_unix(struct link *list, const char *address, const char *path, s
     return 0;
 }
 
-int listener_open(struct link *list, const char *address, bool exclusive, struct error *err)
+int listener_open(struct link *list, const char *address, const struct listener_options *options,
+                  struct error *err)
 {
     static const char unix_prefix[] = "unix:";
     if (strncmp(address, unix_prefix, sizeof(unix_prefix) - 1) == 0)
         return open_unix(list, address, address + sizeof(unix_prefix) - 1, err);
-    return open_tcp(list, address, exclusive, err);
+    return open_tcp(list, address, options, err);
 }
 
 void listener_close(struct listener *listener)

@@ -11,7 +11,7 @@
 #define HEAD_BYTES_DEFAULT 16384
 #define STREAM_BUFFER_DEFAULT 65536
 #define HEAD_TIMEOUT_DEFAULT_MS 15000
-#define ROOM_TIMEOUT_MS 30000
+#define ROOM_TIMEOUT_DEFAULT_MS 30000
 #define LINGER_MS 2000
 #define SWEEP_MAX_MS 1000
 #define SWEEP_MIN_MS 10
@@ -35,10 +35,14 @@ static void admit(struct http_server *server, int fd)
     size_t served = server->connection_count - server->shed_count;
     bool over = server->max_connections > 0 && served >= server->max_connections;
     if (over && server->shed_count >= SHED_MAX) {
+        http_count(&server->counters.refused_server);
         turn_away(fd);
         return;
     }
     struct connection *connection = connection_new(server, fd);
+    http_count(!connection ? &server->counters.refused_machine
+               : over      ? &server->counters.refused_server
+                           : &server->counters.connections);
     if (!connection || !over)
         return;
     connection->shed = true;
@@ -73,8 +77,10 @@ static bool turn_away_next(struct http_server *server, int listener)
         close(server->reserve_fd);
         fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         error = errno;
-        if (fd >= 0)
+        if (fd >= 0) {
+            http_count(&server->counters.refused_machine);
             turn_away(fd);
+        }
         server->reserve_fd = open_reserve();
     }
     /* The kernel asks for a descriptor before it looks whether anybody waits. */
@@ -141,6 +147,11 @@ static void on_flush(struct loop_hook *hook)
 
 /* --- life ---------------------------------------------------------------------------------- */
 
+static unsigned room_timeout_ms(const struct http_server_options *options)
+{
+    return options->room_timeout_ms ? options->room_timeout_ms : ROOM_TIMEOUT_DEFAULT_MS;
+}
+
 static struct http_server *server_new(struct loop *loop, const struct http_server_options *options)
 {
     struct http_server *server = malloc(sizeof(*server));
@@ -155,14 +166,16 @@ static struct http_server *server_new(struct loop *loop, const struct http_serve
             {
                 [DEADLINE_REQUEST] =
                     options->head_timeout_ms ? options->head_timeout_ms : HEAD_TIMEOUT_DEFAULT_MS,
-                [DEADLINE_ROOM] = ROOM_TIMEOUT_MS,
+                [DEADLINE_ROOM] = room_timeout_ms(options),
                 [DEADLINE_PEER] = LINGER_MS,
             },
+        .drain_ms = options->drain_ms,
         .flush = {.order = LOOP_ORDER_WRITE, .run = on_flush},
         .reserve_fd = open_reserve(),
     };
     list_init(&server->listeners);
     list_init(&server->connections);
+    list_init(&server->undrained);
     list_init(&server->pending);
     for (int kind = 0; kind < DEADLINE_COUNT; kind++)
         list_init(&server->waiting[kind]);
@@ -219,8 +232,12 @@ int http_server_start(struct http_server **ret_server, struct loop *loop,
         return error_set(err, -ENOMEM, "cannot start the HTTP server: out of memory");
     server->handle = handle;
     server->app = app;
+    const struct listener_options how = {
+        .exclusive = options->exclusive,
+        .user_timeout_ms = server->timeout_ms[DEADLINE_ROOM],
+    };
     for (size_t i = 0; i < options->listen_count; i++) {
-        int result = listener_open(&server->listeners, options->listen[i], options->exclusive, err);
+        int result = listener_open(&server->listeners, options->listen[i], &how, err);
         if (result < 0) {
             release(server);
             return result;
@@ -235,11 +252,18 @@ void http_server_drain(struct http_server *server)
 {
     if (server->draining)
         return;
-    server->draining = true;
     close_listeners(server);
-    /* Nothing is taken out of the list here: connections close from callbacks of the loop only. */
-    for (struct link *at = server->connections.next; at != &server->connections; at = at->next)
-        connection_drain(LIST_ITEM(at, struct connection, all));
+    drain_start(server);
+}
+
+bool http_server_drained(const struct http_server *server)
+{
+    return server->draining && list_empty(&server->undrained);
+}
+
+const struct http_counters *http_server_counters(const struct http_server *server)
+{
+    return &server->counters;
 }
 
 size_t http_server_connections(const struct http_server *server)
@@ -261,9 +285,11 @@ void http_server_free(struct http_server *server)
 {
     if (!server)
         return;
+    list_move_all(&server->connections, &server->undrained);
     while (!list_empty(&server->connections))
         connection_close(LIST_ITEM(server->connections.next, struct connection, all), "shutdown");
     loop_hook_remove(server->loop, &server->flush);
+    ev_timer_stop(server->loop->ev, &server->drain_tick);
     ev_timer_stop(server->loop->ev, &server->sweep);
     release(server);
 }

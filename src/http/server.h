@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/shared.h"
+#include "http/counters.h"
 #include "http/request.h"
 #include "loop/loop.h"
 
@@ -26,6 +27,8 @@ struct http_server_options {
     size_t max_head_bytes;    /* 0: 16 KiB */
     size_t stream_buffer;     /* bytes queued for one stream before fill() waits; 0: 64 KiB */
     unsigned head_timeout_ms; /* from accept or the end of the last response; 0: 15 s */
+    unsigned room_timeout_ms; /* a client that takes nothing of what waits is let go; 0: 30 s */
+    unsigned drain_ms; /* http_server_drain() spreads the goodbyes over up to so long; 0: none */
 };
 
 /* APP is the pointer given to http_server_start(). Must respond, say that it will respond later, or
@@ -37,8 +40,11 @@ int http_server_start(struct http_server **ret_server, struct loop *loop,
                       const struct http_server_options *options, http_handle handle, void *app,
                       struct error *err);
 /* Accepts no more; closes idle connections; calls drain() of each stream and of each request that
- * waits. Returns at once. */
+ * waits, spread over drain_ms, and faster when they are few. Returns at once. */
 void http_server_drain(struct http_server *server);
+/* drain() was called of all. Their connections may still be there, with something to send. */
+bool http_server_drained(const struct http_server *server);
+const struct http_counters *http_server_counters(const struct http_server *server); /* any thread */
 size_t http_server_connections(const struct http_server *server);
 /* Of the first TCP listener: tells what port 0 became. 0 when there is none. */
 unsigned http_server_port(const struct http_server *server);
@@ -88,7 +94,7 @@ struct http_stream_events {
     /* The server is draining: write the goodbye and call http_stream_end(). */
     void (*drain)(void *owner, struct http_stream *stream);
     /* The connection is gone, whoever closed it; REASON is a word for counters: "ended" (by you),
-     * "peer" (the client left), "stalled" (it took nothing for 30 s), "overflow" (you wrote on
+     * "peer" (the client left), "stalled" (it took nothing for too long), "overflow" (you wrote on
      * without room), "noise" (it sends without end), "memory", "error", "shutdown". The stream
      * must not be used again. Called exactly once, never from inside a call of yours. */
     void (*closed)(void *owner, const char *reason);

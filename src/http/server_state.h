@@ -3,6 +3,7 @@
 #define HTTP_SERVER_STATE_H
 
 #include "http/connection.h"
+#include "http/counters.h"
 #include "http/list.h"
 #include "http/server.h"
 
@@ -20,15 +21,20 @@ struct http_server {
     size_t max_head_bytes;
     size_t stream_buffer;
     unsigned timeout_ms[DEADLINE_COUNT];
+    unsigned drain_ms;
 
     struct link listeners;
     struct link connections;
+    struct link undrained; /* while draining: connections whose goodbye is still to be said */
     struct link pending;
     struct link waiting[DEADLINE_COUNT]; /* each in the order of its deadlines */
     size_t connection_count;
     size_t shed_count;
+    size_t drain_batch;
     ev_timer sweep;
+    ev_timer drain_tick;
     struct loop_hook flush;
+    struct http_counters counters;
     bool draining;
     bool accept_paused;
     int reserve_fd; /* given up to tell a client that there are no descriptors left */
@@ -38,6 +44,10 @@ struct http_server {
     struct buffer head;
     char input[READ_BYTES];
 };
+
+void drain_start(struct http_server *server);
+/* What begins while the server drains is ended in its turn. */
+void drain_add(struct connection *connection);
 
 /* Answers with STATUS and its reason as text, and ends the connection. */
 void exchange_refuse(struct connection *connection, int status);

@@ -33,6 +33,9 @@ struct http_stream *http_stream_start(struct http_exchange *exchange,
     *stream = (struct http_stream){
         .events = events, .owner = owner, .last_write_ms = clock_monotonic_ms()};
     connection_set_state(connection, CONNECTION_STREAM);
+    http_count(&connection->server->counters.streams);
+    if (connection->server->draining)
+        drain_add(connection);
     int result = exchange_compose(exchange, 200, NULL, -1, headers, header_count);
     bool over = result < 0 || exchange->head;
     if (result < 0)

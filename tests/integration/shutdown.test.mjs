@@ -57,6 +57,43 @@ scenario('SIGINT is as SIGTERM, and a stream that does not read does not delay t
   assert.deepEqual(await walpiper.stop('SIGINT', 20_000), { code: 0, signal: null });
 });
 
+scenario('a stop sends its clients away with waits that differ, and tells how they fared', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  const walpiper = await scene.walpiper(db, { ...blog, http: { drain: '1s' } });
+  const streams = [];
+  for (let i = 0; i < 50; i++) streams.push(await walpiper.subscribe('/streams/comments'));
+  assert.deepEqual(await walpiper.stop(), { code: 0, signal: null });
+  for (const stream of streams) {
+    await stream.ended;
+    stream.check();
+    assert.ok(stream.isComplete, 'a response was cut off');
+    assert.ok(stream.retry >= 1000 && stream.retry <= 5000, `retry: ${stream.retry}`);
+  }
+  assert.ok(new Set(streams.map((stream) => stream.retry)).size > 25, 'they would all come back at once');
+  assert.match(walpiper.logText(), / 50 streams, closed: ended 50, peer 0, stalled 0,/);
+});
+
+scenario('a second signal ends it at once, and nothing is lost', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  const walpiper = await scene.walpiper(db, { ...blog, http: { drain: '5m' } });
+  const stuck = await walpiper.subscribe('/streams/comments', { keep: false });
+  stuck.response.pause();
+  const reader = await walpiper.subscribe('/streams/comments');
+  await db.query(`INSERT INTO comments (post_id, message) SELECT 1, repeat('x', 1000) FROM generate_series(1, 20000)`);
+  await reader.first(20_000, 60_000);
+  walpiper.child.kill('SIGTERM');
+  await reader.ended; // the stuck one still has its time to read
+  await db.query(`INSERT INTO comments (post_id, message) VALUES (1, 'while it stops')`);
+  assert.deepEqual(await walpiper.stop('SIGTERM'), { code: 0, signal: null });
+  assert.match(walpiper.logText(), /level=warn .*SIGTERM again: ending at once/);
+  await walpiper.start();
+  const again = await walpiper.subscribe('/streams/comments', { lastEventId: reader.lastId });
+  const [missed] = await again.first(1);
+  assert.equal(JSON.parse(missed.data).new_record.message, 'while it stops');
+  const expected = await countsFromScratch(db);
+  await until('the read model equals the query from scratch', async () => isDeepStrictEqual(await counts(db), expected));
+});
+
 scenario('SIGTERM under load: the next one goes on, and the read model is right', { timeout: 180_000 }, async (scene) => {
   const db = await scene.database({ files: blogFiles });
   const walpiper = await scene.walpiper(db, blog);

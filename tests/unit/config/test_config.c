@@ -24,6 +24,8 @@ static const char full[] =
     "  listen: ['127.0.0.1:4000', '[::1]:4000', 'unix:/run/w.sock']\n"
     "  threads: 3\n"
     "  heartbeat: 1500ms\n"
+    "  stall_timeout: 2m\n"
+    "  drain: 0\n"
     "  max_connections: 77\n"
     "  max_connections_per_client: 0\n"
     "  cors: {origins: []}\n"
@@ -80,6 +82,8 @@ START_TEST(test_every_key_reaches_the_struct)
     ck_assert_str_eq(c.http.listen[2].text, "unix:/run/w.sock");
     ck_assert_uint_eq(c.http.threads, 3);
     ck_assert_uint_eq(c.http.heartbeat_ms, 1500);
+    ck_assert_uint_eq(c.http.stall_timeout_ms, 120000);
+    ck_assert_uint_eq(c.http.drain_ms, 0);
     ck_assert_uint_eq(c.http.max_connections, 77);
     ck_assert_int_eq(c.auth.mode, CONFIG_AUTH_GATEWAY);
     ck_assert(c.auth.allow_public);
@@ -176,6 +180,8 @@ static void assert_defaults(const struct config *c)
     ck_assert_str_eq(c->http.listen[0].text, "127.0.0.1:4000");
     ck_assert_uint_ge(c->http.threads, 1);
     ck_assert_uint_eq(c->http.heartbeat_ms, 10000);
+    ck_assert_uint_eq(c->http.stall_timeout_ms, 30000);
+    ck_assert_uint_eq(c->http.drain_ms, 5000);
     ck_assert_uint_eq(c->http.max_connections, 100000);
     ck_assert_int_eq(c->auth.mode, CONFIG_AUTH_NONE);
     ck_assert(!c->auth.allow_public);

@@ -121,6 +121,8 @@ START_TEST(test_the_demo_shows_the_defaults)
     ck_assert_mem_eq(&shown.retry, &plain.retry, sizeof(plain.retry));
     ck_assert_mem_eq(&shown.log, &plain.log, sizeof(plain.log));
     ck_assert_uint_eq(shown.http.heartbeat_ms, plain.http.heartbeat_ms);
+    ck_assert_uint_eq(shown.http.stall_timeout_ms, plain.http.stall_timeout_ms);
+    ck_assert_uint_eq(shown.http.drain_ms, plain.http.drain_ms);
     ck_assert_uint_eq(shown.http.threads, plain.http.threads);
     ck_assert_uint_eq(shown.http.max_connections, plain.http.max_connections);
     config_release(&shown);

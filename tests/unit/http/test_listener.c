@@ -9,6 +9,9 @@ static void handle(void *app, struct http_exchange *exchange)
     http_respond(exchange, &(struct http_response){.status = 200, .body = STR("hello")});
 }
 
+static const struct listener_options exclusive = {.exclusive = true};
+static const struct listener_options shared_address = {.exclusive = false};
+
 static void make_directory(void)
 {
     snprintf(directory, sizeof(directory), "/tmp/test_http_listener.XXXXXX");
@@ -26,7 +29,7 @@ static int open_one(const char *address, struct error *err)
 {
     struct link list;
     list_init(&list);
-    int result = listener_open(&list, address, false, err);
+    int result = listener_open(&list, address, &shared_address, err);
     ck_assert_int_eq(result < 0, list_empty(&list));
     while (!list_empty(&list)) {
         struct listener *listener = LIST_ITEM(list.next, struct listener, link);
@@ -138,14 +141,15 @@ START_TEST(test_inherited_options)
     struct client c;
     int value = 0;
     socklen_t len = sizeof(value);
-    start_on(&h, "127.0.0.1:0");
+    harness_start(&h, (struct http_server_options){.room_timeout_ms = 45000}, handle, NULL);
     client_connect(&c, &h);
     WAIT_FOR(&h, http_server_connections(h.server) == 1);
     int fd = only_connection(&h)->fd;
     ck_assert_int_eq(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &len), 0);
     ck_assert_int_ne(value, 0);
     ck_assert_int_eq(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &len), 0);
-    ck_assert_int_eq(value, 30000);
+    ck_assert_int_eq(value, 45000);
+    ck_assert_uint_eq(h.server->timeout_ms[DEADLINE_ROOM], 45000);
     client_close(&c);
     harness_stop(&h);
 }
@@ -230,11 +234,11 @@ START_TEST(test_exclusive)
     char address[40];
     list_init(&first);
     list_init(&shared);
-    ck_assert_int_eq(listener_open(&first, "127.0.0.1:0", true, &err), 0);
+    ck_assert_int_eq(listener_open(&first, "127.0.0.1:0", &exclusive, &err), 0);
     struct listener *opened = LIST_ITEM(first.next, struct listener, link);
     snprintf(address, sizeof(address), "127.0.0.1:%u", listener_port(opened));
-    ck_assert_int_eq(listener_open(&shared, address, false, &err), 0);
-    ck_assert_int_eq(listener_open(&shared, address, true, &err), -EADDRINUSE);
+    ck_assert_int_eq(listener_open(&shared, address, &shared_address, &err), 0);
+    ck_assert_int_eq(listener_open(&shared, address, &exclusive, &err), -EADDRINUSE);
     ck_assert_ptr_nonnull(strstr(err.text, address));
     struct listener *sharing = LIST_ITEM(shared.next, struct listener, link);
     listener_close(sharing);
