@@ -40,6 +40,7 @@ struct daemon {
     struct source *source;
     struct operators *operators;
     struct api_context api_context; /* borrowed by every serving loop */
+    struct http_clients *clients;   /* NULL: no limit for each */
     struct serving **serving;
     unsigned serving_count;
     struct loop_wakeup poke;   /* from serving threads */
@@ -271,12 +272,15 @@ static int start_serving(struct daemon *d, struct error *err)
         .poke_owner = d,
     };
     d->serving = calloc(d->config->http.threads, sizeof(struct serving *));
-    if (!d->serving)
+    if (d->config->http.max_connections_per_client > 0)
+        d->clients = http_clients_new(d->config->http.max_connections_per_client);
+    if (!d->serving || (d->config->http.max_connections_per_client > 0 && !d->clients))
         return error_set(err, -ENOMEM, "no memory for serving loops");
     for (unsigned i = 0; i < d->config->http.threads; i++) {
         const struct serving_options options = {
             .context = &d->api_context,
             .index = i,
+            .clients = d->clients,
             .on_ended = on_serving_ended,
             .owner = d,
         };
@@ -353,9 +357,11 @@ static void log_served(const struct daemon *d)
                                 sum(d, offsetof(struct http_counters, closed[why])));
     log_info("http",
              "%" PRIu64 " connections; refused %" PRIu64 " by max_connections, %" PRIu64
-             " by the machine; %" PRIu64 " streams, closed: %s",
+             " by max_connections_per_client, %" PRIu64 " by the machine; %" PRIu64
+             " streams, closed: %s",
              sum(d, offsetof(struct http_counters, connections)),
              sum(d, offsetof(struct http_counters, refused_server)),
+             sum(d, offsetof(struct http_counters, refused_client)),
              sum(d, offsetof(struct http_counters, refused_machine)),
              sum(d, offsetof(struct http_counters, streams)), closed);
 }
@@ -369,6 +375,7 @@ static void daemon_release(struct daemon *d)
     for (unsigned i = 0; i < d->serving_count; i++)
         serving_join(d->serving[i]);
     free(d->serving);
+    http_clients_free(d->clients);
     if (d->operators)
         operators_free(d->operators);
     if (d->source)

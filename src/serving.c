@@ -1,5 +1,6 @@
 #include "serving.h"
 #include "api/api.h"
+#include "api/refuse.h"
 #include "base/log.h"
 #include "http/server.h"
 #include "loop/loop.h"
@@ -104,6 +105,9 @@ static int start_server(struct serving *s, struct error *err)
         .exclusive = index == 0,
         .max_connections =
             (config->http.max_connections + config->http.threads - 1) / config->http.threads,
+        .clients = s->options.clients,
+        .refuse = api_refuse,
+        .proxy_protocol = config->http.proxy_protocol,
         .room_timeout_ms = config->http.stall_timeout_ms,
         .drain_ms = config->http.drain_ms,
     };

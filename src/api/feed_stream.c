@@ -1,14 +1,10 @@
 #include "api/feed_stream.h"
 
-#include "base/clock.h"
+#include "api/retry.h"
 #include "base/log.h"
-#include "http/sse.h"
 
 #include <stddef.h>
 
-/* A client that is sent away comes back after 1 to 5 s: all at once would be a storm. */
-#define RETRY_MIN_MS 1000
-#define RETRY_SPREAD_MS 4001
 #define RETRY_FRAME_MAX 64
 
 /* --- the sink of the subscriber -------------------------------------------------------------- */
@@ -119,8 +115,7 @@ static void stream_end(struct feed_stream *stream)
     subscriber_close(&stream->subscriber);
     heartbeat_remove(&stream->api->heartbeat, &stream->heartbeat);
     buffer_init(&frame, RETRY_FRAME_MAX);
-    if (stream->form == FORM_SSE &&
-        sse_retry(&frame, RETRY_MIN_MS + random_u32() % RETRY_SPREAD_MS) == 0)
+    if (stream->form == FORM_SSE && retry_append(&frame, RETRY_ENDED_MS) == 0)
         http_stream_write(stream->http, buffer_str(&frame));
     buffer_release(&frame);
     http_stream_end(stream->http);

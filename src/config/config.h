@@ -102,6 +102,8 @@ struct config {
         unsigned stall_timeout_ms;
         unsigned drain_ms; /* 0: all at once */
         unsigned max_connections;
+        unsigned max_connections_per_client; /* 0: no limit */
+        bool proxy_protocol;
     } http;
     struct {
         enum config_auth mode;

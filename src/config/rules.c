@@ -235,6 +235,7 @@ static int rules_http(struct rules *r)
     const struct raw_http *from = &r->raw->http;
     uint64_t threads = 0;
     uint64_t connections = 0;
+    uint64_t of_client = 0;
 
     int code = rules_listeners(r);
     if (code == 0)
@@ -243,9 +244,14 @@ static int rules_http(struct rules *r)
         code = number(r, "http.max_connections", from->max_connections,
                       (const uint64_t[2]){1, 10000000}, &connections);
     if (code == 0)
+        code = number(r, "http.max_connections_per_client", from->max_connections_per_client,
+                      (const uint64_t[2]){0, 10000000}, &of_client);
+    if (code == 0)
         code = rules_http_times(r);
     r->config->http.threads = threads > 0 ? (unsigned)threads : core_count();
     r->config->http.max_connections = (unsigned)connections;
+    r->config->http.max_connections_per_client = (unsigned)of_client;
+    r->config->http.proxy_protocol = from->proxy_protocol;
     r->config->auth.mode = (enum config_auth)r->raw->auth.mode;
     r->config->auth.allow_public = r->raw->auth.allow_public;
     return code;

@@ -95,6 +95,7 @@ struct raw_http {
     uint32_t listen_count;
     char *threads, *heartbeat, *stall_timeout, *drain;
     char *max_connections, *max_connections_per_client;
+    bool proxy_protocol;
     struct raw_cors cors;
     struct raw_tls tls;
 };

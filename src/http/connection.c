@@ -1,5 +1,6 @@
 #include "http/connection.h"
 #include "base/clock.h"
+#include "http/proxy.h"
 #include "http/server_state.h"
 #include <assert.h>
 #include <errno.h>
@@ -48,7 +49,9 @@ static enum deadline deadline_of(const struct connection *connection)
         return DEADLINE_PEER;
     if (is_blocked(connection))
         return DEADLINE_ROOM;
-    return takes_requests(connection) ? DEADLINE_REQUEST : DEADLINE_NONE;
+    if (!takes_requests(connection))
+        return DEADLINE_NONE;
+    return connection->shed ? DEADLINE_PEER : DEADLINE_REQUEST;
 }
 
 /* Those of one kind all have the same length, so each queue is in order by itself. */
@@ -142,6 +145,8 @@ void connection_close(struct connection *connection, const char *reason)
     server->connection_count--;
     if (connection->shed)
         server->shed_count--;
+    if (connection->counted)
+        http_clients_leave(server->clients, &connection->client);
     loop_defer_free(server->loop, &connection->deferred);
     finish_wait(connection, reason);
     finish_stream(connection, reason);
@@ -173,6 +178,17 @@ static void end_soon(struct connection *connection)
 
 /* --- reading ------------------------------------------------------------------------------- */
 
+/* Who is over a limit is told so. */
+static void refuse(struct connection *connection, struct http_exchange *exchange)
+{
+    struct http_server *server = connection->server;
+    exchange->keep_alive = false;
+    if (server->refuse)
+        server->refuse(server->app, exchange, connection->shed);
+    else
+        exchange_refuse(connection, connection->shed);
+}
+
 /* Answers one request. What it borrows stays in place until handle() is back. */
 static void serve(struct connection *connection)
 {
@@ -193,6 +209,10 @@ static void serve(struct connection *connection)
         .keep_alive = request->keep_alive && !uncertain,
     };
     connection->body_left = request->content_length;
+    if (connection->shed) {
+        refuse(connection, &exchange);
+        return;
+    }
     server->handle(server->app, &exchange);
     assert(exchange.answered);
 }
@@ -233,6 +253,18 @@ static size_t process_head(struct connection *connection, struct str bytes)
     return result > 0 ? (size_t)result : 0;
 }
 
+/* The length of the header of a proxy at the start of BYTES; 0 when it is not complete or none. */
+static size_t process_proxy(struct connection *connection, struct str bytes)
+{
+    long len = http_proxy_parse(bytes, &connection->client);
+    if (len < 0)
+        connection_fail(connection, "error");
+    if (len <= 0)
+        return 0;
+    admission_proxied(connection);
+    return (size_t)len;
+}
+
 static void pause_reading(struct connection *connection)
 {
     connection->paused = true;
@@ -256,7 +288,8 @@ static size_t process(struct connection *connection, struct str bytes, size_t fr
         }
         if (!worth_parsing(connection, rest, at == 0 ? fresh : 0))
             break;
-        size_t done = process_head(connection, rest);
+        size_t done = connection->awaits_proxy ? process_proxy(connection, rest)
+                                               : process_head(connection, rest);
         if (done == 0)
             break;
         at += done;
@@ -440,6 +473,11 @@ void connection_expire(struct connection *connection)
         connection_close(connection, "stalled");
         break;
     case DEADLINE_PEER:
+        if (takes_requests(connection))
+            exchange_refuse(connection, connection->shed);
+        else
+            connection_close(connection, "ended");
+        break;
     case DEADLINE_NONE:
         connection_close(connection, "ended");
         break;

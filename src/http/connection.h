@@ -18,6 +18,7 @@
 #define HTTP_CONNECTION_H
 
 #include "base/buffer.h"
+#include "http/address.h"
 #include "http/list.h"
 #include "http/output.h"
 #include "http/server.h"
@@ -38,7 +39,7 @@ enum connection_state {
 enum deadline {
     DEADLINE_REQUEST, /* the next head, or the rest of a body */
     DEADLINE_ROOM,    /* the client to take a byte of what waits */
-    DEADLINE_PEER,    /* the client to close after we did */
+    DEADLINE_PEER,    /* the client to close after we did, or to ask so that it can be refused */
     DEADLINE_COUNT,
     DEADLINE_NONE = DEADLINE_COUNT,
 };
@@ -69,9 +70,12 @@ struct connection {
     int fd;
     enum connection_state state;
     enum deadline deadline;
-    bool paused;         /* pipelined requests wait in the input until answers are sent */
-    bool end_of_input;   /* the client shut its side */
-    bool shed;           /* over the limit, only here to be told so */
+    bool paused;       /* pipelined requests wait in the input until answers are sent */
+    bool end_of_input; /* the client shut its side */
+    bool awaits_proxy; /* the header that says who the client is comes first */
+    bool counted;      /* among those of its client */
+    int shed;          /* the status to tell it when it is over a limit, only here for that; or 0 */
+    struct http_address client;
     const char *failure; /* why to close at the end of this turn */
     uint64_t deadline_ms;
     uint64_t body_left;

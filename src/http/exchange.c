@@ -173,6 +173,6 @@ void exchange_refuse(struct connection *connection, int status)
                                 .content_type = "text/plain",
                                 .body = {text, (size_t)len},
                                 .headers = &retry_after,
-                                .header_count = status == 503 ? 1 : 0,
+                                .header_count = status == 503 || status == 429 ? 1 : 0,
                             });
 }

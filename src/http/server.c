@@ -17,38 +17,8 @@
 #define SWEEP_MIN_MS 10
 
 #define ACCEPTS_A_TURN 64 /* a storm of connections must not starve those that are there */
-#define SHED_MAX 64       /* connections over the limit that are told so with care */
 
 /* --- accepting ----------------------------------------------------------------------------- */
-
-/* Says it as well as it goes without keeping the connection. */
-static void turn_away(int fd)
-{
-    static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
-                                 "Retry-After: 5\r\nConnection: close\r\n\r\n";
-    (void)!send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-    close(fd);
-}
-
-static void admit(struct http_server *server, int fd)
-{
-    size_t served = server->connection_count - server->shed_count;
-    bool over = server->max_connections > 0 && served >= server->max_connections;
-    if (over && server->shed_count >= SHED_MAX) {
-        http_count(&server->counters.refused_server);
-        turn_away(fd);
-        return;
-    }
-    struct connection *connection = connection_new(server, fd);
-    http_count(!connection ? &server->counters.refused_machine
-               : over      ? &server->counters.refused_server
-                           : &server->counters.connections);
-    if (!connection || !over)
-        return;
-    connection->shed = true;
-    server->shed_count++;
-    exchange_refuse(connection, 503);
-}
 
 static int open_reserve(void)
 {
@@ -79,7 +49,7 @@ static bool turn_away_next(struct http_server *server, int listener)
         error = errno;
         if (fd >= 0) {
             http_count(&server->counters.refused_machine);
-            turn_away(fd);
+            admission_turn_away(fd, 503);
         }
         server->reserve_fd = open_reserve();
     }
@@ -93,9 +63,12 @@ static void on_acceptable(struct ev_loop *ev, ev_io *accept, int events)
 {
     struct http_server *server = accept->data;
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-        int fd = accept4(accept->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage from = {0};
+        socklen_t len = sizeof(from);
+        int fd = accept4(accept->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            admit(server, fd);
+            const struct http_address address = http_address_of(&from);
+            admission_take(server, fd, &address);
             continue;
         }
         if (errno == EAGAIN)
@@ -170,6 +143,9 @@ static struct http_server *server_new(struct loop *loop, const struct http_serve
                 [DEADLINE_PEER] = LINGER_MS,
             },
         .drain_ms = options->drain_ms,
+        .proxy_protocol = options->proxy_protocol,
+        .clients = options->clients,
+        .refuse = options->refuse,
         .flush = {.order = LOOP_ORDER_WRITE, .run = on_flush},
         .reserve_fd = open_reserve(),
     };

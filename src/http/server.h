@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/shared.h"
+#include "http/clients.h"
 #include "http/counters.h"
 #include "http/request.h"
 #include "loop/loop.h"
@@ -19,21 +20,27 @@ struct http_server;
 struct http_exchange; /* one request that waits for its answer */
 struct http_stream;   /* a response without end */
 
+/* APP is the pointer given to http_server_start(). Must respond, say that it will respond later, or
+ * start a stream before it returns. */
+typedef void (*http_handle)(void *app, struct http_exchange *exchange);
+/* Instead of http_handle, of a client over a limit: must respond at once. STATUS is what it comes
+ * to: 503 past max_connections, 429 for the one client. */
+typedef void (*http_refuse)(void *app, struct http_exchange *exchange, int status);
+
 struct http_server_options {
     const char *const *listen; /* "HOST:PORT" or "unix:PATH" */
     size_t listen_count;
     bool exclusive; /* refuse an address that is taken; false: share it with others of this user */
-    unsigned max_connections; /* 0: no limit; past it new ones are answered 503 and closed */
+    unsigned max_connections;     /* 0: no limit; past it new ones are refused with 503 */
+    struct http_clients *clients; /* refuses those with too many with 429; borrowed; NULL: nobody */
+    http_refuse refuse;           /* how to refuse; NULL: with the status */
+    bool proxy_protocol;      /* each connection begins with the header of a proxy (http/proxy.h) */
     size_t max_head_bytes;    /* 0: 16 KiB */
     size_t stream_buffer;     /* bytes queued for one stream before fill() waits; 0: 64 KiB */
     unsigned head_timeout_ms; /* from accept or the end of the last response; 0: 15 s */
     unsigned room_timeout_ms; /* a client that takes nothing of what waits is let go; 0: 30 s */
     unsigned drain_ms; /* http_server_drain() spreads the goodbyes over up to so long; 0: none */
 };
-
-/* APP is the pointer given to http_server_start(). Must respond, say that it will respond later, or
- * start a stream before it returns. */
-typedef void (*http_handle)(void *app, struct http_exchange *exchange);
 
 /* Binds, listens and starts. ERR names the address and the cause. Logs nothing. */
 int http_server_start(struct http_server **ret_server, struct loop *loop,

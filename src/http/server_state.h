@@ -2,6 +2,7 @@
 #ifndef HTTP_SERVER_STATE_H
 #define HTTP_SERVER_STATE_H
 
+#include "http/clients.h"
 #include "http/connection.h"
 #include "http/counters.h"
 #include "http/list.h"
@@ -16,12 +17,15 @@
 struct http_server {
     struct loop *loop;
     http_handle handle;
+    http_refuse refuse; /* NULL: the status says it all */
     void *app;
     unsigned max_connections;
     size_t max_head_bytes;
     size_t stream_buffer;
     unsigned timeout_ms[DEADLINE_COUNT];
     unsigned drain_ms;
+    bool proxy_protocol;
+    struct http_clients *clients; /* shared; NULL: no limit of a client */
 
     struct link listeners;
     struct link connections;
@@ -44,6 +48,13 @@ struct http_server {
     struct buffer head;
     char input[READ_BYTES];
 };
+
+/* FD is the connection's, or is closed. */
+void admission_take(struct http_server *server, int fd, const struct http_address *address);
+/* The header of the proxy is read: who the client is, is known. */
+void admission_proxied(struct connection *connection);
+/* Says it as well as it goes without keeping the connection. */
+void admission_turn_away(int fd, int status);
 
 void drain_start(struct http_server *server);
 /* What begins while the server drains is ended in its turn. */

@@ -64,8 +64,9 @@ const quiet = new Set(['heartbeat', 'keepalive']);
 /** One GET of an event stream. */
 export class Subscription {
   /** KEEP false: frames are given to onFrame only, for streams larger than memory. */
-  constructor({ url, headers = {}, lastEventId, keep = true, onFrame = () => {} }) {
+  constructor({ url, headers = {}, lastEventId, keep = true, onFrame = () => {}, localAddress }) {
     this.url = url;
+    this.localAddress = localAddress;
     this.headers = { Accept: 'text/event-stream', ...headers };
     if (lastEventId !== undefined) this.headers['Last-Event-ID'] = lastEventId;
     this.lastId = lastEventId;
@@ -91,7 +92,7 @@ export class Subscription {
       `an answer from ${this.url}`,
       30_000,
       new Promise((resolve, reject) => {
-        this.request = http.get(this.url, { agent: false, headers: this.headers }, resolve);
+        this.request = http.get(this.url, { agent: false, headers: this.headers, localAddress: this.localAddress }, resolve);
         this.request.on('error', (error) => {
           if (!this.response) reject(error);
         });

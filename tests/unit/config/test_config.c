@@ -27,7 +27,8 @@ static const char full[] =
     "  stall_timeout: 2m\n"
     "  drain: 0\n"
     "  max_connections: 77\n"
-    "  max_connections_per_client: 0\n"
+    "  max_connections_per_client: 7\n"
+    "  proxy_protocol: true\n"
     "  cors: {origins: []}\n"
     "  tls: {certificate: \"\", key: \"\"}\n"
     "auth:\n"
@@ -85,6 +86,8 @@ START_TEST(test_every_key_reaches_the_struct)
     ck_assert_uint_eq(c.http.stall_timeout_ms, 120000);
     ck_assert_uint_eq(c.http.drain_ms, 0);
     ck_assert_uint_eq(c.http.max_connections, 77);
+    ck_assert_uint_eq(c.http.max_connections_per_client, 7);
+    ck_assert(c.http.proxy_protocol);
     ck_assert_int_eq(c.auth.mode, CONFIG_AUTH_GATEWAY);
     ck_assert(c.auth.allow_public);
     ck_assert_uint_eq(c.retry.min_restart_ms, 1);
@@ -183,6 +186,8 @@ static void assert_defaults(const struct config *c)
     ck_assert_uint_eq(c->http.stall_timeout_ms, 30000);
     ck_assert_uint_eq(c->http.drain_ms, 5000);
     ck_assert_uint_eq(c->http.max_connections, 100000);
+    ck_assert_uint_eq(c->http.max_connections_per_client, 0);
+    ck_assert(!c->http.proxy_protocol);
     ck_assert_int_eq(c->auth.mode, CONFIG_AUTH_NONE);
     ck_assert(!c->auth.allow_public);
     ck_assert_uint_eq(c->operator_count, 0);

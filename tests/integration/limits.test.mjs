@@ -1,0 +1,132 @@
+// How many clients there may be, how slow they may be, and how those are told that are too many.
+import { readdirSync, readlinkSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { assert, scenario, until } from './harness/lib.mjs';
+import { blog, blogFiles } from './harness/blog.mjs';
+
+const insert = (db, n = 1, bytes = 1) =>
+  db.query(`INSERT INTO comments (post_id, message) SELECT 1, repeat('x', $2) FROM generate_series(1, $1::int)`, [n, bytes]);
+
+/** Those that walpiper has open. */
+function sockets({ child }) {
+  const directory = `/proc/${child.pid}/fd`;
+  const target = (name) => {
+    try {
+      return readlinkSync(join(directory, name));
+    } catch {
+      return ''; // closed meanwhile
+    }
+  };
+  return readdirSync(directory).filter((name) => target(name).startsWith('socket:')).length;
+}
+
+/** What a connection that sends TEXT gets until it ends. */
+function exchange(walpiper, text, localAddress) {
+  return new Promise((resolve, reject) => {
+    let got = '';
+    const socket = connect({ port: walpiper.port, host: '127.0.0.1', localAddress });
+    socket.setEncoding('latin1').on('data', (part) => (got += part));
+    socket.on('error', reject).on('close', () => resolve(got));
+    socket.write(text);
+  });
+}
+
+const asked = (headers = '') => `GET /streams/comments HTTP/1.1\r\nHost: a\r\n${headers}\r\n`;
+
+/** An EventSource ends at any status but 200; this one comes back by itself. */
+function assertComesBack(answer) {
+  const [head, body] = answer.split('\r\n\r\n');
+  assert.match(head, /^HTTP\/1\.1 200 OK\r\n/);
+  assert.match(head, /\r\nContent-Type: text\/event-stream/);
+  const [, wait] = body.match(/^retry: ([0-9]+)\n\n$/) ?? assert.fail(body);
+  assert.ok(wait >= 5000 && wait <= 9000, wait);
+}
+
+scenario('one client over its limit is refused, an EventSource so that it comes back; others are served', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  const http = { max_connections_per_client: 3, threads: 2 };
+  const walpiper = await scene.walpiper(db, { ...blog, http });
+  const localAddress = '127.0.0.5';
+  const streams = [];
+  for (let i = 0; i < 3; i++) streams.push(await walpiper.subscribe('/streams/comments', { localAddress }));
+  // Over all threads: whichever takes the connection.
+  for (let i = 0; i < 6; i++) {
+    const answer = await exchange(walpiper, asked(), localAddress);
+    assert.match(answer, /^HTTP\/1\.1 429 Too Many Requests\r\n/);
+    assert.match(answer, /\r\nRetry-After: 5\r\n/);
+    assertComesBack(await exchange(walpiper, asked('Accept: text/event-stream\r\n'), localAddress));
+  }
+  const other = await walpiper.subscribe('/streams/comments', { localAddress: '127.0.0.6' });
+  await insert(db);
+  for (const stream of [...streams, other]) await stream.first(1);
+  streams[0].close();
+  await until('its place is free again', async () =>
+    /^HTTP\/1\.1 404/.test(await exchange(walpiper, 'GET /nothing HTTP/1.0\r\n\r\n', localAddress)),
+  );
+  await walpiper.stop();
+  assert.match(walpiper.logText(), /refused 0 by max_connections, 1[2-9] by max_connections_per_client,/);
+});
+
+scenario('past max_connections everybody new is refused, and whoever is there goes on', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  const walpiper = await scene.walpiper(db, { ...blog, http: { max_connections: 3, threads: 1 } });
+  const streams = [];
+  while (streams.length < 3) {
+    const stream = await walpiper.subscribe('/streams/comments');
+    // The request that asked whether it is up may still be counted.
+    await until('it is taken in or not', () => stream.hasEnded || stream.parser.comments > 0);
+    if (!stream.hasEnded) streams.push(stream);
+  }
+  assertComesBack(await exchange(walpiper, asked('Accept: text/event-stream\r\n')));
+  assert.match(await exchange(walpiper, asked('Accept: application/json\r\n')), /^HTTP\/1\.1 503 /);
+  assert.match(await exchange(walpiper, 'GET /manage/health HTTP/1.0\r\n\r\n'), /^HTTP\/1\.1 503 /);
+  await insert(db);
+  for (const stream of streams) await stream.first(1);
+});
+
+scenario('who takes nothing for stall_timeout is disconnected, and misses nothing; nobody waits for it', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  const walpiper = await scene.walpiper(db, { ...blog, http: { stall_timeout: '1s', threads: 1 } });
+  const reader = await walpiper.subscribe('/streams/comments', { keep: false });
+  const others = sockets(walpiper);
+  const stuck = await walpiper.subscribe('/streams/comments');
+  assert.equal(sockets(walpiper), others + 1);
+  await insert(db);
+  await stuck.first(1);
+  stuck.response.pause();
+  await insert(db, 20_000, 1000);
+  await reader.until('all of it', () => reader.received === 20_001, 60_000);
+  await until('it is disconnected', () => sockets(walpiper) === others);
+  stuck.response.resume();
+  await stuck.ended;
+  assert.ok(stuck.events.length < 20_001, 'it was never stuck');
+  const again = await walpiper.subscribe('/streams/comments', { lastEventId: stuck.lastId });
+  await again.first(20_001 - stuck.events.length, 60_000);
+  const ids = [...stuck.events, ...again.events].map((event) => event.id);
+  assert.equal(new Set(ids).size, 20_001);
+  assert.equal(ids.length, 20_001);
+  await walpiper.stop();
+  assert.match(walpiper.logText(), / 3 streams, closed: ended 2, peer 0, stalled 1,/);
+});
+
+scenario('behind a proxy that says who the client is, the limit is the client\'s', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  const http = { max_connections_per_client: 1, proxy_protocol: true };
+  const walpiper = scene.unstarted(db, { ...blog, http });
+  await walpiper.launch();
+  const health = (address) => exchange(walpiper, `PROXY TCP4 ${address} 198.51.100.1 5 80\r\nGET /manage/health HTTP/1.0\r\n\r\n`);
+  await until('it is up', async () => /^HTTP\/1\.1 200/.test(await health('192.0.2.1').catch(() => '')));
+  const socket = connect(walpiper.port, '127.0.0.1');
+  scene.defer(() => socket.destroy());
+  let got = '';
+  socket.setEncoding('latin1').on('data', (part) => (got += part));
+  socket.write(`PROXY TCP6 2001:db8::1 2001:db8::2 5 80\r\n${asked()}`);
+  await until('the stream begins', () => got.includes('\r\n\r\n:\n'));
+  const more = await exchange(walpiper, `PROXY TCP6 2001:db8::ffff 2001:db8::2 6 80\r\n${asked()}`);
+  assert.match(more, /^HTTP\/1\.1 429 /);
+  assert.match(await health('192.0.2.1'), /^HTTP\/1\.1 200/);
+  assert.equal(await exchange(walpiper, 'GET /manage/health HTTP/1.0\r\n\r\n'), '');
+  await insert(db);
+  await until('the event', () => got.includes('"new_record"'));
+});
