@@ -5,6 +5,13 @@
 #include <stdatomic.h>
 #include <sys/wait.h>
 
+/* A process that dies of damaged pages takes a sanitizer about a second to tell. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FLIPS 20
+#else
+#define FLIPS 200
+#endif
+
 /* --- a journal with what there may be in one --------------------------------------------- */
 
 enum { BATCHES = 40, PER_BATCH = 3, BULK = 400, RECORDS = BATCHES * PER_BATCH + BULK };
@@ -295,7 +302,7 @@ START_TEST(test_a_changed_byte_of_a_block_is_always_found_and_never_served)
     uint64_t used, seed = 1;
     make(&f);
     size_t count = find_places(&f, places, &used);
-    for (int run = 0; run < 200; run++) {
+    for (int run = 0; run < FLIPS; run++) {
         const struct place *place = &places[dice(&seed, count)];
         uint64_t offset = place->offset + dice(&seed, place->len);
         unsigned char mask = (unsigned char)(1 << dice(&seed, 8));
@@ -321,7 +328,7 @@ START_TEST(test_whatever_page_is_damaged_nothing_wrong_is_served_and_verify_ends
     uint64_t used, seed = 2;
     make(&f);
     find_places(&f, places, &used);
-    for (int run = 0; run < 200; run++) {
+    for (int run = 0; run < FLIPS; run++) {
         uint64_t offset = dice(&seed, used / 4096) * 4096;
         /* The head of a page and the offsets of its nodes, or anywhere in it. */
         offset += dice(&seed, dice(&seed, 2) == 0 ? 64 : 4096);
