@@ -10,7 +10,7 @@ packages_to_run=(postgresql-15 postgresql-15-wal2json curl)
 packages_to_test=(
     check libhttp-parser-dev
     clang libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck
-    git nodejs npm lmdb-utils openssl
+    git nodejs npm lmdb-utils openssl nginx-light haproxy
 )
 
 # Takes --no-install out of the arguments: sets `install` and the array `rest`.
@@ -68,11 +68,16 @@ packages_install() {
         packages_keep_main_cluster_away
         cluster_kept_away=yes
     fi
-    packages_known "$@" || apt_get update -q
-    # Lists that are older than the mirror name files it no longer has.
-    apt_get install -q -y --no-install-recommends "$@" ||
-        { apt_get update -q && apt_get install -q -y --no-install-recommends "$@"; } ||
-        fail "dev: apt-get could not install: $*"
+    # In a shell of its own, which clears away however it ends.
+    (
+        trap services_disable EXIT
+        services_keep_away "$@"
+        packages_known "$@" || apt_get update -q
+        # Lists that are older than the mirror name files it no longer has.
+        apt_get install -q -y --no-install-recommends "$@" ||
+            { apt_get update -q && apt_get install -q -y --no-install-recommends "$@"; } ||
+            fail "dev: apt-get could not install: $*"
+    ) || exit 1
     if [[ $cluster_kept_away == yes ]]; then
         "${as_root[@]}" rm -f "$cluster_setting"
     fi
@@ -100,6 +105,31 @@ cluster_setting=/etc/postgresql-common/createcluster.d/walpiper.conf
 packages_keep_main_cluster_away() {
     "${as_root[@]}" mkdir -p "$(dirname "$cluster_setting")"
     printf 'create_main_cluster = false\n' | "${as_root[@]}" tee "$cluster_setting" >/dev/null
+}
+
+# The tests start nginx and haproxy themselves, and need the programs only: those among PACKAGE... that
+# are new are not started, now or at boot. A policy that is there already, as in containers, stays.
+service_policy=/usr/sbin/policy-rc.d
+services_kept_away=()
+service_policy_is_ours=no
+services_keep_away() {
+    local package
+    for package in "$@"; do
+        [[ $package =~ ^(nginx-light|haproxy)$ ]] && services_kept_away+=("${package%-light}")
+    done
+    ((${#services_kept_away[@]} > 0)) && [[ ! -e $service_policy ]] || return 0
+    service_policy_is_ours=yes
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$service_policy" >/dev/null
+    "${as_root[@]}" chmod 755 "$service_policy"
+}
+
+services_disable() {
+    if [[ $service_policy_is_ours == yes ]]; then
+        "${as_root[@]}" rm -f "$service_policy"
+    fi
+    if ((${#services_kept_away[@]} > 0)) && have systemctl; then
+        "${as_root[@]}" systemctl --quiet disable "${services_kept_away[@]}" || true
+    fi
 }
 
 # `sudo ./dev ...` installs as root and does the rest as the owner of the checkout, so that build/
