@@ -3,6 +3,7 @@
  * nothing downstream misses its upstream. A second signal ends all of it at once.
  */
 #include "daemon.h"
+#include "auth/auth.h"
 #include "base/health.h"
 #include "base/log.h"
 #include "base/lsn.h"
@@ -36,6 +37,7 @@ struct daemon {
     struct loop loop;
     struct health *health;
     struct marked *marked;
+    struct auth *auth; /* in mode jwt, else NULL */
     struct journal *journal;
     struct source *source;
     struct operators *operators;
@@ -154,10 +156,17 @@ static void on_stop_signal(struct ev_loop *ev, ev_signal *signal, int events)
 
 static void on_hangup(struct ev_loop *ev, ev_signal *signal, int events)
 {
+    const struct daemon *d = signal->data;
+    const char *file = d->config->auth.jwt.jwks_file;
+    struct error err = {0};
     (void)ev;
-    (void)signal;
     (void)events;
-    log_info("daemon", "SIGHUP: nothing to reload, a changed configuration needs a restart");
+    if (!d->auth || !file)
+        log_info("daemon", "SIGHUP: nothing to reload, a changed configuration needs a restart");
+    else if (auth_reload(d->auth, &err) == 0)
+        log_info("auth", "SIGHUP: %s is read anew", file);
+    else
+        log_error("auth", "SIGHUP: %s; the keys that were read before stay", err.text);
 }
 
 /* --- what the rooms tell --------------------------------------------------------------------- */
@@ -267,6 +276,7 @@ static int start_serving(struct daemon *d, struct error *err)
         .journal = d->journal,
         .health = d->health,
         .marked = d->marked,
+        .auth = d->auth,
         .pg = &d->params,
         .poke = poke,
         .poke_owner = d,
@@ -327,7 +337,9 @@ static int daemon_start(struct daemon *d, struct error *err)
     watch_signal(d, &d->on_term, SIGTERM, on_stop_signal);
     watch_signal(d, &d->on_int, SIGINT, on_stop_signal);
     watch_signal(d, &d->on_hup, SIGHUP, on_hangup);
-    int rc = open_journal(d, err);
+    int rc = d->config->auth.mode == CONFIG_AUTH_JWT ? auth_new(&d->auth, d->config, err) : 0;
+    if (rc == 0)
+        rc = open_journal(d, err);
     /* The source first, though it does nothing before the loop runs: until it streams, health says
      * so, and whoever waits for UP before writing must not hear it too early. */
     if (rc == 0)
@@ -391,6 +403,7 @@ static void daemon_release(struct daemon *d)
     }
     if (d->journal)
         journal_close(d->journal);
+    auth_free(d->auth);
     health_free(d->health);
     marked_free(d->marked);
 }

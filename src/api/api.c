@@ -96,7 +96,28 @@ static bool split_path(struct api_request *request, struct str path, struct buff
     return true;
 }
 
-static void dispatch(struct api *api, const struct api_request *request)
+/* Whoever asks may know whether the service is well. */
+static bool is_open(const struct route *route)
+{
+    return route->handle == api_health;
+}
+
+static bool is_read(struct str method)
+{
+    return str_equal(method, STR("GET")) || str_equal(method, STR("HEAD"));
+}
+
+static void admit(struct api *api, struct api_request *request, const struct route *route)
+{
+    struct access *access = &request->access;
+
+    if (is_open(route) || (access_admit(access, &api->context, request->exchange) &&
+                           (is_read(request->http->method) || access_publish(access))))
+        route->handle(api, request);
+    access_release(access);
+}
+
+static void dispatch(struct api *api, struct api_request *request)
 {
     const struct route *route = find_route(request);
 
@@ -104,23 +125,27 @@ static void dispatch(struct api *api, const struct api_request *request)
         api_respond_text(request, 404, STR("Not found"));
         return;
     }
+    if (cors_preflight(&api->cors, request->exchange, route->allow))
+        return;
     struct str method = request->http->method;
     if (!str_equal(method, STR("GET")) && !(route->head && str_equal(method, STR("HEAD")))) {
         struct http_header allow = {STR("Allow"), str_from(route->allow)};
         respond(request, 405, STR("Method not allowed"), &allow);
         return;
     }
-    route->handle(api, request);
+    admit(api, request, route);
 }
 
 void api_handle(void *app, struct http_exchange *exchange)
 {
-    struct api_request request = {exchange, http_exchange_request(exchange), {{0}}, 0};
+    struct api *api = app;
+    struct api_request request = {.exchange = exchange, .http = http_exchange_request(exchange)};
     struct buffer bytes;
 
+    cors_prepare(&api->cors, exchange);
     buffer_init(&bytes, request.http->path.len);
     if (split_path(&request, request.http->path, &bytes))
-        dispatch(app, &request);
+        dispatch(api, &request);
     else
         api_respond_text(&request, 404, STR("Not found"));
     buffer_release(&bytes);
@@ -149,6 +174,8 @@ static int start_parts(struct api *api, struct error *err)
     const struct api_context *context = &api->context;
     int status = feed_tables_init(&api->tables, context->config, err);
 
+    if (status == 0)
+        status = cors_init(&api->cors, context->config, err);
     if (status < 0)
         return status;
     api->tables.marked = context->marked;
@@ -198,5 +225,6 @@ void api_stop(struct api *api)
     router_free(api->router);
     events_frame_cache_release(&api->frames);
     feed_tables_release(&api->tables);
+    cors_release(&api->cors);
     free(api);
 }

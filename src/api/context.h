@@ -4,6 +4,7 @@
 #ifndef API_CONTEXT_H
 #define API_CONTEXT_H
 
+#include "auth/auth.h"
 #include "base/health.h"
 #include "base/marked.h"
 #include "config/config.h"
@@ -15,6 +16,7 @@ struct api_context {
     struct journal *journal;
     struct health *health;
     struct marked *marked;
+    struct auth *auth;          /* in mode jwt, else NULL */
     const struct pg_params *pg; /* for ordinary statements */
     /* Asks the capture loop to have the server say how far it is, so that an idle journal's durable
      * position advances. From any thread; with POKE_OWNER. */

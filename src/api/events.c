@@ -409,7 +409,8 @@ static bool check_pull(const struct api_request *request, enum position_kind pos
     if (position == POSITION_MALFORMED)
         error_set(&err, -EINVAL, "Parameter \"after\" must be the id of a row, earliest or latest");
     while (err.text[0] == '\0' && http_query_next(&query, &name, &value)) {
-        if (!resume_names_the_id(name) && !pull_query_names(name))
+        if (!resume_names_the_id(name) && !pull_query_names(name) &&
+            !access_names_the_token(&request->access, name))
             error_set(&err, -EINVAL, "Parameter \"%.*s\" is not known",
                       name.len > 64 ? 64 : (int)name.len, name.data);
     }
@@ -459,21 +460,20 @@ static void serve(struct api *api, const struct api_request *request, enum form 
         free(self);
         return;
     }
+    feed_stream_expire_at(&self->base, access_expires(&request->access));
     start(self);
 }
 
 void api_events(struct api *api, const struct api_request *request)
 {
-    struct str consumer = http_request_header(request->http, STR("X-Consumer-Id"));
+    struct str consumer;
 
     if (!api->context.config->events.enabled) {
         api_respond_text(request, 404, STR("Not found"));
         return;
     }
-    if (consumer.len == 0) {
-        api_respond_text(request, 401, STR("Request doesn't pass through the API gateway!"));
+    if (!access_consumer(&request->access, &consumer))
         return;
-    }
     enum form form = api_negotiate(request);
     if (form != FORM_NONE)
         serve(api, request, form, consumer);

@@ -1,5 +1,6 @@
 #include "api/feed_stream.h"
 
+#include "api/pull.h"
 #include "api/retry.h"
 #include "base/log.h"
 
@@ -68,6 +69,7 @@ static void on_closed(void *owner, const char *reason)
 
     subscriber_close(&stream->subscriber);
     heartbeat_remove(&stream->api->heartbeat, &stream->heartbeat);
+    expiry_stop(stream->expiry);
     stream->kind->free(stream);
 }
 
@@ -157,6 +159,28 @@ void feed_stream_open(struct feed_stream *stream, const struct feed_stream_kind 
     stream->http = http_stream_start(exchange, headers, sizeof(headers) / sizeof(headers[0]), first,
                                      &events, stream);
     feed_stream_touch(stream);
+}
+
+static void on_expired(void *owner)
+{
+    struct feed_stream *stream = owner;
+
+    if (stream->form == FORM_JSON) {
+        pull_expire(stream);
+        return;
+    }
+    feed_stream_write(stream, stream->form == FORM_SSE ? STR("event: expired\ndata: {}\n\n")
+                                                       : STR("{\"type\":\"expired\"}\n"));
+    feed_stream_end(stream);
+}
+
+void feed_stream_expire_at(struct feed_stream *stream, int64_t at)
+{
+    if (at == 0)
+        return;
+    stream->expiry = expiry_start(stream->api->loop, at, on_expired, stream);
+    if (stream->expiry == NULL)
+        feed_stream_end(stream);
 }
 
 void feed_stream_subscribe(struct feed_stream *stream, const struct topic *topic,

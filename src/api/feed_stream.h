@@ -9,6 +9,7 @@
 #define API_FEED_STREAM_H
 
 #include "api/accept.h"
+#include "api/expiry.h"
 #include "api/internal.h"
 
 struct feed_stream;
@@ -47,6 +48,7 @@ struct feed_stream {
     struct pull *pull;        /* NULL for a stream */
     struct subscriber subscriber;
     struct heartbeat_entry heartbeat;
+    struct expiry *expiry; /* NULL: it never expires */
     bool ended;
 };
 
@@ -58,6 +60,9 @@ void feed_stream_init(struct feed_stream *stream, const struct feed_stream_kind 
 void feed_stream_open(struct feed_stream *stream, const struct feed_stream_kind *kind,
                       struct api *api, struct http_exchange *exchange, enum form form,
                       struct str first);
+/* What lets the client read it ends at AT, seconds since 1970 UTC (0: never): it is told so, and
+ * the stream ends. */
+void feed_stream_expire_at(struct feed_stream *stream, int64_t at);
 /* AFTER as in subscriber_start(). When it fails the stream ends. */
 void feed_stream_subscribe(struct feed_stream *stream, const struct topic *topic,
                            const struct position *after);

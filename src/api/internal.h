@@ -4,7 +4,9 @@
 #define API_INTERNAL_H
 
 #include "api/accept.h"
+#include "api/access.h"
 #include "api/api.h"
+#include "api/cors.h"
 #include "api/events_frame.h"
 #include "api/heartbeat.h"
 #include "api/review.h"
@@ -17,6 +19,7 @@ struct events_table;
 struct api {
     struct loop *loop;
     struct api_context context;
+    struct cors cors;
     struct feed_tables tables;
     struct router *router;
     struct heartbeat heartbeat;
@@ -30,6 +33,7 @@ struct api_request {
     const struct http_request *http;
     struct str segments[API_SEGMENTS_MAX]; /* of the path, percent-decoded one by one */
     size_t segment_count;
+    struct access access; /* admitted already */
 };
 
 /* One resource each. As of http_handle: respond, now or later, or start a stream. */

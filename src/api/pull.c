@@ -109,6 +109,7 @@ static void release(struct pull *pull)
     review_remove(&stream->api->review, &pull->entry);
     ev_timer_stop(stream->api->loop->ev, &pull->timer);
     subscriber_close(&stream->subscriber);
+    expiry_stop(stream->expiry);
     buffer_release(&pull->text);
     free(pull);
     stream->kind->free(stream);
@@ -245,13 +246,16 @@ static struct position newest(const struct api *api)
 
 /* --- the exchange ---------------------------------------------------------------------------- */
 
-static void on_drain(void *owner, struct http_exchange *exchange)
+static void stop_reading(struct pull *pull)
 {
-    struct pull *pull = owner;
-
     if (pull->state == PULL_READING)
         complete(pull, true, !caught_up(pull));
-    answer(pull);
+}
+
+static void on_drain(void *owner, struct http_exchange *exchange)
+{
+    stop_reading(owner);
+    answer(owner);
 }
 
 static void on_gone(void *owner, const char *reason)
@@ -284,6 +288,11 @@ bool pull_open(struct feed_stream *stream, const struct feed_stream_kind *kind, 
     pull->exchange = http_respond_later(exchange, &wait_events, pull);
     set_timer(pull, wait > READ_SECONDS ? wait : READ_SECONDS);
     return true;
+}
+
+void pull_expire(struct feed_stream *stream)
+{
+    stop_reading(stream->pull);
 }
 
 bool pull_has_events(const struct feed_stream *stream)

@@ -23,6 +23,8 @@
 bool pull_open(struct feed_stream *stream, const struct feed_stream_kind *kind, struct api *api,
                struct http_exchange *exchange, const struct pull_query *query);
 
+/* The client may not wait any longer: it gets what is there. */
+void pull_expire(struct feed_stream *stream);
 /* Whether STREAM has an event for its answer. */
 bool pull_has_events(const struct feed_stream *stream);
 /* Instead of events: 410 with BODY, JSON. */

@@ -43,7 +43,9 @@ static void send_away(struct http_exchange *exchange)
 void api_refuse(void *app, struct http_exchange *exchange, int status)
 {
     static const struct http_header retry_after = {STR("Retry-After"), STR("5")};
+    const struct api *api = app;
 
+    cors_prepare(&api->cors, exchange);
     if (is_event_source(http_exchange_request(exchange))) {
         send_away(exchange);
         return;

@@ -4,6 +4,8 @@
 #include "event/id.h"
 #include "http/sse.h"
 
+#include <errno.h>
+
 #define ID_MAX 256
 #define FRAME_MAX 1024
 
@@ -148,6 +150,11 @@ static const struct feed_stream_kind topic_stream_kind = {
 /* --- the request ----------------------------------------------------------------------------- */
 
 /* Filters are columns, so any name may become one: none may be ignored. */
+static bool is_parameter(const struct api_request *request, struct str name)
+{
+    return resume_names_the_id(name) || access_names_the_token(&request->access, name);
+}
+
 static bool refuse_parameters(const struct api_request *request, enum form form)
 {
     struct str query = request->http->query;
@@ -156,7 +163,7 @@ static bool refuse_parameters(const struct api_request *request, enum form form)
 
     while (http_query_next(&query, &name, &value)) {
         bool of_pull = pull_query_names(name);
-        if (resume_names_the_id(name) || (of_pull && form == FORM_JSON))
+        if (is_parameter(request, name) || (of_pull && form == FORM_JSON))
             continue;
         int len = snprintf(text, sizeof(text), "Parameter \"%.*s\" is %s",
                            name.len > 64 ? 64 : (int)name.len, name.data,
@@ -174,6 +181,9 @@ static int find_topic(const struct api *api, const struct api_request *request,
     struct error err;
     int status = topic_parse(&topic, request->segments + 1, request->segment_count - 1, &err);
 
+    if (status == 0 &&
+        !access_topic(&request->access, request->segments + 1, request->segment_count - 1))
+        return -EACCES;
     if (status == 0)
         status = feed_tables_check(&api->tables, &topic, &err);
     if (status < 0)
@@ -260,11 +270,13 @@ static void start(struct api *api, const struct api_request *request, enum form 
     struct resume resume = find_resume(request, &range);
     if (form != FORM_JSON) {
         open_stream(self, api, request, form, &resume, &range);
+        feed_stream_expire_at(&self->base, access_expires(&request->access));
         subscribe(self, topic, &resume);
     } else if (resume.kind == RESUME_RESET) {
         refuse_id(request, resume.reason, &range);
         free(self);
     } else if (pull_open(&self->base, &topic_stream_kind, api, request->exchange, query)) {
+        feed_stream_expire_at(&self->base, access_expires(&request->access));
         subscribe(self, topic, &resume);
     } else {
         free(self);

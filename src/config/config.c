@@ -68,6 +68,10 @@ void config_release(struct config *config)
         config->events.payload,
         config->events.timestamp,
         config->journal.path,
+        config->auth.jwt.secret,
+        config->auth.jwt.jwks_file,
+        config->auth.jwt.audience,
+        config->auth.jwt.issuer,
     };
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -79,6 +83,8 @@ void config_release(struct config *config)
     for (size_t i = 0; i < config->operator_count; i++)
         release_operator(&config->operators[i]);
     release_names(&config->numbers_as_strings);
+    release_names(&config->http.cors_origins);
+    free(config->auth.trusted);
     free(config->tables);
     free(config->http.listen);
     free(config->operators);
@@ -140,6 +146,22 @@ bool config_names_have(const struct config_names *names, const char *name)
         if (strcmp(names->items[i].text, name) == 0)
             return true;
     return false;
+}
+
+const char *config_jwt_algorithm_name(enum config_jwt_algorithm algorithm)
+{
+    static const char *const names[] = {
+        [CONFIG_HS256] = "HS256", [CONFIG_HS384] = "HS384", [CONFIG_HS512] = "HS512",
+        [CONFIG_RS256] = "RS256", [CONFIG_PS256] = "PS256", [CONFIG_ES256] = "ES256",
+        [CONFIG_ES384] = "ES384",
+    };
+
+    return names[algorithm];
+}
+
+bool config_jwt_has_secret(enum config_jwt_algorithm algorithm)
+{
+    return algorithm <= CONFIG_HS512;
 }
 
 const char *config_plugin_name(enum config_plugin plugin)

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "config/network.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,6 +42,15 @@ struct config_table {
 
 enum config_plugin { CONFIG_PLUGIN_AUTO, CONFIG_PLUGIN_WAL2JSON, CONFIG_PLUGIN_PGOUTPUT };
 enum config_auth { CONFIG_AUTH_NONE, CONFIG_AUTH_GATEWAY, CONFIG_AUTH_JWT };
+enum config_jwt_algorithm {
+    CONFIG_HS256, /* the HS are signed with a secret, the others checked with public keys */
+    CONFIG_HS384,
+    CONFIG_HS512,
+    CONFIG_RS256,
+    CONFIG_PS256,
+    CONFIG_ES256,
+    CONFIG_ES384,
+};
 enum config_on_large_event { CONFIG_STRIP_EVENT, CONFIG_STOP_CAPTURE };
 enum config_on_error { CONFIG_PARK, CONFIG_STOP, CONFIG_SKIP };
 
@@ -104,10 +114,21 @@ struct config {
         unsigned max_connections;
         unsigned max_connections_per_client; /* 0: no limit */
         bool proxy_protocol;
+        struct config_names cors_origins; /* "https://app.example", or one "*" */
     } http;
     struct {
         enum config_auth mode;
         bool allow_public;
+        struct {
+            enum config_jwt_algorithm algorithm;
+            char *secret;    /* of an HS algorithm in mode jwt, else NULL */
+            char *jwks_file; /* of the others in mode jwt, else NULL */
+            char *audience;  /* NULL: not checked */
+            char *issuer;    /* NULL: not checked */
+            bool query_token;
+        } jwt;
+        struct network *trusted; /* who may set X-Consumer-Id, in mode gateway; else NULL */
+        size_t trusted_count;
     } auth;
     struct config_operator *operators;
     size_t operator_count;
@@ -129,6 +150,11 @@ int config_load(struct config *ret_config, const char *file, struct error *err);
 void config_release(struct config *config); /* safe on a zeroed one */
 
 bool config_names_have(const struct config_names *names, const char *name);
+
+/* "HS256", as in a token's head. */
+const char *config_jwt_algorithm_name(enum config_jwt_algorithm algorithm);
+/* Whether it is one of those with a secret. */
+bool config_jwt_has_secret(enum config_jwt_algorithm algorithm);
 
 /* "wal2json", as in CREATE_REPLICATION_SLOT; NULL for auto. */
 const char *config_plugin_name(enum config_plugin plugin);

@@ -54,10 +54,24 @@ static int expand_scalar(struct pass *p, struct node *node)
     return 0;
 }
 
-/* auth.jwt is read in mode jwt only: in the others its variables may well be unset. */
+/* auth.jwt is read in mode jwt only, its secret with an algorithm that has one only: where they are
+ * not read their variables may well be unset. */
+static bool is_read(const struct pass *p, const struct node *node)
+{
+    if (strcmp(node->path, "auth.jwt") == 0) {
+        const struct node *mode = node_child(node->parent, "mode");
+        return mode && mode->text && strcmp(mode->text, "jwt") == 0;
+    }
+    if (strcmp(node->path, "auth.jwt.secret") == 0) {
+        const struct node *algorithm = node_child(node->parent, "algorithm");
+        return !algorithm || !algorithm->text || strncmp(algorithm->text, "HS", 2) == 0;
+    }
+    return true;
+}
+
 static int expand_all(struct pass *p, struct node *node)
 {
-    if (strcmp(node->path, "auth.jwt") == 0)
+    if (!is_read(p, node))
         return 0;
     if (node->kind == NODE_SCALAR)
         return strstr(node->text, "${") ? expand_scalar(p, node) : 0;
@@ -90,15 +104,8 @@ static const struct later later_features[] = {
     {"tables", NOT, "all"},
     {"tables[].scopes[]", PAIRS, NULL},
     {"events.retention", ONLY, "0"},
-    {"http.cors.origins", NONE, NULL},
     {"http.tls.certificate", NONE, NULL},
     {"http.tls.key", NONE, NULL},
-    {"auth.mode", NOT, "jwt"},
-    {"auth.jwt.algorithm", ONLY, "HS256"},
-    {"auth.jwt.secret", NONE, "${WALPIPER_JWT_SECRET}"},
-    {"auth.jwt.jwks_file", NONE, NULL},
-    {"auth.jwt.audience", NONE, NULL},
-    {"auth.jwt.issuer", NONE, NULL},
     {"admin.listen", NONE, NULL},
     {"operators[].target_id", LIST, NULL},
     {"operators[].batch", NONE, NULL},
@@ -159,8 +166,9 @@ static int refuse_later(struct node *node, void *context)
 
 /* Where a list of values is wanted, a single one will do. */
 static const char *const lists[] = {
-    "http.listen",      "operators[].events",         "operators[].delete_with",
-    "tables[].exclude", "tables[].ignore_updates_of", "numbers_as_strings"};
+    "http.listen",       "operators[].events",         "operators[].delete_with",
+    "tables[].exclude",  "tables[].ignore_updates_of", "numbers_as_strings",
+    "http.cors.origins", "auth.gateway.trusted"};
 
 static int wrap_scalar(struct node *node, void *context)
 {
@@ -278,6 +286,9 @@ static const struct fallback fallbacks[] = {
     {"", "auth", NULL},
     {"auth", "mode", "none"},
     {"auth", "allow_public", "false"},
+    {"auth", "jwt", NULL},
+    {"auth.jwt", "algorithm", "HS256"},
+    {"auth.jwt", "query_token", "false"},
     {"operators[]", "target_id", "id"},
     {"operators[]", "on_error", "park"},
     {"", "retry", NULL},

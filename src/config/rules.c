@@ -150,8 +150,8 @@ static int rules_journal(struct rules *r)
     return code < 0 ? code : rules_large_events(r);
 }
 
-/* --- http and auth
- * ---------------------------------------------------------------------------------- */
+/* --- http
+ * ------------------------------------------------------------------------------------------- */
 
 static int rules_one_listener(struct rules *r, size_t i)
 {
@@ -166,9 +166,10 @@ static int rules_one_listener(struct rules *r, size_t i)
         return code;
     bool open = r->raw->auth.mode == CONFIG_AUTH_NONE && !r->raw->auth.allow_public;
     if (open && !address_is_loopback(listen[i]))
-        return node_fail(r->tree, place, r->err,
-                         "auth.mode none serves everyone who reaches this address; listen on "
-                         "127.0.0.1, choose auth.mode gateway, or say auth.allow_public: true");
+        return node_fail(
+            r->tree, place, r->err,
+            "auth.mode none serves everyone who reaches this address; listen on "
+            "127.0.0.1, choose auth.mode gateway or jwt, or say auth.allow_public: true");
     r->config->http.listen[i].text = rules_take(&listen[i]);
     r->config->http.listen_count = i + 1;
     return 0;
@@ -252,8 +253,6 @@ static int rules_http(struct rules *r)
     r->config->http.max_connections = (unsigned)connections;
     r->config->http.max_connections_per_client = (unsigned)of_client;
     r->config->http.proxy_protocol = from->proxy_protocol;
-    r->config->auth.mode = (enum config_auth)r->raw->auth.mode;
-    r->config->auth.allow_public = r->raw->auth.allow_public;
     return code;
 }
 
@@ -330,8 +329,8 @@ static int rules_retry(struct rules *r)
 int rules_apply(struct rules *r)
 {
     static int (*const parts[])(struct rules *) = {
-        rules_names, rules_database, rules_tables,  rules_journal,
-        rules_http,  rules_retry,    rules_numbers, rules_operators,
+        rules_names, rules_database, rules_tables,  rules_journal,   rules_http,
+        rules_auth,  rules_retry,    rules_numbers, rules_operators,
     };
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

@@ -31,6 +31,11 @@ static const struct cyaml_strval auth_modes[] = {
     {"gateway", CONFIG_AUTH_GATEWAY},
     {"jwt", CONFIG_AUTH_JWT},
 };
+static const struct cyaml_strval jwt_algorithms[] = {
+    {"HS256", CONFIG_HS256}, {"HS384", CONFIG_HS384}, {"HS512", CONFIG_HS512},
+    {"RS256", CONFIG_RS256}, {"PS256", CONFIG_PS256}, {"ES256", CONFIG_ES256},
+    {"ES384", CONFIG_ES384},
+};
 static const struct cyaml_strval large_event_policies[] = {
     {"strip", CONFIG_STRIP_EVENT},
     {"stop", CONFIG_STOP_CAPTURE},
@@ -136,15 +141,25 @@ static const struct cyaml_schema_field http_fields[] = {
 };
 
 static const struct cyaml_schema_field jwt_fields[] = {
-    TEXT("algorithm", struct raw_jwt, algorithm), TEXT("secret", struct raw_jwt, secret),
-    TEXT("jwks_file", struct raw_jwt, jwks_file), TEXT("audience", struct raw_jwt, audience),
-    TEXT("issuer", struct raw_jwt, issuer),       CYAML_FIELD_END,
+    WORD("algorithm", struct raw_jwt, algorithm, jwt_algorithms),
+    TEXT("secret", struct raw_jwt, secret),
+    TEXT("jwks_file", struct raw_jwt, jwks_file),
+    TEXT("audience", struct raw_jwt, audience),
+    TEXT("issuer", struct raw_jwt, issuer),
+    WORD("query_token", struct raw_jwt, query_token, booleans),
+    CYAML_FIELD_END,
+};
+
+static const struct cyaml_schema_field gateway_fields[] = {
+    LIST("trusted", struct raw_gateway, trusted, text_item),
+    CYAML_FIELD_END,
 };
 
 static const struct cyaml_schema_field auth_fields[] = {
     WORD("mode", struct raw_auth, mode, auth_modes),
     WORD("allow_public", struct raw_auth, allow_public, booleans),
     KEYS("jwt", struct raw_auth, jwt, jwt_fields),
+    KEYS("gateway", struct raw_auth, gateway, gateway_fields),
     CYAML_FIELD_END,
 };
 

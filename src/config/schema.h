@@ -101,13 +101,21 @@ struct raw_http {
 };
 
 struct raw_jwt {
-    char *algorithm, *secret, *jwks_file, *audience, *issuer;
+    int algorithm; /* of enum config_jwt_algorithm */
+    char *secret, *jwks_file, *audience, *issuer;
+    int query_token;
+};
+
+struct raw_gateway {
+    char **trusted;
+    uint32_t trusted_count;
 };
 
 struct raw_auth {
     int mode; /* of enum config_auth */
     int allow_public;
     struct raw_jwt jwt;
+    struct raw_gateway gateway;
 };
 
 struct raw_admin {

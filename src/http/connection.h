@@ -60,7 +60,9 @@ struct http_exchange {
     int minor_version;
     bool head; /* the answer has no body */
     bool keep_alive;
-    bool answered;                         /* or will be */
+    bool answered;                    /* or will be */
+    const struct http_header *always; /* headers of whatever answers it */
+    size_t always_count;
     const struct http_wait_events *events; /* of an answer that comes later; else NULL */
     void *owner;
 };

@@ -1,6 +1,8 @@
 #include "http/server_state.h"
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
 
 struct reason {
     int status;
@@ -51,6 +53,29 @@ const struct http_request *http_exchange_request(const struct http_exchange *exc
     return exchange->request;
 }
 
+void http_exchange_peer(const struct http_exchange *exchange, struct sockaddr_storage *ret_peer)
+{
+    const struct connection *connection = exchange->connection;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)ret_peer;
+    socklen_t len = sizeof(*ret_peer);
+
+    memset(ret_peer, 0, sizeof(*ret_peer));
+    if (connection->client.known) {
+        v6->sin6_family = AF_INET6;
+        memcpy(&v6->sin6_addr, connection->client.bytes, sizeof(v6->sin6_addr));
+    } else if (connection->server->proxy_protocol ||
+               getpeername(connection->fd, (struct sockaddr *)ret_peer, &len) < 0) {
+        ret_peer->ss_family = AF_UNSPEC;
+    }
+}
+
+void http_exchange_always(struct http_exchange *exchange, const struct http_header *headers,
+                          size_t header_count)
+{
+    exchange->always = headers;
+    exchange->always_count = header_count;
+}
+
 /* --- the head ------------------------------------------------------------------------------ */
 
 static bool has_any(struct str text, const char *bytes, size_t count)
@@ -92,6 +117,8 @@ int exchange_compose(const struct http_exchange *exchange, int status, const cha
     if (content_length >= 0)
         buffer_printf(head, "Content-Length: %lld\r\n", (long long)content_length);
     append_connection(head, exchange);
+    for (size_t i = 0; i < exchange->always_count && result == 0; i++)
+        result = append_header(head, exchange->always[i].name, exchange->always[i].value);
     for (size_t i = 0; i < header_count && result == 0; i++)
         result = append_header(head, headers[i].name, headers[i].value);
     if (result < 0)

@@ -16,6 +16,7 @@
 #include "http/request.h"
 #include "loop/loop.h"
 
+struct sockaddr_storage; /* of <sys/socket.h> */
 struct http_server;
 struct http_exchange; /* one request that waits for its answer */
 struct http_stream;   /* a response without end */
@@ -64,6 +65,14 @@ void http_server_free(struct http_server *server);
 /* Its slices lie in the server's memory: they are gone when HANDLE returns, also when the answer
  * comes later. */
 const struct http_request *http_exchange_request(const struct http_exchange *exchange);
+
+/* The address of the client: with proxy_protocol the one that the proxy says. IPv4 is mapped into
+ * IPv6; family AF_UNSPEC when nobody knows. */
+void http_exchange_peer(const struct http_exchange *exchange, struct sockaddr_storage *ret_peer);
+/* HEADERS are sent with whatever answers EXCHANGE, also later. Borrowed, and must outlive the
+ * connection. */
+void http_exchange_always(struct http_exchange *exchange, const struct http_header *headers,
+                          size_t header_count);
 
 struct http_response {
     int status;

@@ -1,4 +1,5 @@
 #include "scene.h"
+#include <sys/socket.h>
 
 static const char full[] =
     "app_name: shop\n"
@@ -29,13 +30,14 @@ static const char full[] =
     "  max_connections: 77\n"
     "  max_connections_per_client: 7\n"
     "  proxy_protocol: true\n"
-    "  cors: {origins: []}\n"
+    "  cors: {origins: ['https://a.example', 'http://localhost:8080']}\n"
     "  tls: {certificate: \"\", key: \"\"}\n"
     "auth:\n"
     "  mode: gateway\n"
     "  allow_public: true\n"
     "  jwt: {algorithm: HS256, secret: \"${WALPIPER_JWT_SECRET}\", jwks_file: \"\","
-    " audience: \"\", issuer: \"\"}\n"
+    " audience: \"\", issuer: \"\", query_token: true}\n"
+    "  gateway: {trusted: [10.1.0.0/16, 'fd00::/8', unix]}\n"
     "operators:\n"
     "  - name: counts\n"
     "    target: shop.counts\n"
@@ -90,6 +92,11 @@ START_TEST(test_every_key_reaches_the_struct)
     ck_assert(c.http.proxy_protocol);
     ck_assert_int_eq(c.auth.mode, CONFIG_AUTH_GATEWAY);
     ck_assert(c.auth.allow_public);
+    ck_assert_uint_eq(c.auth.trusted_count, 3);
+    ck_assert_uint_eq(c.auth.trusted[0].bits, 16);
+    ck_assert_int_eq(c.auth.trusted[2].family, AF_UNIX);
+    ck_assert_uint_eq(c.http.cors_origins.count, 2);
+    ck_assert_str_eq(c.http.cors_origins.items[1].text, "http://localhost:8080");
     ck_assert_uint_eq(c.retry.min_restart_ms, 1);
     ck_assert_uint_eq(c.retry.max_restart_ms, 20);
     ck_assert(c.retry.multiplicator == 1.5);
@@ -190,6 +197,9 @@ static void assert_defaults(const struct config *c)
     ck_assert(!c->http.proxy_protocol);
     ck_assert_int_eq(c->auth.mode, CONFIG_AUTH_NONE);
     ck_assert(!c->auth.allow_public);
+    ck_assert_ptr_null(c->auth.jwt.secret);
+    ck_assert_ptr_null(c->auth.trusted);
+    ck_assert_uint_eq(c->http.cors_origins.count, 0);
     ck_assert_uint_eq(c->operator_count, 0);
     ck_assert_uint_eq(c->retry.min_restart_ms, 500);
     ck_assert_uint_eq(c->retry.max_restart_ms, 10000);
@@ -333,10 +343,60 @@ START_TEST(test_unused_variable_may_be_unset)
 }
 END_TEST
 
+START_TEST(test_tokens)
+{
+    struct config c = scene_right(
+        "auth: {mode: jwt, jwt: {algorithm: HS384, query_token: true, audience: a, issuer: i,"
+        " secret: 0123456789abcdef0123456789abcdef0123456789abcdef}}\n");
+
+    ck_assert_int_eq(c.auth.mode, CONFIG_AUTH_JWT);
+    ck_assert_str_eq(config_jwt_algorithm_name(c.auth.jwt.algorithm), "HS384");
+    ck_assert_uint_eq(strlen(c.auth.jwt.secret), 48);
+    ck_assert_str_eq(c.auth.jwt.audience, "a");
+    ck_assert_str_eq(c.auth.jwt.issuer, "i");
+    ck_assert(c.auth.jwt.query_token);
+    ck_assert_ptr_null(c.auth.jwt.jwks_file);
+    config_release(&c);
+}
+END_TEST
+
+START_TEST(test_the_secret_comes_from_its_variable)
+{
+    setenv("WALPIPER_JWT_SECRET", "an environment's secret: 32 bytes", 1);
+    struct config c = scene_right("auth: {mode: jwt}\n");
+    ck_assert_str_eq(c.auth.jwt.secret, "an environment's secret: 32 bytes");
+    ck_assert_ptr_null(c.auth.jwt.audience);
+    config_release(&c);
+    scene_clear_environment();
+    c = scene_right("auth: {mode: jwt, jwt: {algorithm: ES256, jwks_file: keys.json,"
+                    " secret: '${WALPIPER_JWT_SECRET}'}}\n");
+    ck_assert_str_eq(c.auth.jwt.jwks_file, "keys.json");
+    ck_assert_ptr_null(c.auth.jwt.secret);
+    config_release(&c);
+}
+END_TEST
+
+START_TEST(test_the_gateway_is_near_unless_said)
+{
+    struct config c = scene_right("auth: {mode: gateway}\n");
+
+    ck_assert_uint_eq(c.auth.trusted_count, 3);
+    ck_assert_int_eq(c.auth.trusted[0].bytes[0], 127);
+    ck_assert_uint_eq(c.auth.trusted[0].bits, 8);
+    ck_assert_uint_eq(c.auth.trusted[1].bits, 128);
+    ck_assert_int_eq(c.auth.trusted[2].family, AF_UNIX);
+    config_release(&c);
+    c = scene_right("http: {cors: {origins: '*'}}\n");
+    ck_assert_str_eq(c.http.cors_origins.items[0].text, "*");
+    config_release(&c);
+}
+END_TEST
+
 START_TEST(test_public_listeners_by_mode)
 {
     static const char *const right[] = {
         "http: {listen: '0.0.0.0:80'}\nauth: {mode: gateway}\n",
+        "http: {listen: '0.0.0.0:80'}\nauth: {mode: jwt, jwt: {algorithm: RS256, jwks_file: x}}\n",
         "http: {listen: '0.0.0.0:80'}\nauth: {allow_public: true}\n",
         "http: {listen: ['127.9.9.9:80', 'localhost:81', '[::1]:82', 'unix:x']}\n",
     };
@@ -357,7 +417,8 @@ START_TEST(test_release_is_safe_on_a_zeroed_one)
 }
 END_TEST
 
-UNIT_SUITE("config/config", test_every_key_reaches_the_struct,
+UNIT_SUITE("config/config", test_tokens, test_the_secret_comes_from_its_variable,
+           test_the_gateway_is_near_unless_said, test_every_key_reaches_the_struct,
            test_tables_are_split_and_keep_their_scopes, test_operators_know_their_sources,
            test_what_is_not_said_has_its_default, test_pg_variables_fill_what_database_leaves_out,
            test_url_wins_over_the_single_fields, test_one_value_is_a_list_of_one,

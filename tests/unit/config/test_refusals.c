@@ -251,6 +251,72 @@ START_TEST(test_numbers_as_strings)
 }
 END_TEST
 
+#define SECRET_32 "0123456789abcdef0123456789abcdef"
+#define JWT(more) "auth:\n  mode: jwt\n  jwt:\n    " more "\n"
+
+START_TEST(test_tokens)
+{
+    static const struct refusal list[] = {
+        {JWT("algorithm: none"),
+         "FILE:4: auth.jwt.algorithm: unknown word; write one of HS256, HS384"},
+        {JWT("algorithm: hs256"), "FILE:4: auth.jwt.algorithm: unknown word"},
+        {JWT("algorithm: HS256"), "FILE:3: auth.jwt: no secret; set WALPIPER_JWT_SECRET"},
+        {JWT("secret: ''"), "FILE:4: auth.jwt.secret: no secret"},
+        {JWT("secret: '${WALPIPER_JWT_SECRET}'"),
+         "FILE:4: auth.jwt.secret: the environment variable WALPIPER_JWT_SECRET is not set"},
+        {JWT("secret: 0123456789abcdef0123456789abcde"),
+         "FILE:4: auth.jwt.secret: HS256 needs at least 32 bytes; make one: openssl rand"},
+        {JWT("{algorithm: HS384, secret: " SECRET_32 "}"),
+         "FILE:4: auth.jwt.secret: HS384 needs at least 48 bytes"},
+        {JWT("{algorithm: HS512, secret: " SECRET_32 "0123456789abcdef0123456789abcde}"),
+         "FILE:4: auth.jwt.secret: HS512 needs at least 64 bytes"},
+        {JWT("secret: '-----BEGIN PUBLIC KEY-----MFkwEwYHKoZIzj0CAQ'"),
+         "FILE:4: auth.jwt.secret: a key in PEM is no secret"},
+        {JWT("{secret: " SECRET_32 ", jwks_file: x}"),
+         "FILE:4: auth.jwt.jwks_file: HS256 has a secret and no public keys; remove it"},
+        {JWT("algorithm: RS256"), "FILE:3: auth.jwt: RS256 needs public keys; name a file"},
+        {JWT("{algorithm: ES384, secret: '${WALPIPER_JWT_SECRET}', jwks_file: ''}"),
+         "FILE:4: auth.jwt.jwks_file: ES384 needs public keys; name a file"},
+        {JWT("query_token: yes"), "FILE:4: auth.jwt.query_token: unknown word; write one of true"},
+    };
+    ASSERT_REFUSED(list);
+}
+END_TEST
+
+START_TEST(test_gateways)
+{
+    static const struct refusal list[] = {
+        {"auth: {mode: gateway, gateway: {trusted: []}}\n",
+         "FILE:1: auth.gateway.trusted: nobody could set X-Consumer-Id; name the gateway"},
+        {"auth: {mode: gateway, gateway: {trusted: ['::1', gateway.example]}}\n",
+         "FILE:1: auth.gateway.trusted[1]: no address and no network; write"},
+        {"auth: {mode: gateway, gateway: {trusted: 10.0.0.1/8}}\n",
+         "FILE:1: auth.gateway.trusted: no address and no network; write"},
+    };
+    ASSERT_REFUSED(list);
+}
+END_TEST
+
+#define ORIGINS(list) "http: {cors: {origins: " list "}}\n"
+
+START_TEST(test_origins)
+{
+    static const struct refusal list[] = {
+        {ORIGINS("app.example.org"), "FILE:1: http.cors.origins: no origin; write it"},
+        {ORIGINS("'https://'"), "FILE:1: http.cors.origins: no origin; write it"},
+        {ORIGINS("'://a'"), "FILE:1: http.cors.origins: no origin; write it"},
+        {ORIGINS("['https://a', 'https://b/']"), "FILE:1: http.cors.origins[1]: no origin; write"},
+        {ORIGINS("'https://*.example.org'"), "FILE:1: http.cors.origins: no origin; write it"},
+        {ORIGINS("'https://Example.org'"), "FILE:1: http.cors.origins: browsers send origins in"},
+        {ORIGINS("['null']"), "FILE:1: http.cors.origins[0]: sandboxed pages"},
+        {ORIGINS("['https://a', 'https://a']"), "FILE:1: http.cors.origins[1]: the same origin"},
+        {ORIGINS("['https://a', '*']"), "FILE:1: http.cors.origins[1]: stands alone and with"},
+        {"auth: {mode: gateway}\n" ORIGINS("'*'"), "FILE:2: http.cors.origins: stands alone"},
+    };
+    ASSERT_REFUSED(list);
+}
+END_TEST
+
 START_TEST(test_features_that_come_later)
 {
     static const struct refusal list[] = {
@@ -258,15 +324,8 @@ START_TEST(test_features_that_come_later)
         {"tables: [{name: a, scopes: [{b: c, d: e}]}]\n",
          "FILE:1: tables[0].scopes[0]: not available yet; today only: one pair a scope"},
         {"events: {retention: 30d}\n", "FILE:1: events.retention: not available yet"},
-        {"http: {cors: {origins: [x]}}\n", "FILE:1: http.cors.origins: not available yet"},
         {"http: {tls: {certificate: x}}\n", "FILE:1: http.tls.certificate: not available yet"},
         {"http: {tls: {key: x}}\n", "FILE:1: http.tls.key: not available yet"},
-        {"auth: {mode: jwt}\n", "FILE:1: auth.mode: not available yet"},
-        {"auth: {jwt: {algorithm: RS256}}\n", "FILE:1: auth.jwt.algorithm: not available yet"},
-        {"auth: {jwt: {secret: x}}\n", "FILE:1: auth.jwt.secret: not available yet"},
-        {"auth: {jwt: {jwks_file: x}}\n", "FILE:1: auth.jwt.jwks_file: not available yet"},
-        {"auth: {jwt: {audience: x}}\n", "FILE:1: auth.jwt.audience: not available yet"},
-        {"auth: {jwt: {issuer: x}}\n", "FILE:1: auth.jwt.issuer: not available yet"},
         {"admin: {listen: '127.0.0.1:4001'}\n", "FILE:1: admin.listen: not available yet"},
         {"operators: [{target_id: [a, b]}]\n", "FILE:1: operators[0].target_id: not available yet"},
         {"operators: [{tables: {a: [b, c]}}]\n",
@@ -298,10 +357,14 @@ END_TEST
 START_TEST(test_secrets_are_not_shown)
 {
     static const char *const texts[] = {
-        "database: {port: '${SECRET}'}\n",    "log: {level: '${SECRET}'}\n",
-        "http: {listen: '${SECRET}'}\n",      "slot: {name: '${SECRET}'}\n",
-        "tables: [{name: '${SECRET}'}]\n",    "retry: {max_retries: '${SECRET}'}\n",
-        "auth: {jwt: {secret: HUNTER-2!}}\n", "publication: '${SECRET}HUNTER-2!'\n",
+        "database: {port: '${SECRET}'}\n",
+        "log: {level: '${SECRET}'}\n",
+        "http: {listen: '${SECRET}'}\n",
+        "slot: {name: '${SECRET}'}\n",
+        "tables: [{name: '${SECRET}'}]\n",
+        "retry: {max_retries: '${SECRET}'}\n",
+        "auth: {mode: jwt, jwt: {secret: HUNTER-2!}}\n",
+        "publication: '${SECRET}HUNTER-2!'\n",
     };
     char secret[128];
 
@@ -356,6 +419,6 @@ START_TEST(test_files)
 END_TEST
 
 UNIT_SUITE("config/refusals", test_yaml, test_unknown_keys, test_wrong_types, test_numbers,
-           test_names_and_addresses, test_operators, test_lists_of_columns, test_numbers_as_strings,
-           test_features_that_come_later, test_variables, test_secrets_are_not_shown,
-           test_more_tables_than_are_read, test_files)
+           test_names_and_addresses, test_tokens, test_gateways, test_origins, test_operators,
+           test_lists_of_columns, test_numbers_as_strings, test_features_that_come_later,
+           test_variables, test_secrets_are_not_shown, test_more_tables_than_are_read, test_files)
