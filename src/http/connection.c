@@ -1,5 +1,6 @@
 #include "http/connection.h"
 #include "base/clock.h"
+#include "http/body.h"
 #include "http/proxy.h"
 #include "http/server_state.h"
 #include <assert.h>
@@ -14,9 +15,11 @@ static const unsigned followers[] = {
     [CONNECTION_IDLE] = BIT(CONNECTION_IDLE) | BIT(CONNECTION_HEAD) | BIT(CONNECTION_BODY) |
                         BIT(CONNECTION_STREAM) | BIT(CONNECTION_ENDING) | BIT(CONNECTION_CLOSED),
     [CONNECTION_HEAD] = BIT(CONNECTION_IDLE) | BIT(CONNECTION_HEAD) | BIT(CONNECTION_BODY) |
-                        BIT(CONNECTION_WAITING) | BIT(CONNECTION_STREAM) | BIT(CONNECTION_ENDING) |
-                        BIT(CONNECTION_CLOSED),
+                        BIT(CONNECTION_TAKING) | BIT(CONNECTION_WAITING) | BIT(CONNECTION_STREAM) |
+                        BIT(CONNECTION_ENDING) | BIT(CONNECTION_CLOSED),
     [CONNECTION_BODY] = BIT(CONNECTION_IDLE) | BIT(CONNECTION_ENDING) | BIT(CONNECTION_CLOSED),
+    [CONNECTION_TAKING] = BIT(CONNECTION_IDLE) | BIT(CONNECTION_WAITING) | BIT(CONNECTION_ENDING) |
+                          BIT(CONNECTION_CLOSED),
     [CONNECTION_WAITING] = BIT(CONNECTION_IDLE) | BIT(CONNECTION_BODY) | BIT(CONNECTION_ENDING) |
                            BIT(CONNECTION_CLOSED),
     [CONNECTION_STREAM] = BIT(CONNECTION_ENDING) | BIT(CONNECTION_CLOSED),
@@ -27,7 +30,7 @@ static const unsigned followers[] = {
 
 static bool takes_requests(const struct connection *connection)
 {
-    return connection->state <= CONNECTION_BODY;
+    return connection->state <= CONNECTION_TAKING;
 }
 
 /* What it sends is, or will become, requests. */
@@ -81,7 +84,7 @@ void connection_set_state(struct connection *connection, enum connection_state s
     connection->state = state;
     if (state == CONNECTION_CLOSED)
         list_remove(&connection->waiting);
-    else if (state == CONNECTION_IDLE || state == CONNECTION_BODY)
+    else if (state == CONNECTION_IDLE || state == CONNECTION_BODY || state == CONNECTION_TAKING)
         start_deadline(connection);
     else
         update_deadline(connection);
@@ -123,10 +126,16 @@ static void finish_stream(struct connection *connection, const char *reason)
 /* Last in its callers, too. */
 static void finish_wait(struct connection *connection, const char *reason)
 {
-    const struct http_wait_events *events = connection->exchange.events;
-    connection->exchange.events = NULL;
+    struct http_exchange *exchange = &connection->exchange;
+    const struct http_wait_events *events = exchange->events;
+    const struct http_body_events *body_events = exchange->body_events;
+    exchange->events = NULL;
+    exchange->body_events = NULL;
+    body_free(connection);
     if (events)
-        events->gone(connection->exchange.owner, reason);
+        events->gone(exchange->owner, reason);
+    if (body_events)
+        body_events->gone(exchange->owner, reason);
 }
 
 void connection_close(struct connection *connection, const char *reason)
@@ -194,13 +203,19 @@ static void serve(struct connection *connection)
 {
     struct http_server *server = connection->server;
     const struct http_request *request = &server->request;
-    if (request->content_length > BODY_MAX) {
+    uint64_t bound = body_bound(server, request);
+    if (bound > server->max_body_bytes) {
         exchange_refuse(connection, 413);
         return;
     }
-    /* Whether a body still follows an answer that came before "100 Continue" is anyone's guess. */
-    bool uncertain =
-        request->content_length > 0 && http_request_header(request, STR("Expect")).data != NULL;
+    if (bound > 0 && server->body_bytes + bound > BODIES_MAX * server->max_body_bytes) {
+        exchange_refuse(connection, 503);
+        return;
+    }
+    /* Whether a body still follows an answer that came before "100 Continue" is anyone's guess; a
+     * large one, or one whose end is not known, is not worth reading away. */
+    bool uncertain = bound > BODY_MAX || request->chunked ||
+                     (bound > 0 && http_request_header(request, STR("Expect")).data != NULL);
     struct http_exchange exchange = {
         .connection = connection,
         .request = request,
@@ -215,6 +230,7 @@ static void serve(struct connection *connection)
     }
     server->handle(server->app, &exchange);
     assert(exchange.answered);
+    body_finish(connection);
 }
 
 static size_t skip_body(struct connection *connection, size_t len)
@@ -280,6 +296,10 @@ static size_t process(struct connection *connection, struct str bytes, size_t fr
         struct str rest = {bytes.data + at, bytes.len - at};
         if (connection->state == CONNECTION_BODY) {
             at += skip_body(connection, rest.len);
+            continue;
+        }
+        if (connection->state == CONNECTION_TAKING) {
+            at += body_take(connection, rest);
             continue;
         }
         if (connection->output.bytes >= PIPELINE_BYTES) {
@@ -464,10 +484,14 @@ void connection_expire(struct connection *connection)
 {
     switch (connection->deadline) {
     case DEADLINE_REQUEST:
-        if (connection->state == CONNECTION_HEAD)
+        if (connection->state == CONNECTION_HEAD) {
             exchange_refuse(connection, 408);
-        else
+        } else if (connection->state == CONNECTION_TAKING) {
+            exchange_refuse(connection, 408);
+            finish_wait(connection, "timeout");
+        } else {
             end_soon(connection);
+        }
         break;
     case DEADLINE_ROOM:
         connection_close(connection, "stalled");

@@ -6,6 +6,7 @@
  * never inside a call of the application's.
  *
  *   IDLE --> HEAD --> BODY --> IDLE ...      requests, their answers waiting in the output
+ *              |--> TAKING --> IDLE, WAITING   the application wants the body
  *              |--> WAITING --> IDLE, BODY     an answer that comes later; what the client sends
  *              |                               meanwhile is kept, within bounds
  *              '--> STREAM                     an answer without end
@@ -28,6 +29,7 @@ enum connection_state {
     CONNECTION_IDLE,    /* waits for the first byte of a request */
     CONNECTION_HEAD,    /* has a part of a head, or is about to answer it */
     CONNECTION_BODY,    /* reads away the body of a request that is answered */
+    CONNECTION_TAKING,  /* takes the body of a request that is not answered yet */
     CONNECTION_WAITING, /* has a request whose answer comes later */
     CONNECTION_STREAM,  /* an endless answer; what the client sends is read away */
     CONNECTION_ENDING,  /* sends what waits, then ends */
@@ -63,7 +65,8 @@ struct http_exchange {
     bool answered;                    /* or will be */
     const struct http_header *always; /* headers of whatever answers it */
     size_t always_count;
-    const struct http_wait_events *events; /* of an answer that comes later; else NULL */
+    const struct http_wait_events *events;      /* of an answer that comes later; else NULL */
+    const struct http_body_events *body_events; /* while the body is being taken; else NULL */
     void *owner;
 };
 
@@ -90,7 +93,8 @@ struct connection {
     struct buffer input; /* of an unfinished head, or pipelined requests; else empty */
     struct output output;
     struct http_stream stream;
-    struct http_exchange exchange; /* in WAITING */
+    struct http_exchange exchange; /* in TAKING and WAITING */
+    struct body *body;             /* in TAKING, but for want of memory; else NULL */
     struct loop_deferred deferred;
 };
 

@@ -147,6 +147,15 @@ static int judge_content_length(struct http_request *request, struct facts *fact
     return DONE;
 }
 
+/* Both lengths, or one that another reader does not know, is how requests are smuggled. */
+static int judge_transfer_encoding(struct http_request *request, struct str value)
+{
+    if (request->chunked || request->minor_version == 0 || !str_equal_nocase(value, STR("chunked")))
+        return BAD;
+    request->chunked = true;
+    return DONE;
+}
+
 static int judge_connection(struct facts *facts, struct str value)
 {
     while (value.data) {
@@ -178,7 +187,7 @@ static int judge_header(struct http_request *request, struct facts *facts,
         break;
     case sizeof("Transfer-Encoding") - 1:
         if (str_equal_nocase(header->name, STR("Transfer-Encoding")))
-            return BAD;
+            return judge_transfer_encoding(request, header->value);
         break;
     }
     return DONE;
@@ -214,7 +223,7 @@ static int scan_head(struct scan *scan, struct http_request *request)
     }
     if (result != DONE || (result = scan_text(scan, STR("\r\n"))) != DONE)
         return result;
-    if (request->minor_version == 1 && !facts.host)
+    if ((request->minor_version == 1 && !facts.host) || (request->chunked && facts.content_length))
         return BAD;
     request->keep_alive = !facts.close && (request->minor_version == 1 || facts.keep_alive);
     return DONE;
@@ -227,6 +236,7 @@ long http_request_parse(struct http_request *request, struct str bytes, size_t m
     if (len == 0)
         return full ? TOO_LARGE : INCOMPLETE;
     request->content_length = 0;
+    request->chunked = false;
     request->header_count = 0;
     struct scan scan = {bytes.data, bytes.data + len};
     int result = scan_head(&scan, request);

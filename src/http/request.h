@@ -2,8 +2,9 @@
  * clock; every slice borrows from the bytes that were parsed.
  *
  * Refused with 400: bare CR, NUL or control bytes, spaces before the colon, folded lines, more than
- * one Host or Content-Length, Transfer-Encoding, a missing Host in HTTP/1.1, a target that is not
- * in origin form. 431: more headers or bytes than the limits. 505: not HTTP/1.0 or 1.1. */
+ * one Host or Content-Length, any Transfer-Encoding but a single "chunked" of HTTP/1.1 without a
+ * Content-Length, a missing Host in HTTP/1.1, a target that is not in origin form. 431: more
+ * headers or bytes than the limits. 505: not HTTP/1.0 or 1.1. */
 #ifndef HTTP_REQUEST_H
 #define HTTP_REQUEST_H
 
@@ -28,6 +29,7 @@ struct http_request {
     int minor_version; /* 0 or 1 */
     bool keep_alive;
     uint64_t content_length; /* 0 when there is none */
+    bool chunked;            /* the body says itself where it ends: http/chunked.h */
     size_t header_count;
     struct http_header headers[HTTP_HEADERS_MAX];
 };

@@ -10,6 +10,7 @@
 
 #define HEAD_BYTES_DEFAULT 16384
 #define STREAM_BUFFER_DEFAULT 65536
+#define BODY_BYTES_DEFAULT 1048576
 #define HEAD_TIMEOUT_DEFAULT_MS 15000
 #define ROOM_TIMEOUT_DEFAULT_MS 30000
 #define LINGER_MS 2000
@@ -135,6 +136,7 @@ static struct http_server *server_new(struct loop *loop, const struct http_serve
         .max_connections = options->max_connections,
         .max_head_bytes = options->max_head_bytes ? options->max_head_bytes : HEAD_BYTES_DEFAULT,
         .stream_buffer = options->stream_buffer ? options->stream_buffer : STREAM_BUFFER_DEFAULT,
+        .max_body_bytes = options->max_body_bytes ? options->max_body_bytes : BODY_BYTES_DEFAULT,
         .timeout_ms =
             {
                 [DEADLINE_REQUEST] =

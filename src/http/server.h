@@ -21,8 +21,8 @@ struct http_server;
 struct http_exchange; /* one request that waits for its answer */
 struct http_stream;   /* a response without end */
 
-/* APP is the pointer given to http_server_start(). Must respond, say that it will respond later, or
- * start a stream before it returns. */
+/* APP is the pointer given to http_server_start(). Must respond, say that it will respond later,
+ * take the body, or start a stream before it returns. A body that is not taken is read away. */
 typedef void (*http_handle)(void *app, struct http_exchange *exchange);
 /* Instead of http_handle, of a client over a limit: must respond at once. STATUS is what it comes
  * to: 503 past max_connections, 429 for the one client. */
@@ -38,7 +38,9 @@ struct http_server_options {
     bool proxy_protocol;      /* each connection begins with the header of a proxy (http/proxy.h) */
     size_t max_head_bytes;    /* 0: 16 KiB */
     size_t stream_buffer;     /* bytes queued for one stream before fill() waits; 0: 64 KiB */
-    unsigned head_timeout_ms; /* from accept or the end of the last response; 0: 15 s */
+    size_t max_body_bytes;    /* of a request; 0: 1 MiB; larger: 413 */
+    unsigned head_timeout_ms; /* from accept or the end of the last response; 0: 15 s. As much again
+                               * for the body of a request */
     unsigned room_timeout_ms; /* a client that takes nothing of what waits is let go; 0: 30 s */
     unsigned drain_ms; /* http_server_drain() spreads the goodbyes over up to so long; 0: none */
 };
@@ -100,6 +102,22 @@ struct http_wait_events {
  * noticed only after the answer). A client that shuts its side of the connection has left. */
 struct http_exchange *http_respond_later(struct http_exchange *exchange,
                                          const struct http_wait_events *events, void *owner);
+
+/* --- the body of a request ------------------------------------------------------------------- */
+
+struct http_body_events {
+    /* It is here, whole; borrowed until this returns. The exchange is answered as in HANDLE: now,
+     * or with http_respond_later(). */
+    void (*whole)(void *owner, struct http_exchange *exchange, struct str body);
+    /* It will not come: the client is gone, or took too long, or broke its form, and was answered.
+     * The exchange must not be used. REASON as for a stream, "timeout" or "malformed". */
+    void (*gone)(void *owner, const char *reason);
+};
+
+/* From inside HANDLE: one of both is called, once, after HANDLE is back. A body past max_body_bytes
+ * never comes here: it is answered 413, by its Content-Length before HANDLE is called. */
+void http_take_body(struct http_exchange *exchange, const struct http_body_events *events,
+                    void *owner);
 
 /* --- one stream ------------------------------------------------------------------------------ */
 

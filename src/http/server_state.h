@@ -9,7 +9,8 @@
 #include "http/server.h"
 
 #define READ_BYTES 16384u     /* of one recv() */
-#define BODY_MAX 65536u       /* a request body that is read away; larger: 413 */
+#define BODY_MAX 65536u       /* a request body that is read away; larger: the connection ends */
+#define BODIES_MAX 32u        /* of the largest size that are kept at a time; one more: 503 */
 #define PIPELINE_BYTES 65536u /* answers that wait before further requests do */
 #define DISCARD_MAX 1048576u  /* bytes read away before the client is taken for a nuisance */
 #define HEAD_BYTES_MAX 65536u /* of a response */
@@ -22,6 +23,7 @@ struct http_server {
     unsigned max_connections;
     size_t max_head_bytes;
     size_t stream_buffer;
+    size_t max_body_bytes;
     unsigned timeout_ms[DEADLINE_COUNT];
     unsigned drain_ms;
     bool proxy_protocol;
@@ -34,6 +36,7 @@ struct http_server {
     struct link waiting[DEADLINE_COUNT]; /* each in the order of its deadlines */
     size_t connection_count;
     size_t shed_count;
+    size_t body_bytes; /* what the bodies that are being taken may come to */
     size_t drain_batch;
     ev_timer sweep;
     ev_timer drain_tick;

@@ -284,7 +284,7 @@ START_TEST(test_body_too_large)
     char part[8192];
     start(&h);
     client_connect(&c, &h);
-    client_send(&c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n");
+    client_send(&c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n");
     memset(part, 'x', sizeof(part));
     for (int i = 0; i < 8; i++)
         ck_assert_int_gt(send(c.fd, part, sizeof(part), MSG_NOSIGNAL), 0);
