@@ -176,9 +176,23 @@ bool access_consumer(const struct access *access, struct str *ret_consumer)
 
 bool access_publish(const struct access *access)
 {
+    struct str consumer;
+
+    if (mode_of(access) == CONFIG_AUTH_GATEWAY)
+        return access_consumer(access, &consumer);
     if (mode_of(access) != CONFIG_AUTH_JWT || access->claims.publish)
         return true;
     return forbid(access, STR("The token does not grant publish"));
+}
+
+/* In mode none anybody can call himself anything. */
+struct str access_publisher(const struct access *access)
+{
+    if (mode_of(access) == CONFIG_AUTH_JWT)
+        return str_from(access->claims.consumer);
+    return mode_of(access) == CONFIG_AUTH_GATEWAY
+               ? http_request_header(access->http, STR("X-Consumer-Id"))
+               : STR("");
 }
 
 int64_t access_expires(const struct access *access)

@@ -2,6 +2,7 @@
 
 #include "api/events_table.h"
 #include "api/internal.h"
+#include "api/publish_table.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -13,14 +14,15 @@ struct route {
     const char *allow;
     bool head; /* HEAD is answered like GET: not where the answer has no end */
     void (*handle)(struct api *api, const struct api_request *request);
+    void (*post)(struct api *api, const struct api_request *request); /* NULL: not allowed */
 };
 
 static const struct route routes[] = {
-    {{"manage", "health"}, 2, "GET, HEAD", true, api_health},
-    {{"events"}, 1, "GET", false, api_events},
-    {{"streams", "*"}, 2, "GET", false, api_streams},
-    {{"streams", "*", "*"}, 3, "GET", false, api_streams},
-    {{"streams", "*", "*", "*"}, 4, "GET", false, api_streams},
+    {{"manage", "health"}, 2, "GET, HEAD", true, api_health, NULL},
+    {{"events"}, 1, "GET, POST", false, api_events, api_publish},
+    {{"streams", "*"}, 2, "GET", false, api_streams, NULL},
+    {{"streams", "*", "*"}, 3, "GET", false, api_streams, NULL},
+    {{"streams", "*", "*", "*"}, 4, "GET", false, api_streams, NULL},
 };
 
 static void respond(const struct api_request *request, int status, struct str text,
@@ -110,11 +112,19 @@ static bool is_read(struct str method)
 static void admit(struct api *api, struct api_request *request, const struct route *route)
 {
     struct access *access = &request->access;
+    bool reads = is_read(request->http->method);
 
     if (is_open(route) || (access_admit(access, &api->context, request->exchange) &&
-                           (is_read(request->http->method) || access_publish(access))))
-        route->handle(api, request);
+                           (reads || access_publish(access))))
+        (reads ? route->handle : route->post)(api, request);
     access_release(access);
+}
+
+static bool allows(const struct route *route, struct str method)
+{
+    if (str_equal(method, STR("POST")))
+        return route->post != NULL;
+    return str_equal(method, STR("GET")) || (route->head && str_equal(method, STR("HEAD")));
 }
 
 static void dispatch(struct api *api, struct api_request *request)
@@ -127,8 +137,7 @@ static void dispatch(struct api *api, struct api_request *request)
     }
     if (cors_preflight(&api->cors, request->exchange, route->allow))
         return;
-    struct str method = request->http->method;
-    if (!str_equal(method, STR("GET")) && !(route->head && str_equal(method, STR("HEAD")))) {
+    if (!allows(route, request->http->method)) {
         struct http_header allow = {STR("Allow"), str_from(route->allow)};
         respond(request, 405, STR("Method not allowed"), &allow);
         return;
@@ -191,9 +200,12 @@ static int start_parts(struct api *api, struct error *err)
     if (status < 0)
         return status;
     review_start(&api->review, api->loop);
-    if (context->config->events.enabled)
-        return events_table_new(&api->events_table, api->loop, context, err);
-    return 0;
+    if (!context->config->events.enabled)
+        return 0;
+    status = events_table_new(&api->events_table, api->loop, context, err);
+    if (status < 0)
+        return status;
+    return publish_table_new(&api->publish_table, api->loop, context, err);
 }
 
 int api_start(struct api **ret_api, struct loop *loop, const struct api_context *context,
@@ -222,6 +234,7 @@ void api_stop(struct api *api)
     heartbeat_stop(&api->heartbeat);
     review_stop(&api->review);
     events_table_free(api->events_table);
+    publish_table_free(api->publish_table);
     router_free(api->router);
     events_frame_cache_release(&api->frames);
     feed_tables_release(&api->tables);

@@ -73,10 +73,10 @@ void cors_prepare(const struct cors *cors, struct http_exchange *exchange)
 bool cors_preflight(const struct cors *cors, struct http_exchange *exchange, const char *methods)
 {
     const struct http_request *request = http_exchange_request(exchange);
-    /* Content-Type is asked for with bodies only. */
+    /* What only comes with bodies is not asked for without. */
     struct str allowed = strstr(methods, "POST")
-                             ? STR("Authorization, Cache-Control, Content-Type, Last-Event-ID, "
-                                   "X-Consumer-Id")
+                             ? STR("Authorization, Cache-Control, Content-Type, "
+                                   "Idempotency-Key, Last-Event-ID, X-Consumer-Id")
                              : STR("Authorization, Cache-Control, Last-Event-ID, X-Consumer-Id");
     const struct http_header headers[] = {
         {STR("Access-Control-Allow-Methods"), str_from(methods)},

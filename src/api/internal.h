@@ -15,6 +15,7 @@
 #define API_SEGMENTS_MAX 8
 
 struct events_table;
+struct publish_table;
 
 struct api {
     struct loop *loop;
@@ -25,7 +26,8 @@ struct api {
     struct heartbeat heartbeat;
     struct review review;
     struct events_frame_cache frames;
-    struct events_table *events_table; /* NULL when the events feed is off */
+    struct events_table *events_table;   /* NULL when the events feed is off */
+    struct publish_table *publish_table; /* likewise */
 };
 
 struct api_request {
@@ -40,6 +42,7 @@ struct api_request {
 void api_health(struct api *api, const struct api_request *request);
 void api_streams(struct api *api, const struct api_request *request);
 void api_events(struct api *api, const struct api_request *request);
+void api_publish(struct api *api, const struct api_request *request);
 
 void api_respond_text(const struct api_request *request, int status, struct str text);
 

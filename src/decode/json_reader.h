@@ -3,8 +3,8 @@
  *
  * The caller asks for what must come next and gets it or -EBADMSG; `fault` and json_offset() then
  * say what is wrong and where. Numbers keep their text. Strings without escapes borrow from the
- * text, others from the reader's scratch memory, which the next json_start() uses again. Private to
- * decode/. Pure.
+ * text, others from the reader's scratch memory, which the next json_start() uses again. Used by
+ * decode/ and by api/, for bodies of requests. Pure.
  *
  *     json_start(&reader, text);
  *     r = json_enter(&reader, '{');
@@ -20,7 +20,7 @@
 
 #include <errno.h>
 
-#define JSON_DEPTH_MAX 32             /* of what json_skip() passes over */
+#define JSON_DEPTH_MAX 128            /* of what json_skip() passes over */
 #define JSON_TEXT_MAX (1024UL << 20)  /* bytes; PostgreSQL's own limit of one message is less */
 #define JSON_SCRATCH_KEPT (1UL << 20) /* more than this is given back at the next json_start() */
 

@@ -54,7 +54,8 @@ END_TEST
 START_TEST(test_method)
 {
     static const char *const cases[][2] = {
-        {"POST /events", "Allow: GET\r\n"},
+        {"PUT /events", "Allow: GET, POST\r\n"},
+        {"POST /streams/comments", "Allow: GET\r\n"},
         {"OPTIONS /streams/comments", "Allow: GET\r\n"},
         {"HEAD /streams/comments", "Allow: GET\r\n"},
         {"DELETE /manage/health", "Allow: GET, HEAD\r\n"},

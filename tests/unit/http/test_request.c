@@ -137,7 +137,7 @@ static const struct sample samples[] = {
           "chunked\r\n\r\n"),
      -400, "not offered"},
     {"chunked in HTTP/1.0", HEAD("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), -400,
-     NULL},
+     "not offered"},
     {"chunked and a length",
      HEAD("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"),
      -400, NULL},
