@@ -5,6 +5,7 @@
 #include "cli/run.h"
 #include "cli/slot.h"
 #include "cli/tail.h"
+#include "cli/token.h"
 
 static const struct cli_command commands[] = {
     {"run", "the service: streams row changes, keeps read models right", cli_run_help, cli_run,
@@ -18,6 +19,7 @@ static const struct cli_command commands[] = {
     {"slot", "drops the replication slot", cli_slot_help, cli_slot, 0, "drop"},
     {"journal", "says what is in the journal, or whether it is sound", cli_journal_help,
      cli_journal, CLI_JSON, "info|verify"},
+    {"token", "signs a token for development", cli_token_help, cli_token, CLI_TOKEN, NULL},
     {NULL, NULL, NULL, NULL, 0, NULL},
 };
 

@@ -9,7 +9,7 @@
 #define DEFAULT_CONFIG_FILE "config/walpiper.yaml"
 
 /* Options without a letter, or with one besides: no character has these values. */
-enum { LOG_LEVEL = 256, JSON, FULL, FROM, HELP, VERSION };
+enum { LOG_LEVEL = 256, JSON, FULL, FROM, TOPICS, CONSUMER, PUBLISH, TTL, HELP, VERSION };
 
 static const struct {
     struct option option;
@@ -20,6 +20,10 @@ static const struct {
     {{"json", no_argument, NULL, JSON}, CLI_JSON},
     {{"full", no_argument, NULL, FULL}, CLI_FULL},
     {{"from", required_argument, NULL, FROM}, CLI_FROM},
+    {{"topics", required_argument, NULL, TOPICS}, CLI_TOKEN},
+    {{"consumer", required_argument, NULL, CONSUMER}, CLI_TOKEN},
+    {{"publish", no_argument, NULL, PUBLISH}, CLI_TOKEN},
+    {{"ttl", required_argument, NULL, TTL}, CLI_TOKEN},
     {{"help", no_argument, NULL, HELP}, 0},
     {{"version", no_argument, NULL, VERSION}, 0},
 };
@@ -79,6 +83,36 @@ static bool read_level(const char *word, struct cli_options *options)
         return true;
     }
     return false;
+}
+
+/* Those that are taken as they come. False: OPTION is none of them. */
+static bool take_option(int option, struct cli_options *options)
+{
+    switch (option) {
+    case JSON:
+        options->json = true;
+        return true;
+    case FULL:
+        options->full = true;
+        return true;
+    case PUBLISH:
+        options->publish = true;
+        return true;
+    case FROM:
+        options->from = optarg;
+        return true;
+    case TOPICS:
+        options->topics = optarg;
+        return true;
+    case CONSUMER:
+        options->consumer = optarg;
+        return true;
+    case TTL:
+        options->ttl = optarg;
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* A short one may stand among others, "-xc": getopt says its letter. Of a long one it says our
@@ -165,15 +199,6 @@ static enum cli_exit run_command(const struct cli_command *command, int argc, ch
                                 "error",
                                 command->name, optarg);
             break;
-        case JSON:
-            options.json = true;
-            break;
-        case FULL:
-            options.full = true;
-            break;
-        case FROM:
-            options.from = optarg;
-            break;
         case 'h':
         case HELP:
             return print_help(command);
@@ -183,7 +208,8 @@ static enum cli_exit run_command(const struct cli_command *command, int argc, ch
             return cli_fail(CLI_MISUSED, "%s: %s needs a value; 'walpiper %s --help'",
                             command->name, argv[optind - 1], command->name);
         default:
-            return unknown_option(command, argv);
+            if (!take_option(option, &options))
+                return unknown_option(command, argv);
         }
     }
     enum cli_exit code = read_arguments(command, argc, argv, &options);

@@ -16,13 +16,15 @@ struct cli_options {
     enum log_level log_level;
     bool json;
     bool full;
-    const char *from; /* NULL: not said */
+    const char *from; /* NULL: not said; so are the next ones */
+    const char *topics, *consumer, *ttl;
+    bool publish;
     char *const *arguments;
     size_t argument_count; /* as many as the command takes */
 };
 
 /* Options that not every command takes. */
-enum { CLI_LOG_LEVEL = 1, CLI_JSON = 2, CLI_FULL = 4, CLI_FROM = 8 };
+enum { CLI_LOG_LEVEL = 1, CLI_JSON = 2, CLI_FULL = 4, CLI_FROM = 8, CLI_TOKEN = 16 };
 
 struct cli_command {
     const char *name;

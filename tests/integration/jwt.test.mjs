@@ -1,5 +1,5 @@
 // auth.mode jwt: who has no good token gets nothing, and who has one gets what it grants.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { assert, binary, run, scenario, until } from './harness/lib.mjs';
 import { compact, hmac, hsToken, keyPair, now } from './harness/jwt.mjs';
@@ -285,4 +285,41 @@ scenario('a pull that waits without events is answered when its token ends', asy
   assert.equal(status, 200);
   assert.deepEqual(JSON.parse(body).events, []);
   assert.ok(now() >= exp);
+});
+
+scenario('walpiper token signs what opens the door, and tells nobody the secret', async (scene) => {
+  const { walpiper } = await guarded(scene, { algorithm: 'HS384', audience: 'a', issuer: 'i' });
+  const command = async (...args) => run(binary, ['token', '-c', walpiper.file, ...args]);
+  const { stdout } = await command('--topics', 'things,hidden/*', '--consumer', 'toto', '--ttl', '60');
+  const token = stdout.trim();
+  assert.match(stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+  const statuses = ['/streams/things', '/streams/hidden/1', '/streams/hidden', '/events'].map(
+    async (path) => (await knock(walpiper, bearer(token), path)).status);
+  assert.deepEqual(await Promise.all(statuses), [200, 200, 403, 200]);
+  const [head, claims] = token.split('.').slice(0, 2).map((part) => JSON.parse(Buffer.from(part, 'base64url')));
+  assert.deepEqual(head, { alg: 'HS384', typ: 'JWT' });
+  const { iat, exp, ...rest } = claims;
+  assert.deepEqual(rest, { topics: 'things,hidden/*', consumer: 'toto', aud: 'a', iss: 'i' });
+  assert.equal(exp - iat, 60);
+  assert.ok(Math.abs(iat - now()) <= 30);
+  assert.equal(compact(head, Buffer.from(token.split('.')[1], 'base64url').toString(), hmac('HS384', secret)).split('.')[2],
+    token.split('.')[2], 'the signature that node makes');
+  const publisher = JSON.parse(Buffer.from((await command('--publish')).stdout.split('.')[1], 'base64url'));
+  assert.equal(publisher.publish, true);
+  assert.equal(publisher.exp - publisher.iat, 3600);
+  const fails = async (code, message, ...args) => {
+    const failure = await command(...args);
+    assert.equal(failure.code, code, failure.stderr);
+    assert.match(failure.stderr, message);
+    assert.equal(failure.stderr.trim().split('\n').length, 1);
+    assert.ok(!failure.stderr.includes(secret) && !failure.stdout.includes(secret));
+  };
+  await fails(2, /it would grant nothing/);
+  for (const ttl of ['0', '-1', '1h', '31536001']) await fails(2, /--ttl .*write seconds/, '--topics', '*', '--ttl', ttl);
+  await fails(1, /longer than is taken/, '--topics', 'x'.repeat(9000));
+  const write = (auth) => writeFileSync(walpiper.file, JSON.stringify({ ...walpiper.config, auth }));
+  write({ mode: 'none' });
+  await fails(1, /auth\.mode is not jwt/, '--topics', '*');
+  write({ mode: 'jwt', jwt: { algorithm: 'ES256', jwks_file: 'keys.json' } });
+  await fails(1, /ES256 is signed with a private key, which is not here/, '--topics', '*');
 });
