@@ -3,6 +3,7 @@
  * nothing downstream misses its upstream. A second signal ends all of it at once.
  */
 #include "daemon.h"
+#include "api/rate.h"
 #include "auth/auth.h"
 #include "base/health.h"
 #include "base/log.h"
@@ -43,6 +44,7 @@ struct daemon {
     struct operators *operators;
     struct api_context api_context; /* borrowed by every serving loop */
     struct http_clients *clients;   /* NULL: no limit for each */
+    struct rate *publish_rate;      /* the same */
     struct serving **serving;
     unsigned serving_count;
     struct loop_wakeup poke;   /* from serving threads */
@@ -269,22 +271,38 @@ static int open_journal(struct daemon *d, struct error *err)
     return rc < 0 ? rc : keep_operators_holds(d, err);
 }
 
+/* What all serving loops share. */
+static int make_limits(struct daemon *d, struct error *err)
+{
+    unsigned connections = d->config->http.max_connections_per_client;
+    unsigned publish_rate = d->config->http.publish_rate;
+    if (connections > 0)
+        d->clients = http_clients_new(connections);
+    if (publish_rate > 0)
+        d->publish_rate = rate_new(publish_rate);
+    if ((connections > 0 && !d->clients) || (publish_rate > 0 && !d->publish_rate))
+        return error_set(err, -ENOMEM, "no memory for the limits of clients");
+    return 0;
+}
+
 static int start_serving(struct daemon *d, struct error *err)
 {
+    int status = make_limits(d, err);
+    if (status < 0)
+        return status;
     d->api_context = (struct api_context){
         .config = d->config,
         .journal = d->journal,
         .health = d->health,
         .marked = d->marked,
         .auth = d->auth,
+        .publish_rate = d->publish_rate,
         .pg = &d->params,
         .poke = poke,
         .poke_owner = d,
     };
     d->serving = calloc(d->config->http.threads, sizeof(struct serving *));
-    if (d->config->http.max_connections_per_client > 0)
-        d->clients = http_clients_new(d->config->http.max_connections_per_client);
-    if (!d->serving || (d->config->http.max_connections_per_client > 0 && !d->clients))
+    if (!d->serving)
         return error_set(err, -ENOMEM, "no memory for serving loops");
     for (unsigned i = 0; i < d->config->http.threads; i++) {
         const struct serving_options options = {
@@ -388,6 +406,7 @@ static void daemon_release(struct daemon *d)
         serving_join(d->serving[i]);
     free(d->serving);
     http_clients_free(d->clients);
+    rate_free(d->publish_rate);
     if (d->operators)
         operators_free(d->operators);
     if (d->source)

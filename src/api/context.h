@@ -11,12 +11,15 @@
 #include "journal/journal.h"
 #include "pg/conn.h"
 
+struct rate;
+
 struct api_context {
     const struct config *config;
     struct journal *journal;
     struct health *health;
     struct marked *marked;
     struct auth *auth;          /* in mode jwt, else NULL */
+    struct rate *publish_rate;  /* NULL: no limit */
     const struct pg_params *pg; /* for ordinary statements */
     /* Asks the capture loop to have the server say how far it is, so that an idle journal's durable
      * position advances. From any thread; with POKE_OWNER. */

@@ -1,7 +1,10 @@
 /* POST /events: rows for the events table, from whoever may publish. */
 #include "api/internal.h"
 #include "api/publish_table.h"
+#include "api/rate.h"
+#include "base/clock.h"
 #include "event/type.h"
+#include "http/address.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -221,6 +224,42 @@ static struct publish *publish_new(struct api *api, struct str key, struct str p
     return NULL;
 }
 
+/* By name where it is known, else by address. Who has neither, behind a unix socket, waits for
+ * nobody. */
+static uint64_t wait_of(const struct api *api, const struct api_request *request)
+{
+    struct str name = access_publisher(&request->access);
+    struct sockaddr_storage peer;
+
+    if (api->context.publish_rate == NULL)
+        return 0;
+    if (name.len > 0)
+        return rate_take(api->context.publish_rate, name, clock_monotonic_ms());
+    http_exchange_peer(request->exchange, &peer);
+    struct http_address address = http_address_of(&peer);
+    if (!address.known)
+        return 0;
+    address = http_address_client(&address);
+    name = (struct str){(const char *)address.bytes, sizeof(address.bytes)};
+    return rate_take(api->context.publish_rate, name, clock_monotonic_ms());
+}
+
+static void answer_slower(struct http_exchange *exchange, uint64_t wait_ms)
+{
+    char seconds[24];
+    int len = snprintf(seconds, sizeof(seconds), "%" PRIu64, (wait_ms + 999) / 1000);
+    const struct http_header retry_after = {STR("Retry-After"), {seconds, (size_t)len}};
+
+    http_respond(exchange, &(struct http_response){
+                               .status = 429,
+                               .content_type = "application/json",
+                               .body = STR("{\"error\":\"more requests a second than "
+                                           "http.publish_rate allows\"}"),
+                               .headers = &retry_after,
+                               .header_count = 1,
+                           });
+}
+
 static void serve(struct api *api, const struct api_request *request)
 {
     static const struct http_body_events body_events = {on_body, on_body_gone};
@@ -251,8 +290,12 @@ static void serve(struct api *api, const struct api_request *request)
 
 void api_publish(struct api *api, const struct api_request *request)
 {
+    uint64_t wait_ms;
+
     if (!api->context.config->events.enabled)
         api_respond_text(request, 404, STR("Not found"));
+    else if ((wait_ms = wait_of(api, request)) > 0)
+        answer_slower(request->exchange, wait_ms);
     else
         serve(api, request);
 }

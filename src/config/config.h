@@ -113,6 +113,7 @@ struct config {
         unsigned drain_ms; /* 0: all at once */
         unsigned max_connections;
         unsigned max_connections_per_client; /* 0: no limit */
+        unsigned publish_rate;               /* requests a second; 0: no limit */
         bool proxy_protocol;
         struct config_names cors_origins; /* "https://app.example", or one "*" */
     } http;

@@ -282,6 +282,7 @@ static const struct fallback fallbacks[] = {
     {"http", "drain", "5s"},
     {"http", "max_connections", "100000"},
     {"http", "max_connections_per_client", "0"},
+    {"http", "publish_rate", "0"},
     {"http", "proxy_protocol", "false"},
     {"", "auth", NULL},
     {"auth", "mode", "none"},

@@ -237,6 +237,7 @@ static int rules_http(struct rules *r)
     uint64_t threads = 0;
     uint64_t connections = 0;
     uint64_t of_client = 0;
+    uint64_t publish_rate = 0;
 
     int code = rules_listeners(r);
     if (code == 0)
@@ -248,10 +249,14 @@ static int rules_http(struct rules *r)
         code = number(r, "http.max_connections_per_client", from->max_connections_per_client,
                       (const uint64_t[2]){0, 10000000}, &of_client);
     if (code == 0)
+        code = number(r, "http.publish_rate", from->publish_rate, (const uint64_t[2]){0, 100000},
+                      &publish_rate);
+    if (code == 0)
         code = rules_http_times(r);
     r->config->http.threads = threads > 0 ? (unsigned)threads : core_count();
     r->config->http.max_connections = (unsigned)connections;
     r->config->http.max_connections_per_client = (unsigned)of_client;
+    r->config->http.publish_rate = (unsigned)publish_rate;
     r->config->http.proxy_protocol = from->proxy_protocol;
     return code;
 }

@@ -134,6 +134,7 @@ static const struct cyaml_schema_field http_fields[] = {
     TEXT("drain", struct raw_http, drain),
     TEXT("max_connections", struct raw_http, max_connections),
     TEXT("max_connections_per_client", struct raw_http, max_connections_per_client),
+    TEXT("publish_rate", struct raw_http, publish_rate),
     WORD("proxy_protocol", struct raw_http, proxy_protocol, booleans),
     KEYS("cors", struct raw_http, cors, cors_fields),
     KEYS("tls", struct raw_http, tls, tls_fields),

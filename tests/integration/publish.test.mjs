@@ -274,6 +274,19 @@ scenario('a role that may not insert: 500, and the log says what to grant; grant
   await posted(walpiper, { type: 't', subscriber: 's' });
 });
 
+scenario('http.publish_rate: one that posts too fast is told to wait, the others are not', async (scene) => {
+  const db = await scene.database();
+  const walpiper = await scene.walpiper(db, { auth: { mode: 'gateway' }, http: { publish_rate: 1, threads: 2 } });
+  const send = (name) => post(walpiper, { type: 't', subscriber: 's' }, { 'X-Consumer-Id': name });
+  await until('one is told to wait', async () => {
+    const { status, headers } = await send('fast');
+    assert.ok(status === 201 || (status === 429 && headers.get('retry-after') === '1'), `${status}`);
+    return status === 429;
+  });
+  assert.equal((await send('other')).status, 201);
+  await until('it may go on', async () => (await send('fast')).status === 201);
+});
+
 scenario('requests that could be read in two ways are refused, and nothing behind them is served', async (scene) => {
   const db = await scene.database();
   const walpiper = await scene.walpiper(db);

@@ -29,6 +29,7 @@ static const char full[] =
     "  drain: 0\n"
     "  max_connections: 77\n"
     "  max_connections_per_client: 7\n"
+    "  publish_rate: 50\n"
     "  proxy_protocol: true\n"
     "  cors: {origins: ['https://a.example', 'http://localhost:8080']}\n"
     "  tls: {certificate: \"\", key: \"\"}\n"
@@ -89,6 +90,7 @@ START_TEST(test_every_key_reaches_the_struct)
     ck_assert_uint_eq(c.http.drain_ms, 0);
     ck_assert_uint_eq(c.http.max_connections, 77);
     ck_assert_uint_eq(c.http.max_connections_per_client, 7);
+    ck_assert_uint_eq(c.http.publish_rate, 50);
     ck_assert(c.http.proxy_protocol);
     ck_assert_int_eq(c.auth.mode, CONFIG_AUTH_GATEWAY);
     ck_assert(c.auth.allow_public);
@@ -194,6 +196,7 @@ static void assert_defaults(const struct config *c)
     ck_assert_uint_eq(c->http.drain_ms, 5000);
     ck_assert_uint_eq(c->http.max_connections, 100000);
     ck_assert_uint_eq(c->http.max_connections_per_client, 0);
+    ck_assert_uint_eq(c->http.publish_rate, 0);
     ck_assert(!c->http.proxy_protocol);
     ck_assert_int_eq(c->auth.mode, CONFIG_AUTH_NONE);
     ck_assert(!c->auth.allow_public);

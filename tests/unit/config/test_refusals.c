@@ -111,6 +111,8 @@ START_TEST(test_numbers)
         {"http: {stall_timeout: 2h}\n", "FILE:1: http.stall_timeout: from 1s to 1h"},
         {"http: {max_connections_per_client: -1}\n",
          "FILE:1: http.max_connections_per_client: must be a whole number from 0 to 10000000"},
+        {"http: {publish_rate: -1}\n",
+         "FILE:1: http.publish_rate: must be a whole number from 0 to 100000"},
         {"http: {proxy_protocol: v2}\n", "FILE:1: http.proxy_protocol: "},
         {"http: {drain: 6m}\n", "FILE:1: http.drain: from 0 to 5m"},
         {"http: {drain: soon}\n", "FILE:1: http.drain: no duration"},
