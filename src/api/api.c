@@ -20,6 +20,7 @@ struct route {
 static const struct route routes[] = {
     {{"manage", "health"}, 2, "GET, HEAD", true, api_health, NULL},
     {{"events"}, 1, "GET, POST", false, api_events, api_publish},
+    {{"streams"}, 1, "GET", false, api_streams, NULL},
     {{"streams", "*"}, 2, "GET", false, api_streams, NULL},
     {{"streams", "*", "*"}, 3, "GET", false, api_streams, NULL},
     {{"streams", "*", "*", "*"}, 4, "GET", false, api_streams, NULL},

@@ -44,13 +44,13 @@ static struct consumer_stream *of_request(struct events_request *request)
 static void subscribe(struct consumer_stream *self, const struct position *after)
 {
     struct api *api = self->base.api;
-    struct topic topic = {
-        .kind = TOPIC_CONSUMER,
-        .table = api->tables.events->name,
-        .id = str_from(self->consumer),
-    };
+    const struct subscription wanted = {.topic = {
+                                            .kind = TOPIC_CONSUMER,
+                                            .table = api->tables.events->name,
+                                            .id = str_from(self->consumer),
+                                        }};
 
-    feed_stream_subscribe(&self->base, &topic, after);
+    feed_stream_subscribe(&self->base, &wanted, 1, after);
 }
 
 /* --- rows in the stream's form

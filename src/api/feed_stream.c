@@ -183,12 +183,13 @@ void feed_stream_expire_at(struct feed_stream *stream, int64_t at)
         feed_stream_end(stream);
 }
 
-void feed_stream_subscribe(struct feed_stream *stream, const struct topic *topic,
-                           const struct position *after)
+void feed_stream_subscribe(struct feed_stream *stream, const struct subscription *wanted,
+                           size_t count, const struct position *after)
 {
     struct error err;
 
-    if (subscriber_start(&stream->subscriber, stream->api->router, topic, after, &err) == 0) {
+    if (subscriber_start(&stream->subscriber, stream->api->router, wanted, count, after, &err) ==
+        0) {
         if (stream->outlet->subscribed != NULL)
             stream->outlet->subscribed(stream);
         return;

@@ -63,9 +63,9 @@ void feed_stream_open(struct feed_stream *stream, const struct feed_stream_kind 
 /* What lets the client read it ends at AT, seconds since 1970 UTC (0: never): it is told so, and
  * the stream ends. */
 void feed_stream_expire_at(struct feed_stream *stream, int64_t at);
-/* AFTER as in subscriber_start(). When it fails the stream ends. */
-void feed_stream_subscribe(struct feed_stream *stream, const struct topic *topic,
-                           const struct position *after);
+/* WANTED and AFTER as in subscriber_start(). When it fails the stream ends. */
+void feed_stream_subscribe(struct feed_stream *stream, const struct subscription *wanted,
+                           size_t count, const struct position *after);
 /* One event in the stream's form: by reference to OWNER, whose bytes they are, or copied (NULL).
  * False when the answer of a pull was full already: it counts for the next one. When the memory is
  * out the connection closes. */

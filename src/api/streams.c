@@ -1,6 +1,7 @@
-/* GET /streams/TABLE, /streams/TABLE/ID, /streams/PARENT/ID/TABLE */
+/* GET /streams/TABLE, /streams/TABLE/ID, /streams/PARENT/ID/TABLE, /streams?topic=...&topic=... */
 #include "api/pull.h"
 #include "api/reset.h"
+#include "api/wanted.h"
 #include "event/id.h"
 #include "http/sse.h"
 
@@ -149,50 +150,6 @@ static const struct feed_stream_kind topic_stream_kind = {
 
 /* --- the request ----------------------------------------------------------------------------- */
 
-/* Filters are columns, so any name may become one: none may be ignored. */
-static bool is_parameter(const struct api_request *request, struct str name)
-{
-    return resume_names_the_id(name) || access_names_the_token(&request->access, name);
-}
-
-static bool refuse_parameters(const struct api_request *request, enum form form)
-{
-    struct str query = request->http->query;
-    struct str name, value;
-    char text[160];
-
-    while (http_query_next(&query, &name, &value)) {
-        bool of_pull = pull_query_names(name);
-        if (is_parameter(request, name) || (of_pull && form == FORM_JSON))
-            continue;
-        int len = snprintf(text, sizeof(text), "Parameter \"%.*s\" is %s",
-                           name.len > 64 ? 64 : (int)name.len, name.data,
-                           of_pull ? "for Accept: application/json" : "not available yet");
-        api_respond_text(request, 400, (struct str){text, (size_t)len});
-        return true;
-    }
-    return false;
-}
-
-static int find_topic(const struct api *api, const struct api_request *request,
-                      struct topic *ret_topic)
-{
-    struct topic topic;
-    struct error err;
-    int status = topic_parse(&topic, request->segments + 1, request->segment_count - 1, &err);
-
-    if (status == 0 &&
-        !access_topic(&request->access, request->segments + 1, request->segment_count - 1))
-        return -EACCES;
-    if (status == 0)
-        status = feed_tables_check(&api->tables, &topic, &err);
-    if (status < 0)
-        api_respond_text(request, 400, str_from(err.text));
-    else
-        *ret_topic = topic;
-    return status;
-}
-
 static struct resume find_resume(const struct api_request *request,
                                  const struct resume_range *range)
 {
@@ -209,13 +166,14 @@ static struct resume find_resume(const struct api_request *request,
 
 /* Where STREAM begins in the feed. The epoch may have changed since RESUME was decided: the client
  * comes back and is told. */
-static void subscribe(struct topic_stream *self, const struct topic *topic,
+static void subscribe(struct topic_stream *self, const struct wanted *wanted,
                       const struct resume *resume)
 {
     bool after = resume->kind == RESUME_AFTER;
     const char *epoch = subscriber_epoch(&self->base.subscriber);
 
-    feed_stream_subscribe(&self->base, topic, after ? &resume->after : NULL);
+    feed_stream_subscribe(&self->base, wanted->subscriptions, wanted->count,
+                          after ? &resume->after : NULL);
     self->read_at_id = router_records_read(self->base.api->router);
     if (after)
         self->id = resume->after;
@@ -258,7 +216,7 @@ static void refuse_id(const struct api_request *request, enum reset_reason reaso
 }
 
 static void start(struct api *api, const struct api_request *request, enum form form,
-                  const struct topic *topic, const struct pull_query *query)
+                  const struct wanted *wanted, const struct pull_query *query)
 {
     struct topic_stream *self = calloc(1, sizeof(*self));
 
@@ -271,30 +229,57 @@ static void start(struct api *api, const struct api_request *request, enum form 
     if (form != FORM_JSON) {
         open_stream(self, api, request, form, &resume, &range);
         feed_stream_expire_at(&self->base, access_expires(&request->access));
-        subscribe(self, topic, &resume);
+        subscribe(self, wanted, &resume);
     } else if (resume.kind == RESUME_RESET) {
         refuse_id(request, resume.reason, &range);
         free(self);
     } else if (pull_open(&self->base, &topic_stream_kind, api, request->exchange, query)) {
         feed_stream_expire_at(&self->base, access_expires(&request->access));
-        subscribe(self, topic, &resume);
+        subscribe(self, wanted, &resume);
     } else {
         free(self);
     }
+}
+
+/* The columns are not known yet. A native EventSource would give up for ever on a 503: its stream
+ * ends at once and says when to come back. */
+static void send_away(struct api *api, const struct api_request *request, enum form form,
+                      const struct error *why)
+{
+    static const struct http_header retry_after = {STR("Retry-After"), STR("1")};
+    struct topic_stream *self = form == FORM_SSE ? calloc(1, sizeof(*self)) : NULL;
+
+    if (self != NULL) {
+        feed_stream_open(&self->base, &topic_stream_kind, api, request->exchange, form, STR(":\n"));
+        feed_stream_end(&self->base);
+        return;
+    }
+    http_respond(request->exchange, &(struct http_response){
+                                        .status = 503,
+                                        .content_type = "text/plain",
+                                        .body = str_from(why->text),
+                                        .headers = &retry_after,
+                                        .header_count = 1,
+                                    });
 }
 
 void api_streams(struct api *api, const struct api_request *request)
 {
     enum form form = api_negotiate(request);
     struct pull_query query = {0};
+    struct wanted wanted;
     struct error err;
-    struct topic topic;
 
-    if (form == FORM_NONE || refuse_parameters(request, form) ||
-        find_topic(api, request, &topic) < 0)
+    if (form == FORM_NONE)
         return;
-    if (form == FORM_JSON && pull_query_parse(&query, request->http->query, &err) < 0)
+    int status = wanted_parse(&wanted, &api->tables, request, form, &err);
+    if (status == 0 && form == FORM_JSON)
+        status = pull_query_parse(&query, request->http->query, &err);
+    if (status == 0)
+        start(api, request, form, &wanted, &query);
+    else if (status == -EINVAL)
         api_respond_text(request, 400, str_from(err.text));
-    else
-        start(api, request, form, &topic, &query);
+    else if (status != -EACCES)
+        send_away(api, request, form, &err);
+    wanted_release(&wanted);
 }

@@ -51,6 +51,7 @@ static void set_kind(struct type_info *type, const struct type_table *table,
     if (type->kind == JSON_KIND_NUMBER && row->as_string)
         type->kind = JSON_KIND_NUMERAL;
     type->element = NULL;
+    type->base_oid = base != NULL ? base->base_oid : row->oid;
     if (row->base != 0) {
         type->kind = base != NULL ? base->kind : JSON_KIND_STRING;
         type->element = base != NULL ? base->element : NULL;

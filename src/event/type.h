@@ -29,6 +29,7 @@ struct type_info {
     const struct type_info *element; /* JSON_KIND_ARRAY only */
     char delimiter; /* of array elements, pg_type.typdelim; a space for int2vector and oidvector,
                      * which print as "1 2 3" */
+    uint32_t base_oid;               /* of a domain that of the type below all domains, else oid */
     bool is_bytea;  /* wal2json drops the leading \x: its decoder puts it back */
     bool is_bool;
 };

@@ -48,18 +48,19 @@ struct delivery {
     struct pass *pass;
     const struct journal_entry *entry;
     const struct event *event;
-    size_t riders; /* that were looked at */
+    size_t riders; /* that were looked at, and filters */
 };
 
 /* The comparison of positions serves two ends: a rider that is ahead gets nothing twice, and
  * neither does one to whose topic several keys of the record lead. */
-static void deliver_topic(struct delivery *delivery, struct router_topic *topic)
+static void deliver_audience(struct delivery *delivery, struct audience *audience)
 {
     struct position position = delivery->entry->position;
-    struct subscriber *subscriber, *next;
+    struct rider *rider, *next;
 
-    DL_FOREACH_SAFE(topic->riders[delivery->pass->index], subscriber, next)
+    DL_FOREACH_SAFE(audience->riders[delivery->pass->index], rider, next)
     {
+        struct subscriber *subscriber = rider->subscriber;
         delivery->riders++;
         if (position_compare(position, subscriber->position) <= 0)
             continue;
@@ -72,6 +73,24 @@ static void deliver_topic(struct delivery *delivery, struct router_topic *topic)
     }
 }
 
+static void deliver_node(void *arg, struct filter_node *node)
+{
+    deliver_audience(arg, &node->audience);
+}
+
+static void deliver_topic(struct delivery *delivery, struct router_topic *topic)
+{
+    if (topic->filters == NULL) {
+        deliver_audience(delivery, &topic->all);
+        return;
+    }
+    router_topic_hold(topic);
+    deliver_audience(delivery, &topic->all);
+    delivery->riders += filter_index_match(topic->filters, delivery->event, delivery->pass->index,
+                                           deliver_node, delivery);
+    router_topic_release(delivery->pass->router, topic);
+}
+
 static void deliver_key(void *arg, struct str key)
 {
     struct delivery *delivery = arg;
@@ -82,17 +101,21 @@ static void deliver_key(void *arg, struct str key)
         deliver_topic(delivery, topic);
 }
 
-/* A truncate is rare enough to look at every topic there is. */
+/* A truncate is rare enough to look at every topic there is. They stay until the end: who leaves
+ * meanwhile may have had several. */
 static void deliver_truncate(struct delivery *delivery)
 {
     struct table_name table = {delivery->event->schema, delivery->event->table};
     struct router_topic *topic, *next;
 
+    delivery->pass->router->keeps_topics = true;
     HASH_ITER(hh, delivery->pass->router->topics, topic, next)
     {
         if (topic_key_truncated((struct str){topic->key, topic->key_len}, table))
             deliver_topic(delivery, topic);
     }
+    delivery->pass->router->keeps_topics = false;
+    router_tidy_topics(delivery->pass->router);
 }
 
 /* A record that cannot be read is lost: all who might have got it are told. */

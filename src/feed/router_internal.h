@@ -3,26 +3,20 @@
 #ifndef FEED_ROUTER_INTERNAL_H
 #define FEED_ROUTER_INTERNAL_H
 
+#include "feed/audience.h"
+#include "feed/filter_index.h"
+#include "feed/hash.h"
 #include "feed/pass.h"
 #include "feed/router.h"
-
-/* Out of memory is an answer, not the end of the process. */
-#define HASH_NONFATAL_OOM 1
-#define uthash_nonfatal_oom(element) ((element)->in_hash = false)
-#include <uthash.h>
-#include <utlist.h>
-
-/* The live pass and those for subscribers that catch up: so many readings of the journal at a time,
- * and so many of its blocks in memory, however many catch up. */
-enum { PASS_LIVE, PASSES = 5 };
 
 /* Exists while somebody subscribes to it, in whatever mode. */
 struct router_topic {
     UT_hash_handle hh;
+    struct audience all;          /* who wants every event of it */
+    struct filter_index *filters; /* who wants some; NULL: nobody */
     bool in_hash;
-    size_t references;
-    struct subscriber *riders[PASSES]; /* of each pass */
-    size_t key_len;
+    bool held; /* it is being looked at, and stays */
+    uint16_t key_len;
     char key[];
 };
 
@@ -39,6 +33,7 @@ struct router {
     ev_timer retry; /* runs while in trouble */
 
     struct router_topic *topics;
+    bool keeps_topics; /* also those that nobody needs */
     size_t subscriber_count;
     struct pass passes[PASSES]; /* the live one is closed while in trouble */
     char epoch[9];
@@ -62,6 +57,19 @@ bool router_epoch_changed(const struct router *router);
 void router_check_epoch(struct router *router);
 /* Says once that the records after POSITION are damaged. */
 void router_tell_damage(struct router *router, struct position position);
+
+/* --- topics.c --------------------------------------------------------------------------------- */
+
+/* A reference to the audience of WANTED. 0, -ENOMEM or -EMSGSIZE. */
+int router_join(struct router *router, const struct subscription *wanted,
+                struct audience **ret_audience);
+void router_leave(struct router *router, struct audience *audience);
+/* Until the release the topic stays, whoever leaves. */
+void router_topic_hold(struct router_topic *topic);
+void router_topic_release(struct router *router, struct router_topic *topic);
+/* Frees those that were kept. */
+void router_tidy_topics(struct router *router);
+struct router_topic *router_topic_of(struct audience *audience);
 
 /* --- subscriber.c: changes of mode -------------------------------------------------------- */
 

@@ -5,53 +5,19 @@
 #include <assert.h>
 #include <errno.h>
 
-static struct router_topic *topic_new(struct router *router, struct str key)
-{
-    struct router_topic *topic = calloc(1, sizeof(*topic) + key.len);
-
-    if (topic == NULL)
-        return NULL;
-    memcpy(topic->key, key.data, key.len);
-    topic->key_len = key.len;
-    topic->in_hash = true;
-    HASH_ADD_KEYPTR(hh, router->topics, topic->key, topic->key_len, topic);
-    if (topic->in_hash)
-        return topic;
-    free(topic);
-    return NULL;
-}
-
-static int topic_acquire(struct router *router, const struct topic *wanted,
-                         struct router_topic **ret_topic)
-{
-    struct router_topic *topic;
-
-    buffer_reset(&router->scratch);
-    int status = topic_key(&router->scratch, wanted);
-    if (status < 0)
-        return status;
-    struct str key = buffer_str(&router->scratch);
-    HASH_FIND(hh, router->topics, key.data, key.len, topic);
-    if (topic == NULL)
-        topic = topic_new(router, key);
-    if (topic == NULL)
-        return -ENOMEM;
-    topic->references++;
-    *ret_topic = topic;
-    return 0;
-}
-
-static void topic_unref(struct router *router, struct router_topic *topic)
-{
-    if (--topic->references > 0)
-        return;
-    HASH_DEL(router->topics, topic);
-    free(topic);
-}
-
 static struct position later(struct position a, struct position b)
 {
     return position_compare(a, b) > 0 ? a : b;
+}
+
+static size_t rider_count(const struct subscriber *subscriber)
+{
+    return subscriber->has_many ? subscriber->rider_count : 1;
+}
+
+static struct rider *rider_at(struct subscriber *subscriber, size_t index)
+{
+    return subscriber->has_many ? &subscriber->riders[index] : &subscriber->rider;
 }
 
 /* Gets off its pass, or out of the list of those who wait for one. */
@@ -61,7 +27,10 @@ static void leave(struct subscriber *subscriber)
 
     if (pass != NULL) {
         subscriber->position = later(subscriber->position, pass->position);
-        DL_DELETE(subscriber->topic->riders[pass->index], subscriber);
+        for (size_t i = 0; i < rider_count(subscriber); i++) {
+            struct rider *rider = rider_at(subscriber, i);
+            DL_DELETE(rider->audience->riders[pass->index], rider);
+        }
         DL_DELETE2(pass->riders, subscriber, mate_prev, mate_next);
     } else if (subscriber->mode == SUBSCRIBER_CATCHING_UP) {
         DL_DELETE2(subscriber->router->pending, subscriber, mate_prev, mate_next);
@@ -76,7 +45,10 @@ void subscriber_ride(struct subscriber *subscriber, struct pass *pass)
     leave(subscriber);
     subscriber->pass = pass;
     subscriber->mode = pass->index == PASS_LIVE ? SUBSCRIBER_LIVE : SUBSCRIBER_CATCHING_UP;
-    DL_APPEND(subscriber->topic->riders[pass->index], subscriber);
+    for (size_t i = 0; i < rider_count(subscriber); i++) {
+        struct rider *rider = rider_at(subscriber, i);
+        DL_APPEND(rider->audience->riders[pass->index], rider);
+    }
     DL_APPEND2(pass->riders, subscriber, mate_prev, mate_next);
 }
 
@@ -99,16 +71,84 @@ static void start_now(struct subscriber *subscriber)
     subscriber->position = router_newest(router);
 }
 
+/* --- topics ---------------------------------------------------------------------------------- */
+
+static void leave_topics(struct subscriber *subscriber)
+{
+    for (size_t i = 0; i < rider_count(subscriber); i++)
+        router_leave(subscriber->router, rider_at(subscriber, i)->audience);
+    if (subscriber->has_many)
+        free(subscriber->riders);
+    subscriber->has_many = false;
+    subscriber->rider = (struct rider){0};
+}
+
+static int compare_riders(const void *a, const void *b)
+{
+    uintptr_t first = (uintptr_t)router_topic_of(((const struct rider *)a)->audience);
+    uintptr_t second = (uintptr_t)router_topic_of(((const struct rider *)b)->audience);
+
+    return (first > second) - (first < second);
+}
+
+/* A subscriber is below a topic once. */
+static void drop_doubles(struct subscriber *subscriber)
+{
+    struct rider *riders = subscriber->riders;
+    size_t kept = 0;
+
+    qsort(riders, subscriber->rider_count, sizeof(*riders), compare_riders);
+    for (size_t i = 0; i < subscriber->rider_count; i++) {
+        if (kept > 0 && compare_riders(&riders[kept - 1], &riders[i]) == 0)
+            router_leave(subscriber->router, riders[i].audience);
+        else
+            riders[kept++] = riders[i];
+    }
+    subscriber->rider_count = kept;
+}
+
+static int join_many(struct subscriber *subscriber, const struct subscription *wanted, size_t count)
+{
+    int status = 0;
+
+    subscriber->riders = calloc(count, sizeof(*subscriber->riders));
+    if (subscriber->riders == NULL)
+        return -ENOMEM;
+    subscriber->has_many = true;
+    subscriber->rider_count = 0;
+    for (size_t i = 0; i < count && status == 0; i++) {
+        struct rider *rider = &subscriber->riders[i];
+        rider->subscriber = subscriber;
+        status = router_join(subscriber->router, &wanted[i], &rider->audience);
+        subscriber->rider_count += status == 0;
+    }
+    if (status < 0)
+        leave_topics(subscriber);
+    else
+        drop_doubles(subscriber);
+    return status;
+}
+
+static int join(struct subscriber *subscriber, const struct subscription *wanted, size_t count)
+{
+    if (count > 1)
+        return join_many(subscriber, wanted, count);
+    subscriber->rider = (struct rider){.subscriber = subscriber};
+    return router_join(subscriber->router, wanted, &subscriber->rider.audience);
+}
+
 int subscriber_start(struct subscriber *subscriber, struct router *router,
-                     const struct topic *topic, const struct position *after, struct error *err)
+                     const struct subscription *wanted, size_t count, const struct position *after,
+                     struct error *err)
 {
     assert(subscriber->mode == SUBSCRIBER_CLOSED);
+    assert(count > 0);
     router_check_epoch(router);
-    int status = topic_acquire(router, topic, &subscriber->topic);
-    if (status < 0)
-        return error_set(err, status, "Topic of \"%.*s\": %s", STR_ARG(topic->table.table),
-                         status == -EMSGSIZE ? "too long" : "out of memory");
     subscriber->router = router;
+    int status = join(subscriber, wanted, count);
+    if (status < 0)
+        return error_set(err, status, "Topic of \"%.*s\": %s", STR_ARG(wanted->topic.table.table),
+                         status == -EMSGSIZE ? "too long" : "out of memory");
     router->subscriber_count++;
     start_now(subscriber);
     if (after == NULL)
@@ -143,8 +183,7 @@ void subscriber_close(struct subscriber *subscriber)
         return;
     leave(subscriber);
     subscriber->mode = SUBSCRIBER_CLOSED;
-    topic_unref(subscriber->router, subscriber->topic);
-    subscriber->topic = NULL;
+    leave_topics(subscriber);
     subscriber->router->subscriber_count--;
 }
 

@@ -1,6 +1,6 @@
-/* feed/subscriber.h - who gets events: a topic, a position and a sink.
+/* feed/subscriber.h - who gets events: topics, a position and a sink.
  *
- * A subscriber never has a queue of its own. Live, it is handed each record of its topic as the
+ * A subscriber never has a queue of its own. Live, it is handed each record of its topics as the
  * router reads it. When its sink has no room it stops being live, and once there is room again the
  * journal is read for it from where it stood, until it has caught up. Both ways give each record
  * exactly once and in the order of the journal, also across the change from one to the other.
@@ -10,6 +10,7 @@
 #ifndef FEED_SUBSCRIBER_H
 #define FEED_SUBSCRIBER_H
 
+#include "feed/filter.h"
 #include "feed/topic.h"
 #include "journal/journal.h"
 #include <walpiper/event.h>
@@ -28,7 +29,7 @@ struct subscriber_ops {
     bool (*has_room)(void *owner);
     /* There was no room: call subscriber_resume() once there is. */
     void (*want_room)(void *owner);
-    /* One record of the topic. Both are borrowed for the call; take a reference to ENTRY->owner to
+    /* One record of its topics. Both are borrowed for the call; take a reference to ENTRY->owner to
      * keep EVENT, which borrows from it. */
     void (*push)(void *owner, const struct journal_entry *entry, const struct event *event);
     /* Records were missed for good. The subscriber is live from now on. */
@@ -53,34 +54,57 @@ enum subscriber_mode {
 };
 
 struct router;
-struct router_topic;
+struct audience;
 struct pass;
+struct subscriber;
 
+/* A subscriber's place among those who get the events of one topic. */
+struct rider {
+    struct subscriber *subscriber;
+    struct audience *audience;
+    struct rider *prev, *next; /* of the same audience on the same pass */
+};
+
+/* What a subscriber wants: all events of TOPIC, or those that pass FILTER. */
+struct subscription {
+    struct topic topic;
+    const struct filter *filter; /* NULL: all */
+};
+
+/* An idle one is as small as can be: there may be 100 000. */
 struct subscriber {
     const struct subscriber_ops *ops;
     void *owner;
     /* The rest is the router's. */
     enum subscriber_mode mode;
+    char epoch[9]; /* of the position */
+    bool has_many; /* riders */
     struct router *router;
-    struct router_topic *topic;
-    char epoch[9];                            /* of the position */
-    struct position position;                 /* nothing at or before it will be pushed */
-    struct pass *pass;                        /* NULL unless it rides */
-    struct subscriber *prev, *next;           /* of the same topic on the same pass */
+    struct position position; /* nothing at or before it will be pushed */
+    struct pass *pass;        /* NULL unless it rides */
+    union {
+        struct rider rider;
+        struct {
+            struct rider *riders;
+            size_t rider_count;
+        };
+    };
     struct subscriber *mate_prev, *mate_next; /* on the same pass, or pending */
 };
 
 /* Starts SUBSCRIBER (ops and owner set, the rest zero): after AFTER, or with what comes from now on
- * when AFTER is NULL. TOPIC is copied. No callback runs before it has returned. 0, -ENOMEM, or
- * -EMSGSIZE for a topic past TOPIC_KEY_MAX. */
+ * when AFTER is NULL. WANTED, one or more, is copied; the same topic twice counts once, by one
+ * of its filters, and an event of several of them comes once. No callback runs before it has
+ * returned. 0, -ENOMEM, or -EMSGSIZE for a topic past TOPIC_KEY_MAX. */
 int subscriber_start(struct subscriber *subscriber, struct router *router,
-                     const struct topic *topic, const struct position *after, struct error *err);
+                     const struct subscription *wanted, size_t count, const struct position *after,
+                     struct error *err);
 /* The sink has room again. */
 void subscriber_resume(struct subscriber *subscriber);
 /* Silent. Safe on one that is zero or closed. */
 void subscriber_close(struct subscriber *subscriber);
 
-/* Every record of the topic up to there has been pushed. */
+/* Every record of its topics up to there has been pushed. */
 struct position subscriber_position(const struct subscriber *subscriber);
 /* The epoch that its position belongs to. */
 const char *subscriber_epoch(const struct subscriber *subscriber);

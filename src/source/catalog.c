@@ -282,12 +282,30 @@ int catalog_read_shape(const PGresult *result, struct buffer *shape)
     return PQntuples(result) == 1 ? buffer_append_str(shape, pg_cell(result, 0, 0)) : 0;
 }
 
-int catalog_read_marked(const PGresult *result, struct buffer *list)
+/* As the catalog has it now, also where the stream is not there yet. */
+static void list_columns(const struct relation *relation, struct buffer *list)
+{
+    const struct relation *newer = relation ? relation_cache_newer(relation) : NULL;
+    if (newer)
+        relation = newer;
+    for (uint16_t i = 0; relation && i < relation->column_count; i++) {
+        const struct relation_column *column = &relation->columns[i];
+        if (!column->excluded)
+            marked_column(list, column->name, column->type->base_oid);
+    }
+}
+
+int catalog_read_marked(const struct relation_cache *cache, const PGresult *result,
+                        struct buffer *list)
 {
     buffer_reset(list);
-    for (int row = 0; row < PQntuples(result); row++)
-        if (row == 0 || !same_table(result, row - 1, row))
-            marked_list(list, pg_cell(result, row, 0), pg_cell(result, row, 1));
+    for (int row = 0; row < PQntuples(result); row++) {
+        struct relation_name name = cell_name(result, row, 0);
+        if (row > 0 && same_table(result, row - 1, row))
+            continue;
+        marked_list(list, name.schema, name.table);
+        list_columns(relation_cache_find(cache, name.schema, name.table), list);
+    }
     return list->failed;
 }
 

@@ -45,8 +45,10 @@ extern const char catalog_filtered_sql[];
 extern const char catalog_shape_sql[];
 int catalog_read_shape(const PGresult *result, struct buffer *shape); /* from empty */
 
-/* Fills LIST, from empty, with the tables of catalog_relations_sql for marked_replace(). */
-int catalog_read_marked(const PGresult *result, struct buffer *list);
+/* Fills LIST, from empty, with the tables of catalog_relations_sql, which CACHE has read, and their
+ * columns, for marked_replace(). Excluded ones are none of ours. */
+int catalog_read_marked(const struct relation_cache *cache, const PGresult *result,
+                        struct buffer *list);
 
 /* --- what wal2json is to send; $1 is the publication ------------------------------------------ */
 

@@ -13,6 +13,9 @@
 
 #define SETUP_OLDEST_SERVER 150000 /* MERGE, row filters in the catalog */
 
+/* Bytes of names of tables and columns: some ten million of them. */
+#define SETUP_MARKED_MAX (256u << 20)
+
 struct setup_facts {
     char database[64];
     bool slot_exists;

@@ -23,10 +23,10 @@ static void on_relations(void *owner, const PGresult *result)
         return;
     relation_cache_begin_reading(s->cache);
     inexact_read(&s->facts->inexact, result);
-    if (catalog_read_marked(result, &s->facts->marked) < 0)
-        REFUSE(s, -ENOMEM, "no memory for the list of tables");
-    else if (catalog_read_relations(s->cache, result, &s->facts->table_count, &err) < 0)
+    if (catalog_read_relations(s->cache, result, &s->facts->table_count, &err) < 0)
         setup_refuse(s, &err);
+    else if (catalog_read_marked(s->cache, result, &s->facts->marked) < 0)
+        REFUSE(s, -ENOMEM, "no memory for the list of tables");
     else if (s->facts->table_count == 0 && !s->facts->partitioned[0])
         REFUSE(s, -ENOENT,
                "publication %s has no tables: name some under tables, or run ALTER PUBLICATION",

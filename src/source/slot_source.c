@@ -317,7 +317,7 @@ static int slot_source_start(struct source **ret_source, const struct source_con
         .loop = s->loop, .params = context->params, .slot = context->config->slot.name};
     buffer_init(&s->facts.wal2json_tables, SLOT_COMMAND_MAX / 2);
     buffer_init(&s->facts.shape, CATALOG_SHAPE_MAX);
-    buffer_init(&s->facts.marked, SLOT_COMMAND_MAX / 2);
+    buffer_init(&s->facts.marked, SETUP_MARKED_MAX);
     s->backoff = (struct backoff){RETRY_MIN_MS, RETRY_MAX_MS, 2., 0};
     ev_timer_init(&s->again, slot_on_again, 0., 0.);
     s->again.data = s;

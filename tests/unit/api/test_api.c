@@ -34,7 +34,6 @@ START_TEST(test_not_found)
         "GET /event",
         "GET /events/",
         "GET /events/1",
-        "GET /streams",
         "GET /streams/",
         "GET /streams//1",
         "GET /streams/a/b/c/d",
@@ -86,16 +85,20 @@ START_TEST(test_no_consumer)
 }
 END_TEST
 
-/* A topic that does not exist, and a parameter that does nothing yet, are named, not ignored. */
+/* What does not exist or is malformed is named, not ignored. */
 START_TEST(test_bad_stream)
 {
     static const char *const cases[][2] = {
         {"GET /streams/posts", "\"public.posts\""},
         {"GET /streams/authors/1/comments", "\"authors\""},
         {"GET /streams/a.b.c", "\"a.b.c\""},
-        {"GET /streams/comments?types=insert", "Parameter \"types\" is not available yet"},
-        {"GET /streams/comments?last_event_id=latest&rating=gte.4",
-         "Parameter \"rating\" is not available yet"},
+        {"GET /streams", "/streams?topic=TOPIC"},
+        {"GET /streams?topic=comments&topic=posts", "\"public.posts\""},
+        {"GET /streams?topic=comments%2Fa%25zz", "\"a%zz\""},
+        {"GET /streams?topic=a/b/c/d/e/f/g/h/i", "too many segments"},
+        {"GET /streams/comments?types=insert,upsert", "\"upsert\""},
+        {"GET /streams/comments?limit=5", "\"limit\" is for Accept: application/json"},
+        {"GET /streams/comments?last_event_id=latest&rating=gte.%4", "\"gte.%4\""},
     };
 
     setup();
@@ -105,6 +108,24 @@ START_TEST(test_bad_stream)
         expect(client, cases[i][1]);
         hang_up(client);
     }
+    teardown();
+}
+END_TEST
+
+/* Before the server has said which columns there are no filter can be understood: a native
+ * EventSource must come back all the same. */
+START_TEST(test_filter_before_the_columns_are_known)
+{
+    setup();
+    struct client *client = request("GET /streams/comments?rating=gte.4", "");
+    expect(client, "HTTP/1.1 200 ");
+    expect(client, "\nretry: ");
+    expect_end(client);
+    hang_up(client);
+    client = request("GET /streams/comments?rating=gte.4", "Accept: application/json\r\n");
+    expect(client, "HTTP/1.1 503 ");
+    expect(client, "Retry-After: 1\r\n");
+    hang_up(client);
     teardown();
 }
 END_TEST
@@ -371,6 +392,7 @@ START_TEST(test_drain)
 END_TEST
 
 UNIT_SUITE("api/api", test_health, test_not_found, test_method, test_no_consumer, test_bad_stream,
+           test_filter_before_the_columns_are_known,
            test_stream_live, test_stream_encoded, test_stream_resume, test_stream_reset,
            test_stream_expired, test_stream_heartbeat, test_id_after_reset, test_events_live,
            test_events_replay, test_events_heartbeat, test_events_no_server, test_drain)

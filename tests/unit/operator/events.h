@@ -8,8 +8,10 @@
 #include "event/type.h"
 #include <check.h>
 
-static const struct type_info int8_type = {20, "int8", JSON_KIND_NUMBER, NULL, ',', false, false};
-static const struct type_info text_type = {25, "text", JSON_KIND_STRING, NULL, ',', false, false};
+static const struct type_info int8_type = {
+    .oid = 20, .name = "int8", .kind = JSON_KIND_NUMBER, .delimiter = ','};
+static const struct type_info text_type = {
+    .oid = 25, .name = "text", .kind = JSON_KIND_STRING, .delimiter = ','};
 
 static struct relation_column posts_columns[] = {
     {.name = {"id", 2}, .type = &int8_type, .primary_key = true},

@@ -304,7 +304,7 @@ static int read_catalog(struct buffer *marked, struct error *err)
     if (r == 0)
         r = catalog_read_partitions(cache, partition_rows);
     if (r == 0)
-        r = catalog_read_marked(relation_rows, marked);
+        r = catalog_read_marked(cache, relation_rows, marked);
     return r < 0 ? r : (int)count;
 }
 

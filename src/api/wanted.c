@@ -1,0 +1,247 @@
+#include "api/wanted.h"
+
+#include "api/pull_query.h"
+#include "api/resume.h"
+
+#include <errno.h>
+
+#define NAME_ARG(name) STR_ARG(str_truncate(name, 64))
+
+/* A filter on a column, decoded. */
+struct wanted_parameter {
+    struct str name, value;
+    bool used; /* some table has the column */
+};
+
+struct wanted_filter {
+    struct table_name table;
+    struct buffer conditions;
+    struct filter filter;
+};
+
+/* What all of it is read from. */
+struct wanted_from {
+    const struct feed_tables *tables;
+    const struct api_request *request;
+    enum form form;
+};
+
+static int no_memory(struct error *err)
+{
+    return error_set(err, -ENOMEM, "Out of memory");
+}
+
+/* --- parameters ------------------------------------------------------------------------------ */
+
+/* All are decoded into bytes that are there already: topics twice. */
+static int make_room(struct wanted *wanted, struct str query, struct error *err)
+{
+    struct str name, value;
+    size_t parameters = 0;
+
+    buffer_init(&wanted->bytes, 2 * query.len + 1);
+    for (struct str rest = query; http_query_next(&rest, &name, &value);)
+        parameters++;
+    wanted->subscriptions = calloc(parameters + 1, sizeof(*wanted->subscriptions));
+    wanted->parameters = calloc(parameters + 1, sizeof(*wanted->parameters));
+    wanted->filters = calloc(parameters + 1, sizeof(*wanted->filters));
+    if (wanted->subscriptions == NULL || wanted->parameters == NULL || wanted->filters == NULL ||
+        buffer_reserve(&wanted->bytes, wanted->bytes.max) == NULL)
+        return no_memory(err);
+    return 0;
+}
+
+static int decode(struct wanted *wanted, struct str encoded, bool form, struct str *ret,
+                  struct error *err)
+{
+    size_t from = wanted->bytes.len;
+
+    if (http_percent_decode(&wanted->bytes, encoded, form) < 0)
+        return error_set(err, -EINVAL, "\"%.*s\" is not well percent-encoded", NAME_ARG(encoded));
+    *ret = (struct str){wanted->bytes.data + from, wanted->bytes.len - from};
+    return 0;
+}
+
+/* Whether it is granted comes before whether there is such a topic. */
+static int add_topic(struct wanted *wanted, const struct wanted_from *from,
+                     const struct str *segments, size_t count, struct error *err)
+{
+    struct subscription *subscription = &wanted->subscriptions[wanted->count];
+
+    if (wanted->count == WANTED_TOPICS_MAX)
+        return error_set(err, -EINVAL, "A request may have %d topics; open another for the rest",
+                         WANTED_TOPICS_MAX);
+    if (topic_parse(&subscription->topic, segments, count, err) < 0)
+        return -EINVAL;
+    if (!access_topic(&from->request->access, segments, count))
+        return -EACCES;
+    if (feed_tables_check(from->tables, &subscription->topic, err) < 0)
+        return -EINVAL;
+    wanted->count++;
+    return 0;
+}
+
+/* A topic as it stands in a path: its segments are encoded in it once more. */
+static int parse_topic(struct wanted *wanted, const struct wanted_from *from, struct str path,
+                       struct error *err)
+{
+    struct str segments[API_SEGMENTS_MAX];
+    size_t count = 0;
+    int status = 0;
+
+    while (path.data != NULL && status == 0) {
+        struct str segment = str_cut(&path, '/');
+        if (count == API_SEGMENTS_MAX)
+            return error_set(err, -EINVAL, "Parameter \"topic\" has too many segments");
+        status = decode(wanted, segment, false, &segments[count++], err);
+    }
+    return status < 0 ? status : add_topic(wanted, from, segments, count, err);
+}
+
+/* Those of resume, pull and access are read elsewhere. */
+static int check_other(const struct wanted_from *from, struct str name, bool *ret_is_other,
+                       struct error *err)
+{
+    *ret_is_other = resume_names_the_id(name) || pull_query_names(name) ||
+                    access_names_the_token(&from->request->access, name);
+    if (pull_query_names(name) && from->form != FORM_JSON)
+        return error_set(err, -EINVAL, "Parameter \"%.*s\" is for Accept: application/json",
+                         STR_ARG(name));
+    return 0;
+}
+
+static int parse_parameter(struct wanted *wanted, const struct wanted_from *from,
+                           const struct wanted_parameter *parameter, struct error *err)
+{
+    if (str_equal(parameter->name, STR("topic")))
+        return parse_topic(wanted, from, parameter->value, err);
+    if (str_equal(parameter->name, STR("types")))
+        return filter_parse_types(&wanted->types, parameter->value, err);
+    wanted->parameters[wanted->parameter_count++] = *parameter;
+    return 0;
+}
+
+static int parse_query(struct wanted *wanted, const struct wanted_from *from, struct error *err)
+{
+    struct str query = from->request->http->query;
+    struct str name, value;
+    bool is_other;
+    int status = 0;
+
+    while (status == 0 && http_query_next(&query, &name, &value)) {
+        struct wanted_parameter parameter = {0};
+        status = check_other(from, name, &is_other, err);
+        if (status < 0 || is_other)
+            continue;
+        status = decode(wanted, name, true, &parameter.name, err);
+        if (status == 0)
+            status = decode(wanted, value, true, &parameter.value, err);
+        if (status == 0)
+            status = parse_parameter(wanted, from, &parameter, err);
+    }
+    return status;
+}
+
+/* --- filters --------------------------------------------------------------------------------- */
+
+static int compile_one(struct wanted_filter *filter, const struct feed_tables *tables,
+                       struct wanted_parameter *parameter, struct error *err)
+{
+    uint32_t type_oid;
+    int status = -EAGAIN;
+
+    if (tables->marked != NULL)
+        status = marked_column_type(tables->marked, filter->table.schema, filter->table.table,
+                                    parameter->name, &type_oid);
+    if (status == -ENOENT)
+        return 0;
+    if (status < 0)
+        return error_set(err, status, "The columns of \"%.*s\" are not known yet; try again",
+                         NAME_ARG(filter->table.table));
+    parameter->used = true;
+    return filter_compile(&filter->conditions, parameter->name, type_oid, parameter->value, err);
+}
+
+static int compile(struct wanted *wanted, const struct feed_tables *tables,
+                   struct wanted_filter *filter, struct error *err)
+{
+    int status = 0;
+
+    /* A condition has a head, and the keys of its values are a little longer than they are. */
+    buffer_init(&filter->conditions, 64 * (wanted->bytes.max + 1));
+    for (size_t i = 0; i < wanted->parameter_count && status == 0; i++)
+        status = compile_one(filter, tables, &wanted->parameters[i], err);
+    filter->filter = (struct filter){wanted->types, buffer_str(&filter->conditions)};
+    return status;
+}
+
+static struct wanted_filter *find_filter(const struct wanted *wanted, struct table_name table)
+{
+    for (size_t i = wanted->filter_count; i > 0; i--) {
+        if (table_name_equal(wanted->filters[i - 1].table, table))
+            return &wanted->filters[i - 1];
+    }
+    return NULL;
+}
+
+static int compile_all(struct wanted *wanted, const struct feed_tables *tables, struct error *err)
+{
+    int status = 0;
+
+    for (size_t i = 0; i < wanted->count && status == 0; i++) {
+        struct table_name table = wanted->subscriptions[i].topic.table;
+        struct wanted_filter *filter = find_filter(wanted, table);
+        if (filter == NULL) {
+            filter = &wanted->filters[wanted->filter_count++];
+            filter->table = table;
+            status = compile(wanted, tables, filter, err);
+        }
+        wanted->subscriptions[i].filter = &filter->filter;
+    }
+    return status;
+}
+
+/* Any name may be that of a column: none may be ignored. */
+static int check_used(const struct wanted *wanted, struct error *err)
+{
+    for (size_t i = 0; i < wanted->parameter_count; i++) {
+        if (!wanted->parameters[i].used)
+            return error_set(err, -EINVAL,
+                             "\"%.*s\" is neither a parameter nor a column of \"%.*s\"%s",
+                             NAME_ARG(wanted->parameters[i].name),
+                             NAME_ARG(wanted->subscriptions[0].topic.table.table),
+                             wanted->filter_count > 1 ? " or of another table asked for" : "");
+    }
+    return 0;
+}
+
+/* --- the outside ----------------------------------------------------------------------------- */
+
+int wanted_parse(struct wanted *ret, const struct feed_tables *tables,
+                 const struct api_request *request, enum form form, struct error *err)
+{
+    const struct wanted_from from = {tables, request, form};
+
+    *ret = (struct wanted){.types = FILTER_ALL_TYPES};
+    int status = make_room(ret, request->http->query, err);
+    if (status == 0 && request->segment_count > 1)
+        status = add_topic(ret, &from, request->segments + 1, request->segment_count - 1, err);
+    if (status == 0)
+        status = parse_query(ret, &from, err);
+    if (status == 0 && ret->count == 0)
+        return error_set(err, -EINVAL, "No topic: write /streams/TOPIC or /streams?topic=TOPIC");
+    if (status < 0 || (ret->parameter_count == 0 && ret->types == FILTER_ALL_TYPES))
+        return status;
+    status = compile_all(ret, tables, err);
+    return status < 0 ? status : check_used(ret, err);
+}
+
+void wanted_release(struct wanted *wanted)
+{
+    for (size_t i = 0; i < wanted->filter_count; i++)
+        buffer_release(&wanted->filters[i].conditions);
+    free(wanted->filters);
+    free(wanted->parameters);
+    free(wanted->subscriptions);
+    buffer_release(&wanted->bytes);
+}
