@@ -1,5 +1,6 @@
 // Several topics over one connection.
 import { assert, scenario } from './harness/lib.mjs';
+import { hsToken } from './harness/jwt.mjs';
 import { lines } from './harness/ndjson.mjs';
 import { pull, pullAll } from './harness/pull.mjs';
 
@@ -72,4 +73,18 @@ scenario('one topic that does not exist refuses the request and is named', async
     assert.equal(status, 400, query);
     assert.ok(body.includes(name), body);
   }
+});
+
+scenario('with a token each of the topics must be granted, before it is looked up', async (scene) => {
+  const secret = 'a secret of the tests that is long enough for HS256';
+  const db = await scene.database();
+  await db.query(ddl);
+  const walpiper = await scene.walpiper(db, { tables, auth: { mode: 'jwt', jwt: { secret } } });
+  const headers = { Authorization: `Bearer ${hsToken(secret, { topics: 'comments, posts/1/*' })}` };
+  const status = async (path) => (await pull(walpiper, path, {}, headers)).status;
+  assert.equal(await status('/streams?topic=comments&topic=posts/1/comments'), 200);
+  assert.equal(await status('/streams?topic=comments&topic=posts'), 403);
+  assert.equal(await status('/streams/comments?topic=posts'), 403);
+  assert.equal(await status('/streams?topic=comments&topic=nothing'), 403);
+  assert.equal(await status('/streams/comments?topic=posts%2F2%2Fcomments&id=eq.1'), 403);
 });
