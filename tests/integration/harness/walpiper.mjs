@@ -147,6 +147,15 @@ export class Walpiper {
     return readdirSync(`/proc/${this.child.pid}/fd`).length;
   }
 
+  /** Connections of clients that it has open. */
+  connections() {
+    const local = `0100007F:${this.port.toString(16).toUpperCase().padStart(4, '0')}`;
+    const rows = readFileSync('/proc/net/tcp', 'latin1').split('\n').map((line) => line.trim().split(/ +/));
+    const listens = '0A';
+    // One that only the kernel still knows has no inode.
+    return rows.filter((row) => row[1] === local && row[3] !== listens && row[9] !== '0').length;
+  }
+
   async destroy() {
     for (const subscription of this.subscriptions ?? []) subscription.close();
     await this.stop('SIGKILL');
