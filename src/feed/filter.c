@@ -31,7 +31,7 @@ int filter_parse_types(unsigned *ret_types, struct str text, struct error *err)
     enum event_type type;
     unsigned types = 0;
 
-    while (rest.data != NULL) {
+    do {
         struct str name = str_cut(&rest, ',');
         if (!find_type(name, &type))
             return error_set(err, -EINVAL,
@@ -39,7 +39,7 @@ int filter_parse_types(unsigned *ret_types, struct str text, struct error *err)
                              "delete and truncate",
                              STR_ARG(str_truncate(name, 64)));
         types |= FILTER_TYPE(type);
-    }
+    } while (rest.data != NULL);
     *ret_types = types;
     return 0;
 }

@@ -288,6 +288,8 @@ static int time_key(struct buffer *out, enum value_class value_class, struct str
 
 int sort_key(struct buffer *out, enum value_class value_class, struct str text)
 {
+    if (text.data == NULL)
+        text = STR("");
     switch (value_class) {
     case CLASS_NUMBER:
         return number_key(out, text);

@@ -26,6 +26,10 @@ START_TEST(test_like)
          "\xf0\x9f\x98\x80"
          "b",
          true},
+        {"*__b*",
+         "\xf0\x9f\x98\x80"
+         "bcd",
+         false},
         {"\\*", "*", true},
         {"\\*", "a", false},
         {"a\\_b", "a_b", true},
