@@ -30,7 +30,8 @@ function assertComesBack(answer) {
 
 scenario('one client over its limit is refused, an EventSource so that it comes back; others are served', async (scene) => {
   const db = await scene.database({ files: blogFiles });
-  const http = { max_connections_per_client: 3, threads: 2 };
+  const origin = 'https://app.example';
+  const http = { max_connections_per_client: 3, threads: 2, cors: { origins: [origin] } };
   const walpiper = await scene.walpiper(db, { ...blog, http });
   const localAddress = '127.0.0.5';
   const streams = [];
@@ -40,7 +41,10 @@ scenario('one client over its limit is refused, an EventSource so that it comes 
     const answer = await exchange(walpiper, asked(), localAddress);
     assert.match(answer, /^HTTP\/1\.1 429 Too Many Requests\r\n/);
     assert.match(answer, /\r\nRetry-After: 5\r\n/);
-    assertComesBack(await exchange(walpiper, asked('Accept: text/event-stream\r\n'), localAddress));
+    const page = `Accept: text/event-stream\r\nOrigin: ${origin}\r\n`;
+    const sentAway = await exchange(walpiper, asked(page), localAddress);
+    assertComesBack(sentAway);
+    assert.match(sentAway, /\r\nAccess-Control-Allow-Origin: https:\/\/app\.example\r\n/i);
   }
   const other = await walpiper.subscribe('/streams/comments', { localAddress: '127.0.0.6' });
   await insert(db);
