@@ -88,7 +88,10 @@ START_TEST(test_refused_by_the_application)
     WAIT_FOR(&h, http_server_connections(h.server) == 2);
     is_told(&h, &second, GET("/what-i-wanted"), "\r\n\r\n/what-i-wanted");
     ck_assert_int_eq(refused_with, 503);
-    ck_assert_uint_eq(http_server_counters(h.server)->refused_server, 1);
+    WAIT_FOR(&h, http_server_connections(h.server) == 1);
+    client_connect(&second, &h); /* whoever was refused has made no room */
+    is_told(&h, &second, GET("/again"), "\r\n\r\n/again");
+    ck_assert_uint_eq(http_server_counters(h.server)->refused_server, 2);
     client_close(&first);
     harness_stop(&h);
 }
