@@ -238,12 +238,20 @@ static void on_found(void *owner, const PGresult *result)
     }
 }
 
+/* An internal error of the server is not the batch's fault, whatever was in it. */
+static enum pg_failure_class classify(const struct error *err)
+{
+    bool internal = strncmp(err->sqlstate, "XX", 2) == 0;
+
+    return internal ? PG_FAILURE_SYSTEMIC : pg_failure_classify(err->sqlstate);
+}
+
 static struct publish_outcome outcome_of_failure(const struct publish_request *request,
                                                  const struct error *err)
 {
     struct publish_outcome outcome = {.fault = {*err, request->failed, NULL}};
 
-    switch (pg_failure_classify(err->sqlstate)) {
+    switch (classify(err)) {
     case PG_FAILURE_DATA:
         outcome.result = PUBLISH_REFUSED;
         if (request->failed >= 0)

@@ -49,6 +49,8 @@ static const struct example examples[] = {
     {STR("3\r\nabcd\r\n"), -EBADMSG, STR(""), 0},
     {STR("3\r\nabc\n"), -EBADMSG, STR(""), 0},
     {STR("3;a=b\r\nabc\r\n"), -EBADMSG, STR(""), 0},
+    {STR("3;\nabc\r\n"), -EBADMSG, STR(""), 0},
+    {STR("3\n\nabc\r\n"), -EBADMSG, STR(""), 0},
     {STR("3 \r\nabc\r\n"), -EBADMSG, STR(""), 0},
     {STR(" 3\r\nabc\r\n"), -EBADMSG, STR(""), 0},
     {STR("-3\r\nabc\r\n"), -EBADMSG, STR(""), 0},
