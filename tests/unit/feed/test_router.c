@@ -1,4 +1,5 @@
 #include "feed/router_fixture.h"
+#include "feed/router_internal.h"
 
 /* A live subscriber gets the records of its topic, from the time it came, in order, and no other.
  */
@@ -389,6 +390,75 @@ START_TEST(test_emptied_journal)
 }
 END_TEST
 
-UNIT_SUITE("feed/router", test_live, test_live_from_now, test_moved, test_truncate, test_replay,
-           test_replay_empty, test_no_room, test_exactly_once, test_replay_does_not_delay,
-           test_expired, test_epoch, test_unreadable, test_close_in_push, test_emptied_journal)
+/* Topics of comments, COUNT of them. */
+static void subscribe_many(struct sink *sink, const char *const *paths, size_t count,
+                           const struct position *after)
+{
+    struct subscription wanted[8] = {0};
+    struct error err = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        struct str rest = str_from(paths[i]);
+        struct str segments[3];
+        size_t segment_count = 0;
+        while (rest.data != NULL)
+            segments[segment_count++] = str_cut(&rest, '/');
+        ck_assert_int_eq(topic_parse(&wanted[i].topic, segments, segment_count, &err), 0);
+    }
+    *sink = (struct sink){.room = PLENTY, .subscriber = {.ops = &ops, .owner = sink}};
+    ck_assert_int_eq(subscriber_start(&sink->subscriber, router, wanted, count, after, &err), 0);
+}
+
+/* Whatever leads to it, an event comes once; live, and from the journal. */
+START_TEST(test_several_topics)
+{
+    static const char *const paths[] = {"comments/1", "posts/8/comments", "comments/1", "comments"};
+    struct sink live, replayed;
+    struct position at[4];
+
+    setup(0);
+    at[0] = insert(&in_seven);
+    settle(1);
+    subscribe_many(&live, paths, 3, NULL);
+    for (int i = 1; i < 4; i++)
+        at[i] = insert(i == 2 ? &(struct comment){"2", "7", "hi"} : &in_eight);
+    settle(4);
+    assert_received(&live, (struct position[]){at[1], at[3]}, 2);
+    subscribe_many(&replayed, paths, 4, &at[0]);
+    FIXTURE_UNTIL(&fixture, replayed.subscriber.mode == SUBSCRIBER_LIVE);
+    assert_received(&replayed, &at[1], 3);
+    ck_assert_uint_eq(router_subscribers(router), 2);
+    unsubscribe(&live);
+    unsubscribe(&replayed);
+    ck_assert_ptr_null(router->topics);
+    teardown();
+}
+END_TEST
+
+/* Who leaves in the midst of a truncate takes several topics along, the next one maybe. */
+START_TEST(test_leaving_with_several_topics)
+{
+    static const char *const paths[] = {"comments/1", "comments/2", "comments/3", "comments"};
+    struct sink leaving, staying;
+
+    setup(0);
+    subscribe_many(&leaving, paths, 4, NULL);
+    subscribe_many(&staying, paths + 2, 2, NULL);
+    leaving.closes = true;
+    struct position position = fixture_next(&fixture);
+    record_truncate(&fixture.record, position);
+    fixture_append(&fixture, position, NULL);
+    settle(1);
+    ck_assert_uint_eq(leaving.count, 1);
+    ck_assert_uint_eq(staying.count, 1);
+    ck_assert_uint_eq(HASH_COUNT(router->topics), 2);
+    unsubscribe(&leaving);
+    unsubscribe(&staying);
+    teardown();
+}
+END_TEST
+
+UNIT_SUITE("feed/router", test_several_topics, test_leaving_with_several_topics, test_live,
+           test_live_from_now, test_moved, test_truncate, test_replay, test_replay_empty,
+           test_no_room, test_exactly_once, test_replay_does_not_delay, test_expired, test_epoch,
+           test_unreadable, test_close_in_push, test_emptied_journal)
