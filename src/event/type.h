@@ -27,10 +27,10 @@ struct type_info {
     char name[64];                   /* pg_type.typname */
     enum json_kind kind;             /* of a domain: that of its base type */
     const struct type_info *element; /* JSON_KIND_ARRAY only */
-    char delimiter; /* of array elements, pg_type.typdelim; a space for int2vector and oidvector,
-                     * which print as "1 2 3" */
-    uint32_t base_oid;               /* of a domain that of the type below all domains, else oid */
-    bool is_bytea;  /* wal2json drops the leading \x: its decoder puts it back */
+    char delimiter;    /* of array elements, pg_type.typdelim; a space for int2vector and oidvector,
+                        * which print as "1 2 3" */
+    uint32_t base_oid; /* of a domain that of the type below all domains, else oid */
+    bool is_bytea;     /* wal2json drops the leading \x: its decoder puts it back */
     bool is_bool;
 };
 

@@ -129,7 +129,7 @@ static void load_value(struct filter_column *column, enum side side, struct str 
     struct filter_value value = {.known = json.data != NULL};
     struct buffer *key = &column->keys[side];
 
-    value.null = str_equal(json, STR("null"));
+    value.null = value.known && str_equal(json, STR("null"));
     if (value.known && !value.null) {
         int status = read_text(&column->texts[side], json, &value.text);
         if (status == 0)

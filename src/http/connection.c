@@ -252,7 +252,7 @@ static bool worth_parsing(const struct connection *connection, struct str bytes,
 {
     return connection->state != CONNECTION_HEAD ||
            bytes.len >= connection->server->max_head_bytes ||
-           memchr(bytes.data + fresh, '\n', bytes.len - fresh) != NULL;
+           (bytes.data && memchr(bytes.data + fresh, '\n', bytes.len - fresh));
 }
 
 /* Serves the request at the start of BYTES. The length of its head; 0 when it is not complete or

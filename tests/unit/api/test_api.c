@@ -392,7 +392,7 @@ START_TEST(test_drain)
 END_TEST
 
 UNIT_SUITE("api/api", test_health, test_not_found, test_method, test_no_consumer, test_bad_stream,
-           test_filter_before_the_columns_are_known,
-           test_stream_live, test_stream_encoded, test_stream_resume, test_stream_reset,
-           test_stream_expired, test_stream_heartbeat, test_id_after_reset, test_events_live,
-           test_events_replay, test_events_heartbeat, test_events_no_server, test_drain)
+           test_filter_before_the_columns_are_known, test_stream_live, test_stream_encoded,
+           test_stream_resume, test_stream_reset, test_stream_expired, test_stream_heartbeat,
+           test_id_after_reset, test_events_live, test_events_replay, test_events_heartbeat,
+           test_events_no_server, test_drain)

@@ -128,7 +128,9 @@ static inline void subscribe(struct sink *sink, const char *path, size_t room,
         segments[count++] = str_cut(&rest, '/');
     ck_assert_int_eq(topic_parse(&topic, segments, count, &err), 0);
     *sink = (struct sink){.room = room, .subscriber = {.ops = &ops, .owner = sink}};
-    ck_assert_int_eq(subscriber_start(&sink->subscriber, router, &(struct subscription){.topic = topic}, 1, after, &err), 0);
+    ck_assert_int_eq(subscriber_start(&sink->subscriber, router,
+                                      &(struct subscription){.topic = topic}, 1, after, &err),
+                     0);
 }
 
 static inline void unsubscribe(struct sink *sink)

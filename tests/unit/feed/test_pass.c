@@ -414,7 +414,9 @@ static void guest_start(struct guest *guest, const struct position *after)
         topic.parent = (struct table_name){STR("public"), STR("posts")};
     }
     guest->subscriber = (struct subscriber){.ops = &guest_ops, .owner = guest};
-    ck_assert_int_eq(subscriber_start(&guest->subscriber, router, &(struct subscription){.topic = topic}, 1, after, &err), 0);
+    ck_assert_int_eq(subscriber_start(&guest->subscriber, router,
+                                      &(struct subscription){.topic = topic}, 1, after, &err),
+                     0);
     guest->at = history_after(subscriber_position(&guest->subscriber));
 }
 
