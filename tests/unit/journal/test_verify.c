@@ -2,15 +2,12 @@
 #include "journal/store_internal.h"
 #include "journal/verify.h"
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
-
-/* A process that dies of damaged pages takes a sanitizer about a second to tell. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define FLIPS 20
-#else
-#define FLIPS 200
-#endif
+#include <unistd.h>
 
 /* --- a journal with what there may be in one --------------------------------------------- */
 
@@ -157,38 +154,47 @@ END_TEST
 
 /* --- beside a writer --------------------------------------------------------------------- */
 
+/* In memory that both processes share. */
 struct writing {
-    struct fixture *f;
     atomic_bool stop;
     _Atomic uint64_t batches;
 };
 
-static void *write_on(void *argument)
+/* A process, as the service is one: journal_verify() forks, and wants to be alone in its own. */
+static pid_t start_writer(const struct fixture *f, struct writing *w)
 {
-    struct writing *w = argument;
-    struct store *store = open_store(w->f);
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid > 0)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    struct store *store = open_store(f);
     for (uint64_t lsn = RECORDS + 1; !w->stop; lsn += 20) {
         write_batch(store, lsn, 20, 60000);
         w->batches++;
     }
     store_close(store);
-    return NULL;
+    _exit(0);
 }
 
 START_TEST(test_what_is_appended_and_trimmed_meanwhile_is_no_damage)
 {
     struct verify_report report;
     struct fixture f;
-    pthread_t thread;
+    int status;
+    struct writing *w =
+        mmap(NULL, sizeof(*w), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ck_assert_ptr_ne(w, MAP_FAILED);
     make(&f);
-    struct writing w = {.f = &f};
-    ck_assert_int_eq(pthread_create(&thread, NULL, write_on, &w), 0);
-    for (int runs = 0; runs < 5 || w.batches < 100; runs++) {
+    pid_t writer = start_writer(&f, w);
+    for (int runs = 0; runs < 5 || w->batches < 100; runs++) {
         verify(&f, &report);
         assert_sound(report);
     }
-    w.stop = true;
-    pthread_join(thread, NULL);
+    w->stop = true;
+    ck_assert_int_eq(waitpid(writer, &status, 0), writer);
+    ck_assert_int_eq(status, 0);
+    munmap(w, sizeof(*w));
     fixture_release(&f);
 }
 END_TEST
@@ -302,7 +308,7 @@ START_TEST(test_a_changed_byte_of_a_block_is_always_found_and_never_served)
     uint64_t used, seed = 1;
     make(&f);
     size_t count = find_places(&f, places, &used);
-    for (int run = 0; run < FLIPS; run++) {
+    for (int run = 0; run < 200; run++) {
         const struct place *place = &places[dice(&seed, count)];
         uint64_t offset = place->offset + dice(&seed, place->len);
         unsigned char mask = (unsigned char)(1 << dice(&seed, 8));
@@ -328,7 +334,7 @@ START_TEST(test_whatever_page_is_damaged_nothing_wrong_is_served_and_verify_ends
     uint64_t used, seed = 2;
     make(&f);
     find_places(&f, places, &used);
-    for (int run = 0; run < FLIPS; run++) {
+    for (int run = 0; run < 200; run++) {
         uint64_t offset = dice(&seed, used / 4096) * 4096;
         /* The head of a page and the offsets of its nodes, or anywhere in it. */
         offset += dice(&seed, dice(&seed, 2) == 0 ? 64 : 4096);
