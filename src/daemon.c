@@ -43,7 +43,7 @@ struct daemon {
     struct source *source;
     struct operators *operators;
     struct api_context api_context; /* borrowed by every serving loop */
-    struct http_clients *clients;   /* NULL: no limit for each */
+    struct places *clients;         /* NULL: no limit for each */
     struct rate *publish_rate;      /* the same */
     struct serving **serving;
     unsigned serving_count;
@@ -277,7 +277,7 @@ static int make_limits(struct daemon *d, struct error *err)
     unsigned connections = d->config->http.max_connections_per_client;
     unsigned publish_rate = d->config->http.publish_rate;
     if (connections > 0)
-        d->clients = http_clients_new(connections);
+        d->clients = places_new(connections);
     if (publish_rate > 0)
         d->publish_rate = rate_new(publish_rate);
     if ((connections > 0 && !d->clients) || (publish_rate > 0 && !d->publish_rate))
@@ -405,7 +405,7 @@ static void daemon_release(struct daemon *d)
     for (unsigned i = 0; i < d->serving_count; i++)
         serving_join(d->serving[i]);
     free(d->serving);
-    http_clients_free(d->clients);
+    places_free(d->clients);
     rate_free(d->publish_rate);
     if (d->operators)
         operators_free(d->operators);

@@ -5,15 +5,15 @@
 
 #include "api/context.h"
 #include "base/error.h"
-#include "http/clients.h"
+#include "base/places.h"
 #include "http/counters.h"
 
 struct serving;
 
 struct serving_options {
     const struct api_context *context;
-    unsigned index;               /* counts the serving loops of the process from 0 */
-    struct http_clients *clients; /* counted over all loops; borrowed; NULL: no limit */
+    unsigned index;         /* counts the serving loops of the process from 0 */
+    struct places *clients; /* counted over all loops; borrowed; NULL: no limit */
     /* The loop has ended, after serving_drain() or serving_cut(). On the serving thread. */
     void (*on_ended)(void *owner);
     void *owner;

@@ -24,9 +24,20 @@ static bool is_full(const struct http_server *server)
     return server->max_connections > 0 && served >= server->max_connections;
 }
 
-static bool client_may(const struct http_server *server, const struct http_address *address)
+/* A place among those of the client, if they are counted. False: it has as many as it may. */
+static bool take_place(const struct http_server *server, const struct http_address *address,
+                       struct places_holder **ret_place)
 {
-    return !server->clients || !address->known || http_clients_enter(server->clients, address);
+    struct places_holder *place = NULL;
+    if (server->clients && address->known) {
+        struct http_address client = http_address_client(address);
+        place = places_take(server->clients,
+                            (struct str){(const char *)client.bytes, sizeof(client.bytes)});
+        if (!place)
+            return false;
+    }
+    *ret_place = place;
+    return true;
 }
 
 static void count_refusal(struct http_server *server, int status)
@@ -40,10 +51,8 @@ static void settle(struct connection *connection, int status)
 {
     struct http_server *server = connection->server;
     connection->shed = status;
-    if (status == 0) {
-        connection->counted = server->clients && connection->client.known;
+    if (status == 0)
         return;
-    }
     server->shed_count++;
     count_refusal(server, status);
     connection_set_state(connection, CONNECTION_IDLE); /* its time is shorter */
@@ -51,8 +60,9 @@ static void settle(struct connection *connection, int status)
 
 void admission_take(struct http_server *server, int fd, const struct http_address *address)
 {
+    struct places_holder *place = NULL;
     int status = is_full(server) ? 503 : 0;
-    if (status == 0 && !server->proxy_protocol && !client_may(server, address))
+    if (status == 0 && !server->proxy_protocol && !take_place(server, address, &place))
         status = 429;
     if (status != 0 && server->shed_count >= SHED_MAX) {
         count_refusal(server, status);
@@ -62,10 +72,10 @@ void admission_take(struct http_server *server, int fd, const struct http_addres
     struct connection *connection = connection_new(server, fd);
     if (!connection) {
         http_count(&server->counters.refused_machine);
-        if (status == 0 && !server->proxy_protocol && server->clients && address->known)
-            http_clients_leave(server->clients, address);
+        places_give_back(server->clients, place);
         return;
     }
+    connection->place = place;
     connection->awaits_proxy = server->proxy_protocol;
     if (!connection->awaits_proxy)
         connection->client = *address;
@@ -78,5 +88,6 @@ void admission_proxied(struct connection *connection)
 {
     connection->awaits_proxy = false;
     if (connection->shed == 0)
-        settle(connection, client_may(connection->server, &connection->client) ? 0 : 429);
+        settle(connection,
+               take_place(connection->server, &connection->client, &connection->place) ? 0 : 429);
 }

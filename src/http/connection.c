@@ -154,8 +154,7 @@ void connection_close(struct connection *connection, const char *reason)
     server->connection_count--;
     if (connection->shed)
         server->shed_count--;
-    if (connection->counted)
-        http_clients_leave(server->clients, &connection->client);
+    places_give_back(server->clients, connection->place);
     loop_defer_free(server->loop, &connection->deferred);
     finish_wait(connection, reason);
     finish_stream(connection, reason);

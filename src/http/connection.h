@@ -78,10 +78,10 @@ struct connection {
     bool paused;       /* pipelined requests wait in the input until answers are sent */
     bool end_of_input; /* the client shut its side */
     bool awaits_proxy; /* the header that says who the client is comes first */
-    bool counted;      /* among those of its client */
     int shed;          /* the status to tell it when it is over a limit, only here for that; or 0 */
     struct http_address client;
-    const char *failure; /* why to close at the end of this turn */
+    struct places_holder *place; /* among those of its client; NULL: they are not counted */
+    const char *failure;         /* why to close at the end of this turn */
     uint64_t deadline_ms;
     uint64_t body_left;
     size_t discarded; /* bytes read away since requests ended */

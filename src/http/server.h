@@ -10,8 +10,8 @@
 #define HTTP_SERVER_H
 
 #include "base/error.h"
+#include "base/places.h"
 #include "base/shared.h"
-#include "http/clients.h"
 #include "http/counters.h"
 #include "http/request.h"
 #include "loop/loop.h"
@@ -32,9 +32,9 @@ struct http_server_options {
     const char *const *listen; /* "HOST:PORT" or "unix:PATH" */
     size_t listen_count;
     bool exclusive; /* refuse an address that is taken; false: share it with others of this user */
-    unsigned max_connections;     /* 0: no limit; past it new ones are refused with 503 */
-    struct http_clients *clients; /* refuses those with too many with 429; borrowed; NULL: nobody */
-    http_refuse refuse;           /* how to refuse; NULL: with the status */
+    unsigned max_connections; /* 0: no limit; past it new ones are refused with 503 */
+    struct places *clients;   /* refuses addresses with too many with 429; borrowed; NULL: none */
+    http_refuse refuse;       /* how to refuse; NULL: with the status */
     bool proxy_protocol;      /* each connection begins with the header of a proxy (http/proxy.h) */
     size_t max_head_bytes;    /* 0: 16 KiB */
     size_t stream_buffer;     /* bytes queued for one stream before fill() waits; 0: 64 KiB */

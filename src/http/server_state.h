@@ -2,7 +2,6 @@
 #ifndef HTTP_SERVER_STATE_H
 #define HTTP_SERVER_STATE_H
 
-#include "http/clients.h"
 #include "http/connection.h"
 #include "http/counters.h"
 #include "http/list.h"
@@ -27,7 +26,7 @@ struct http_server {
     unsigned timeout_ms[DEADLINE_COUNT];
     unsigned drain_ms;
     bool proxy_protocol;
-    struct http_clients *clients; /* shared; NULL: no limit of a client */
+    struct places *clients; /* by address, shared; NULL: no limit of a client */
 
     struct link listeners;
     struct link connections;

@@ -48,7 +48,7 @@ START_TEST(test_limit_of_a_client)
 {
     struct harness h;
     struct client one, more, other;
-    struct http_clients *clients = http_clients_new(1);
+    struct places *clients = places_new(1);
     harness_start(&h, (struct http_server_options){.clients = clients}, handle, NULL);
     from(&one, &h, "127.0.0.2");
     is_served(&h, &one, GET("/"));
@@ -71,7 +71,7 @@ START_TEST(test_limit_of_a_client)
     ck_assert_uint_eq(http_server_counters(h.server)->refused_client, 1);
     ck_assert_uint_eq(http_server_counters(h.server)->connections, 3);
     harness_stop(&h);
-    http_clients_free(clients);
+    places_free(clients);
 }
 END_TEST
 
@@ -156,7 +156,7 @@ START_TEST(test_proxied)
 {
     struct harness h;
     struct client one, more, other, itself;
-    struct http_clients *clients = http_clients_new(1);
+    struct places *clients = places_new(1);
     harness_start(&h, (struct http_server_options){.clients = clients, .proxy_protocol = true},
                   handle, NULL);
     client_connect(&one, &h);
@@ -184,7 +184,7 @@ START_TEST(test_proxied)
     is_served(&h, &one, V1("192.0.2.1") GET("/"));
     client_close(&one);
     harness_stop(&h);
-    http_clients_free(clients);
+    places_free(clients);
 }
 END_TEST
 
