@@ -4,7 +4,7 @@ FROM debian:bookworm-slim AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
         gcc libc6-dev meson ninja-build pkg-config \
-        libpq-dev libev-dev libjansson-dev libcjose-dev liblmdb-dev liblz4-dev libxxhash-dev libcyaml-dev libyaml-dev uthash-dev \
+        libpq-dev libev-dev libjansson-dev libcjose-dev liblmdb-dev liblz4-dev libxxhash-dev libcyaml-dev libyaml-dev uthash-dev libbsd-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY meson.build meson_options.txt ./

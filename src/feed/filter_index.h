@@ -1,9 +1,10 @@
 /* feed/filter_index.h - the distinct filters that hang below one topic, and which of them an event
  * passes.
  *
- * Each is evaluated once an event, however many subscribers share it; of those that want one value
- * of a column only the ones of that value are looked at. What an event has in a column is made
- * comparable once.
+ * Each is evaluated once an event at the most, however many subscribers share it. Those that want
+ * one or some values of a column are found by its value, and those that want all above or below one
+ * in the order of these bounds (filter_column.h); only what is left (neq, like, null, types alone)
+ * is looked at for every event.
  *
  * A condition holds for an insert's new record, for a delete's old one, and for an update's new or
  * old one: who follows a filter is told when a row leaves it. A value that the event does not have
@@ -17,10 +18,8 @@
 
 #include "feed/audience.h"
 #include "feed/filter.h"
-#include "feed/hash.h"
+#include "feed/filter_column.h"
 
-struct filter_column;
-struct filter_bucket;
 struct filter_index;
 struct router_topic;
 
@@ -30,11 +29,15 @@ struct filter_node {
     struct audience audience;
     struct router_topic *topic;
     struct filter_index *index;
-    struct filter_bucket *bucket; /* NULL: among those that are always looked at */
-    struct filter_node *prev, *next;
-    struct filter filter; /* lies behind */
+    struct filter_node *prev, *next; /* of those that are always looked at */
+    struct str key;                  /* this and all that follows lies behind */
+    struct filter filter;
+    uint64_t serial; /* of the last event that was compared to it */
     size_t column_count;
     struct filter_column **columns; /* of each condition */
+    struct filter_column *found_by; /* the one of them that leads here; NULL: none */
+    size_t place_count;
+    struct filter_place *places; /* in FOUND_BY */
 };
 
 struct filter_index *filter_index_new(void); /* NULL when memory is out */
