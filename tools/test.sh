@@ -6,6 +6,8 @@
 . tools/chaos.sh
 
 test_stages=(unit sanitizers fuzz lint integration chaos)
+# Where the files of the stage integration are.
+integration_directories=(tests/clients tests/integration)
 # Those whose promise is not about size or about ./dev; and of these, those in which threads meet. For
 # what kill.test.mjs promises there is chaos.
 sanitized_files=(tests/integration/{events,eventpiper,eventstreamex,downtime,slot,shutdown,plugins,publication}.test.mjs)
@@ -35,13 +37,13 @@ dev_test() {
 # Words before `integration` are stages; those after it are names of its files.
 test_read_arguments() {
     stages=()
-    integration_names=()
-    local argument
+    integration_files=()
+    local argument file
     for argument in "$@"; do
         if [[ " ${stages[*]} " == *" integration "* ]]; then
-            [[ -f tests/integration/$argument.test.mjs ]] ||
-                fail_usage "dev test: no file tests/integration/$argument.test.mjs"
-            integration_names+=("$argument")
+            file=$(find "${integration_directories[@]}" -maxdepth 1 -name "$argument.test.mjs")
+            [[ -n $file ]] || fail_usage "dev test: no file $argument.test.mjs in ${integration_directories[*]}"
+            integration_files+=("$file")
         elif [[ " ${test_stages[*]} " == *" $argument "* ]]; then
             stages+=("$argument")
         else
@@ -124,12 +126,10 @@ test_lint() {
 }
 
 test_integration() {
-    local -a files=(tests/integration/*.test.mjs)
-    if ((${#integration_names[@]} > 0)); then
-        files=("${integration_names[@]/#/tests/integration/}")
-        files=("${files[@]/%/.test.mjs}")
+    if ((${#integration_files[@]} == 0)); then
+        mapfile -t integration_files < <(find "${integration_directories[@]}" -maxdepth 1 -name '*.test.mjs' | sort)
     fi
-    build_tree release -Dtests=disabled && run_integration build/release "${files[@]}"
+    build_tree release -Dtests=disabled && run_integration build/release "${integration_files[@]}"
 }
 
 # Honest runs with either plugin, which are mostly waiting, and beside them the bugs that must be found.
