@@ -4,7 +4,6 @@
 #include "base/log.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 
 #define COOKIE STR("walpiper_token")
 #define PARAMETER STR("access_token")
@@ -37,11 +36,10 @@ static enum config_auth mode_of(const struct access *access)
 static bool admit_gateway(const struct access *access)
 {
     const struct config *config = access->context->config;
-    struct sockaddr_storage peer;
+    struct address peer = http_exchange_peer(access->exchange);
 
-    http_exchange_peer(access->exchange, &peer);
     for (size_t i = 0; i < config->auth.trusted_count; i++)
-        if (network_has(&config->auth.trusted[i], (const struct sockaddr *)&peer))
+        if (network_has(&config->auth.trusted[i], &peer))
             return true;
     return refuse(access, 401, NO_GATEWAY, STR(""));
 }

@@ -4,7 +4,6 @@
 #include "api/rate.h"
 #include "base/clock.h"
 #include "event/type.h"
-#include "http/address.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -229,17 +228,15 @@ static struct publish *publish_new(struct api *api, struct str key, struct str p
 static uint64_t wait_of(const struct api *api, const struct api_request *request)
 {
     struct str name = access_publisher(&request->access);
-    struct sockaddr_storage peer;
 
     if (api->context.publish_rate == NULL)
         return 0;
     if (name.len > 0)
         return rate_take(api->context.publish_rate, name, clock_monotonic_ms());
-    http_exchange_peer(request->exchange, &peer);
-    struct http_address address = http_address_of(&peer);
-    if (!address.known)
+    struct address address = http_exchange_peer(request->exchange);
+    if (address.kind != ADDRESS_IP)
         return 0;
-    address = http_address_client(&address);
+    address = address_client(&address);
     name = (struct str){(const char *)address.bytes, sizeof(address.bytes)};
     return rate_take(api->context.publish_rate, name, clock_monotonic_ms());
 }

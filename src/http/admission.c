@@ -25,12 +25,12 @@ static bool is_full(const struct http_server *server)
 }
 
 /* A place among those of the client, if they are counted. False: it has as many as it may. */
-static bool take_place(const struct http_server *server, const struct http_address *address,
+static bool take_place(const struct http_server *server, const struct address *address,
                        struct places_holder **ret_place)
 {
     struct places_holder *place = NULL;
-    if (server->clients && address->known) {
-        struct http_address client = http_address_client(address);
+    if (server->clients && address->kind == ADDRESS_IP) {
+        struct address client = address_client(address);
         place = places_take(server->clients,
                             (struct str){(const char *)client.bytes, sizeof(client.bytes)});
         if (!place)
@@ -58,7 +58,7 @@ static void settle(struct connection *connection, int status)
     connection_set_state(connection, CONNECTION_IDLE); /* its time is shorter */
 }
 
-void admission_take(struct http_server *server, int fd, const struct http_address *address)
+void admission_take(struct http_server *server, int fd, const struct address *address)
 {
     struct places_holder *place = NULL;
     int status = is_full(server) ? 503 : 0;

@@ -18,8 +18,8 @@
 #ifndef HTTP_CONNECTION_H
 #define HTTP_CONNECTION_H
 
+#include "base/address.h"
 #include "base/buffer.h"
-#include "http/address.h"
 #include "http/list.h"
 #include "http/output.h"
 #include "http/server.h"
@@ -79,7 +79,7 @@ struct connection {
     bool end_of_input; /* the client shut its side */
     bool awaits_proxy; /* the header that says who the client is comes first */
     int shed;          /* the status to tell it when it is over a limit, only here for that; or 0 */
-    struct http_address client;
+    struct address client;
     struct places_holder *place; /* among those of its client; NULL: they are not counted */
     const char *failure;         /* why to close at the end of this turn */
     uint64_t deadline_ms;

@@ -1,7 +1,6 @@
 #include "http/server_state.h"
 #include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 
 struct reason {
@@ -53,20 +52,9 @@ const struct http_request *http_exchange_request(const struct http_exchange *exc
     return exchange->request;
 }
 
-void http_exchange_peer(const struct http_exchange *exchange, struct sockaddr_storage *ret_peer)
+struct address http_exchange_peer(const struct http_exchange *exchange)
 {
-    const struct connection *connection = exchange->connection;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)ret_peer;
-    socklen_t len = sizeof(*ret_peer);
-
-    memset(ret_peer, 0, sizeof(*ret_peer));
-    if (connection->client.known) {
-        v6->sin6_family = AF_INET6;
-        memcpy(&v6->sin6_addr, connection->client.bytes, sizeof(v6->sin6_addr));
-    } else if (connection->server->proxy_protocol ||
-               getpeername(connection->fd, (struct sockaddr *)ret_peer, &len) < 0) {
-        ret_peer->ss_family = AF_UNSPEC;
-    }
+    return exchange->connection->client;
 }
 
 void http_exchange_always(struct http_exchange *exchange, const struct http_header *headers,

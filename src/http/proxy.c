@@ -1,26 +1,11 @@
 #include "http/proxy.h"
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 /* --- version 1: a line of text ------------------------------------------------------------- */
 
 #define LINE_MAX_BYTES 107 /* with its CR LF */
-
-static int take_address(int family, struct str text, struct http_address *ret_address)
-{
-    char zero_ended[INET6_ADDRSTRLEN];
-    unsigned char bytes[HTTP_ADDRESS_BYTES];
-    if (text.len >= sizeof(zero_ended) || text.len == 0 || memchr(text.data, '\0', text.len))
-        return -EINVAL;
-    memcpy(zero_ended, text.data, text.len);
-    zero_ended[text.len] = '\0';
-    if (inet_pton(family, zero_ended, bytes) != 1)
-        return -EINVAL;
-    *ret_address = family == AF_INET ? http_address_v4(bytes) : http_address_v6(bytes);
-    return 0;
-}
 
 static bool is_port(struct str text)
 {
@@ -36,9 +21,9 @@ static bool is_port(struct str text)
 }
 
 /* "TCP4 192.0.2.1 192.0.2.2 50000 443", behind "PROXY ". */
-static int take_words(struct str words, struct http_address *ret_client)
+static int take_words(struct str words, struct address *ret_client)
 {
-    struct http_address client, here;
+    struct address client, here;
     struct str family_name = str_cut(&words, ' ');
     if (str_equal(family_name, STR("UNKNOWN")))
         return 0; /* whatever follows */
@@ -47,15 +32,15 @@ static int take_words(struct str words, struct http_address *ret_client)
                                                        : AF_UNSPEC;
     if (family == AF_UNSPEC)
         return -EINVAL;
-    if (take_address(family, str_cut(&words, ' '), &client) < 0 ||
-        take_address(family, str_cut(&words, ' '), &here) < 0 || !is_port(str_cut(&words, ' ')) ||
+    if (address_parse(&client, family, str_cut(&words, ' ')) < 0 ||
+        address_parse(&here, family, str_cut(&words, ' ')) < 0 || !is_port(str_cut(&words, ' ')) ||
         !is_port(words))
         return -EINVAL;
     *ret_client = client;
     return 0;
 }
 
-static long parse_line(struct str bytes, struct http_address *ret_client)
+static long parse_line(struct str bytes, struct address *ret_client)
 {
     static const struct str begin = STR("PROXY ");
     size_t most = bytes.len < LINE_MAX_BYTES ? bytes.len : LINE_MAX_BYTES;
@@ -79,7 +64,7 @@ enum { FAMILY_NONE = 0x00, FAMILY_TCP4 = 0x11, FAMILY_TCP6 = 0x21, FAMILY_UNIX =
 static const struct str signature = STR("\r\n\r\n\0\r\nQUIT\n");
 
 /* Addresses come first in what is behind the fixed part: the client's, then the proxy's; ports. */
-static int take_binary(unsigned family, struct str rest, struct http_address *ret_client)
+static int take_binary(unsigned family, struct str rest, struct address *ret_client)
 {
     switch (family) {
     case FAMILY_NONE:
@@ -87,12 +72,12 @@ static int take_binary(unsigned family, struct str rest, struct http_address *re
     case FAMILY_TCP4:
         if (rest.len < 12)
             return -EINVAL;
-        *ret_client = http_address_v4(rest.data);
+        *ret_client = address_v4(rest.data);
         return 0;
     case FAMILY_TCP6:
         if (rest.len < 36)
             return -EINVAL;
-        *ret_client = http_address_v6(rest.data);
+        *ret_client = address_v6(rest.data);
         return 0;
     case FAMILY_UNIX:
         return rest.len < 216 ? -EINVAL : 0;
@@ -101,7 +86,7 @@ static int take_binary(unsigned family, struct str rest, struct http_address *re
     }
 }
 
-static long parse_binary(struct str bytes, struct http_address *ret_client)
+static long parse_binary(struct str bytes, struct address *ret_client)
 {
     if (bytes.len < FIXED_BYTES)
         return HTTP_PROXY_INCOMPLETE;
@@ -126,7 +111,7 @@ static bool begins(struct str bytes, struct str with)
     return memcmp(bytes.data, with.data, len) == 0;
 }
 
-long http_proxy_parse(struct str bytes, struct http_address *ret_client)
+long http_proxy_parse(struct str bytes, struct address *ret_client)
 {
     if (bytes.len == 0)
         return HTTP_PROXY_INCOMPLETE;

@@ -3,8 +3,8 @@
 #ifndef HTTP_PROXY_H
 #define HTTP_PROXY_H
 
+#include "base/address.h"
 #include "base/str.h"
-#include "http/address.h"
 
 #define HTTP_PROXY_INCOMPLETE 0
 /* Extensions (TLVs) are passed over; more of them than this is no header. */
@@ -13,6 +13,6 @@
 /* > 0: the length of the header; RET_CLIENT is who it names, and left as it was when it names
  * nobody (the proxy speaks for itself, or of something without an address). 0: more bytes are
  * needed. -EINVAL: no such header; the connection must be closed without an answer. */
-long http_proxy_parse(struct str bytes, struct http_address *ret_client);
+long http_proxy_parse(struct str bytes, struct address *ret_client);
 
 #endif

@@ -68,7 +68,7 @@ static void on_acceptable(struct ev_loop *ev, ev_io *accept, int events)
         socklen_t len = sizeof(from);
         int fd = accept4(accept->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            const struct http_address address = http_address_of(&from);
+            const struct address address = address_of(&from);
             admission_take(server, fd, &address);
             continue;
         }

@@ -9,6 +9,7 @@
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
+#include "base/address.h"
 #include "base/error.h"
 #include "base/places.h"
 #include "base/shared.h"
@@ -16,7 +17,6 @@
 #include "http/request.h"
 #include "loop/loop.h"
 
-struct sockaddr_storage; /* of <sys/socket.h> */
 struct http_server;
 struct http_exchange; /* one request that waits for its answer */
 struct http_stream;   /* a response without end */
@@ -68,9 +68,8 @@ void http_server_free(struct http_server *server);
  * comes later. */
 const struct http_request *http_exchange_request(const struct http_exchange *exchange);
 
-/* The address of the client: with proxy_protocol the one that the proxy says. IPv4 is mapped into
- * IPv6; family AF_UNSPEC when nobody knows. */
-void http_exchange_peer(const struct http_exchange *exchange, struct sockaddr_storage *ret_peer);
+/* The client: with proxy_protocol the one that the proxy says, if it says one. */
+struct address http_exchange_peer(const struct http_exchange *exchange);
 /* HEADERS are sent with whatever answers EXCHANGE, also later. Borrowed, and must outlive the
  * connection. */
 void http_exchange_always(struct http_exchange *exchange, const struct http_header *headers,

@@ -52,7 +52,7 @@ struct http_server {
 };
 
 /* FD is the connection's, or is closed. */
-void admission_take(struct http_server *server, int fd, const struct http_address *address);
+void admission_take(struct http_server *server, int fd, const struct address *address);
 /* The header of the proxy is read: who the client is, is known. */
 void admission_proxied(struct connection *connection);
 /* Says it as well as it goes without keeping the connection. */

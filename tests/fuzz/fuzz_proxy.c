@@ -8,13 +8,13 @@
 /* The answer to the first LEN bytes, in memory of their own. */
 static long parse_prefix(struct str bytes, size_t len)
 {
-    struct http_address client = {0};
+    struct address client = {0};
     struct str prefix = exact_copy(bytes.data, len);
 
     long answer = http_proxy_parse(prefix, &client);
     promise(answer == -EINVAL || answer == HTTP_PROXY_INCOMPLETE || answer > 0);
     promise(answer <= 0 || ((size_t)answer <= len && (size_t)answer <= HTTP_PROXY_MAX));
-    promise(answer > 0 || !client.known);
+    promise(answer > 0 || client.kind == ADDRESS_UNKNOWN);
     promise(answer != HTTP_PROXY_INCOMPLETE || len < HTTP_PROXY_MAX);
     free_copy(prefix);
     return answer;

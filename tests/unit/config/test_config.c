@@ -1,5 +1,4 @@
 #include "scene.h"
-#include <sys/socket.h>
 
 static const char full[] =
     "app_name: shop\n"
@@ -95,8 +94,8 @@ START_TEST(test_every_key_reaches_the_struct)
     ck_assert_int_eq(c.auth.mode, CONFIG_AUTH_GATEWAY);
     ck_assert(c.auth.allow_public);
     ck_assert_uint_eq(c.auth.trusted_count, 3);
-    ck_assert_uint_eq(c.auth.trusted[0].bits, 16);
-    ck_assert_int_eq(c.auth.trusted[2].family, AF_UNIX);
+    ck_assert_uint_eq(c.auth.trusted[0].bits, 96 + 16);
+    ck_assert_int_eq(c.auth.trusted[2].address.kind, ADDRESS_LOCAL);
     ck_assert_uint_eq(c.http.cors_origins.count, 2);
     ck_assert_str_eq(c.http.cors_origins.items[1].text, "http://localhost:8080");
     ck_assert_uint_eq(c.retry.min_restart_ms, 1);
@@ -384,10 +383,10 @@ START_TEST(test_the_gateway_is_near_unless_said)
     struct config c = scene_right("auth: {mode: gateway}\n");
 
     ck_assert_uint_eq(c.auth.trusted_count, 3);
-    ck_assert_int_eq(c.auth.trusted[0].bytes[0], 127);
-    ck_assert_uint_eq(c.auth.trusted[0].bits, 8);
+    ck_assert_int_eq(c.auth.trusted[0].address.bytes[12], 127);
+    ck_assert_uint_eq(c.auth.trusted[0].bits, 96 + 8);
     ck_assert_uint_eq(c.auth.trusted[1].bits, 128);
-    ck_assert_int_eq(c.auth.trusted[2].family, AF_UNIX);
+    ck_assert_int_eq(c.auth.trusted[2].address.kind, ADDRESS_LOCAL);
     config_release(&c);
     c = scene_right("http: {cors: {origins: '*'}}\n");
     ck_assert_str_eq(c.http.cors_origins.items[0].text, "*");

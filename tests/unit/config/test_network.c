@@ -1,24 +1,17 @@
 #include "config/network.h"
 #include "unit.h"
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 static bool has(const char *network, const char *address)
 {
     struct network parsed;
-    struct sockaddr_in v4 = {.sin_family = AF_INET};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-    struct sockaddr_un local = {.sun_family = AF_UNIX};
-    const void *other = &local;
+    struct address other = {.kind = ADDRESS_LOCAL};
 
     ck_assert_msg(network_parse(&parsed, network) == 0, "%s", network);
-    if (inet_pton(AF_INET, address, &v4.sin_addr) == 1)
-        other = &v4;
-    else if (inet_pton(AF_INET6, address, &v6.sin6_addr) == 1)
-        other = &v6;
-    return network_has(&parsed, other);
+    if (strcmp(address, "unix") != 0)
+        ck_assert_int_eq(
+            address_parse(&other, strchr(address, ':') ? AF_INET6 : AF_INET, str_from(address)), 0);
+    return network_has(&parsed, &other);
 }
 
 START_TEST(test_what_a_network_has)
@@ -35,6 +28,8 @@ START_TEST(test_what_a_network_has)
     ck_assert(has("::1", "::1"));
     ck_assert(!has("::1", "::2"));
     ck_assert(has("unix", "unix"));
+    ck_assert(has("::ffff:10.0.0.0/104", "10.1.2.3"));
+    ck_assert(!has("::ffff:10.0.0.0/104", "11.1.2.3"));
 }
 END_TEST
 
@@ -47,10 +42,13 @@ START_TEST(test_families_are_not_confused)
     ck_assert(!has("0.0.0.0/0", "::1"));
     ck_assert(!has("0.0.0.0/0", "unix"));
     ck_assert(!has("unix", "127.0.0.1"));
-    struct network any;
-    struct sockaddr gone = {.sa_family = AF_UNSPEC};
-    ck_assert_int_eq(network_parse(&any, "0.0.0.0/0"), 0);
-    ck_assert(!network_has(&any, &gone));
+    static const char *const all[] = {"0.0.0.0/0", "::/0", "unix"};
+    const struct address unknown = {0};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        struct network any;
+        ck_assert_int_eq(network_parse(&any, all[i]), 0);
+        ck_assert_msg(!network_has(&any, &unknown), "%s", all[i]);
+    }
 }
 END_TEST
 

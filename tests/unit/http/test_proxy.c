@@ -5,18 +5,18 @@
 
 #define V2(command, family, len) "\r\n\r\n\0\r\nQUIT\n" command family len
 
-static struct http_address got;
+static struct address got;
 
 static long parse(struct str bytes)
 {
-    got = (struct http_address){0};
+    got = (struct address){0};
     return http_proxy_parse(bytes, &got);
 }
 
 static void expect_client(const char *text)
 {
     char is[INET6_ADDRSTRLEN];
-    ck_assert(got.known);
+    ck_assert(got.kind == ADDRESS_IP);
     ck_assert_ptr_nonnull(inet_ntop(AF_INET6, got.bytes, is, sizeof(is)));
     ck_assert_str_eq(is, text);
 }
@@ -42,9 +42,9 @@ START_TEST(test_text)
     expect_header(STR("PROXY TCP6 2001:db8::1 2001:db8::2 0 65535\r\n"));
     expect_client("2001:db8::1");
     expect_header(STR("PROXY UNKNOWN\r\n"));
-    ck_assert(!got.known);
+    ck_assert(got.kind == ADDRESS_UNKNOWN);
     expect_header(STR("PROXY UNKNOWN ffff::1 whatever\r\n"));
-    ck_assert(!got.known);
+    ck_assert(got.kind == ADDRESS_UNKNOWN);
 }
 END_TEST
 
@@ -62,11 +62,11 @@ START_TEST(test_binary)
     expect_client("::ffff:192.0.2.1");
     /* A proxy for itself, and one that does not say for whom. */
     expect_header(STR(V2("\x20", "\0", "\0\0")));
-    ck_assert(!got.known);
+    ck_assert(got.kind == ADDRESS_UNKNOWN);
     expect_header(STR(V2("\x20", "\x11", "\0\x0c") "\xc0\0\2\1\xc6\x33\x64\2\xc3\x50\1\xbb"));
-    ck_assert(!got.known);
+    ck_assert(got.kind == ADDRESS_UNKNOWN);
     expect_header(STR(V2("\x21", "\0", "\0\0")));
-    ck_assert(!got.known);
+    ck_assert(got.kind == ADDRESS_UNKNOWN);
 }
 END_TEST
 
@@ -105,7 +105,7 @@ START_TEST(test_refused)
     };
     for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
         ck_assert_msg(parse(list[i]) == -EINVAL, "%zu: %.*s", i, STR_ARG(list[i]));
-        ck_assert(!got.known);
+        ck_assert(got.kind == ADDRESS_UNKNOWN);
     }
 }
 END_TEST
