@@ -1,4 +1,5 @@
-/* http/connection.h - one connection: reads requests, sends what waits, ends, says goodbye.
+/* http/connection.h - one connection: its states and deadlines; sends what waits, ends, says
+ * goodbye. What comes in is a matter of http/input.h.
  *
  * The state says what bytes from the client mean; whether something waits to be sent is a matter of
  * its output alone. Nothing is sent but by connection_flush() at the end of a turn, so that a turn
@@ -103,8 +104,18 @@ struct connection *connection_new(struct http_server *server, int fd);
 
 /* Calls closed() of its stream, with REASON, a literal. Safe on a closed one. */
 void connection_close(struct connection *connection, const char *reason);
+/* The reason is what the ERROR of a system call says. */
+void connection_close_errno(struct connection *connection, int error);
+/* Ends it once what waits is sent. */
+void connection_end_soon(struct connection *connection);
+/* Tells who takes a body, or has an answer to give, that nobody will have it. Last in its callers:
+ * the owner may do as it likes. */
+void connection_finish_wait(struct connection *connection, const char *reason);
 
 void connection_set_state(struct connection *connection, enum connection_state state);
+
+/* What comes in is a request, or the body of one that was begun. */
+bool connection_takes_requests(const struct connection *connection);
 
 /* Has it flushed at the end of this turn. */
 void connection_queue(struct connection *connection);
