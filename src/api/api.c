@@ -4,6 +4,7 @@
 #include "api/internal.h"
 #include "api/publish_table.h"
 #include "base/log.h"
+#include "base/percent.h"
 
 #include <errno.h>
 
@@ -90,8 +91,7 @@ static bool split_path(struct api_request *request, struct str path, struct buff
     while (rest.data != NULL) {
         size_t from = bytes->len;
         struct str segment = str_cut(&rest, '/');
-        if (request->segment_count == API_SEGMENTS_MAX ||
-            http_percent_decode(bytes, segment, false) < 0)
+        if (request->segment_count == API_SEGMENTS_MAX || percent_decode(bytes, segment, false) < 0)
             return false;
         request->segments[request->segment_count++] =
             (struct str){bytes->data + from, bytes->len - from};

@@ -1,5 +1,6 @@
 #include "api/pull_query.h"
 
+#include "base/percent.h"
 #include "http/request.h"
 
 #include <errno.h>
@@ -63,7 +64,7 @@ static int parse_value(struct pull_query *query, struct str name, struct str enc
     int status;
 
     buffer_init(&value, VALUE_MAX);
-    status = http_percent_decode(&value, encoded, true);
+    status = percent_decode(&value, encoded, true);
     if (status == 0)
         status = is_limit ? parse_limit(buffer_str(&value), &query->limit)
                           : parse_wait(buffer_str(&value), &query->wait_ms);

@@ -1,5 +1,6 @@
 #include "api/resume.h"
 
+#include "base/percent.h"
 #include "event/id.h"
 
 bool resume_names_the_id(struct str parameter)
@@ -24,7 +25,7 @@ bool resume_id(const struct http_request *request, struct buffer *scratch, struc
         buffer_reset(scratch);
         /* A broken escape, or what is too long, stays as it is: no id looks like that, and the
          * client is told. */
-        if (http_percent_decode(scratch, value, true) == 0)
+        if (percent_decode(scratch, value, true) == 0)
             value = buffer_str(scratch);
         if (value.len > 0) {
             *ret_id = value;

@@ -2,6 +2,7 @@
 
 #include "api/pull_query.h"
 #include "api/resume.h"
+#include "base/percent.h"
 
 #include <errno.h>
 
@@ -56,7 +57,7 @@ static int decode(struct wanted *wanted, struct str encoded, bool form, struct s
 {
     size_t from = wanted->bytes.len;
 
-    if (http_percent_decode(&wanted->bytes, encoded, form) < 0)
+    if (percent_decode(&wanted->bytes, encoded, form) < 0)
         return error_set(err, -EINVAL, "\"%.*s\" is not well percent-encoded", NAME_ARG(encoded));
     *ret = (struct str){wanted->bytes.data + from, wanted->bytes.len - from};
     return 0;

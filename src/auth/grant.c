@@ -1,4 +1,5 @@
 #include "auth/grant.h"
+#include "base/percent.h"
 
 #define PUBLIC STR("public.")
 
@@ -10,31 +11,23 @@ static struct str cut_part(struct str *rest)
     return str_cut(rest, '/');
 }
 
-/* The byte at *AT, which moves behind it. What is no escape is itself. */
-static char next_byte(struct str part, size_t *at)
+/* What is no escape is itself. */
+static char next_byte(struct str *part)
 {
-    char byte = part.data[(*at)++];
+    int byte = percent_next(part);
 
-    if (byte != '%' || part.len - *at < 2)
-        return byte;
-    int high = str_hex_digit(part.data[*at]), low = str_hex_digit(part.data[*at + 1]);
-    if (high < 0 || low < 0)
-        return byte;
-    *at += 2;
-    return (char)(high << 4 | low);
+    return byte < 0 ? '%' : (char)byte;
 }
 
 /* Whether PART, decoded, is BEGIN and REST. */
 static bool is_text(struct str part, struct str begin, struct str rest)
 {
-    size_t at = 0;
-
     for (size_t i = 0; i < begin.len + rest.len; i++) {
         char expected = i < begin.len ? begin.data[i] : rest.data[i - begin.len];
-        if (at == part.len || next_byte(part, &at) != expected)
+        if (part.len == 0 || next_byte(&part) != expected)
             return false;
     }
-    return at == part.len;
+    return part.len == 0;
 }
 
 static bool has_dot(struct str name)

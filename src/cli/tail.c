@@ -1,4 +1,5 @@
 #include "cli/tail.h"
+#include "base/percent.h"
 #include "cli/tail_line.h"
 #include "cli/tail_output.h"
 #include "config/config.h"
@@ -41,23 +42,17 @@ struct tail {
 
 /* --- topics ------------------------------------------------------------------------------ */
 
-/* %XX in place. A NUL is refused by topic_parse(). */
-static int percent_decode(struct str *text, char *to)
+/* In place. A NUL is refused by topic_parse(). */
+static int decode_segment(struct str *segment, char *to)
 {
     struct str decoded = {to, 0};
-    for (size_t i = 0; i < text->len; i++) {
-        char c = text->data[i];
-        if (c == '%') {
-            int high = i + 2 < text->len ? str_hex_digit(text->data[i + 1]) : -1;
-            int low = i + 2 < text->len ? str_hex_digit(text->data[i + 2]) : -1;
-            if (high < 0 || low < 0)
-                return -EINVAL;
-            c = (char)(high << 4 | low);
-            i += 2;
-        }
-        to[decoded.len++] = c;
+    for (struct str rest = *segment; rest.len > 0;) {
+        int byte = percent_next(&rest);
+        if (byte < 0)
+            return byte;
+        to[decoded.len++] = (char)byte;
     }
-    *text = decoded;
+    *segment = decoded;
     return 0;
 }
 
@@ -69,7 +64,7 @@ static int parse_topic(struct topic *topic, char *word, struct error *err)
     while (rest.data && count < 4) {
         char *to = (char *)(uintptr_t)rest.data;
         segments[count] = str_cut(&rest, '/');
-        if (percent_decode(&segments[count++], to) < 0)
+        if (decode_segment(&segments[count++], to) < 0)
             return error_set(err, -EINVAL, "Topic: %%XX wants two hex digits");
     }
     return topic_parse(topic, segments, count, err);

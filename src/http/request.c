@@ -253,38 +253,6 @@ struct str http_request_header(const struct http_request *request, struct str na
     return (struct str){NULL, 0};
 }
 
-/* The byte at *AT, decoded; *AT moves behind it. -EINVAL for what no text may hold. */
-static int next_decoded(struct str text, size_t *at, bool form)
-{
-    int byte = (unsigned char)text.data[(*at)++];
-    if (byte == '%') {
-        if (text.len - *at < 2)
-            return -EINVAL;
-        int high = str_hex_digit(text.data[*at]), low = str_hex_digit(text.data[*at + 1]);
-        if (high < 0 || low < 0)
-            return -EINVAL;
-        *at += 2;
-        byte = high << 4 | low;
-    } else if (byte == '+' && form) {
-        byte = ' ';
-    }
-    return byte == 0 ? -EINVAL : byte;
-}
-
-int http_percent_decode(struct buffer *out, struct str text, bool form)
-{
-    size_t start = out->len;
-    for (size_t at = 0; at < text.len;) {
-        int byte = next_decoded(text, &at, form);
-        if (byte < 0) {
-            out->len = start;
-            return byte;
-        }
-        buffer_append_char(out, (char)byte);
-    }
-    return out->failed;
-}
-
 bool http_query_next(struct str *query, struct str *ret_name, struct str *ret_value)
 {
     while (query->data) {

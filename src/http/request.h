@@ -8,7 +8,6 @@
 #ifndef HTTP_REQUEST_H
 #define HTTP_REQUEST_H
 
-#include "base/buffer.h"
 #include "base/str.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,10 +43,6 @@ long http_request_parse(struct http_request *request, struct str bytes, size_t m
 /* The value of header NAME (any case), data == NULL when absent. The first one, if there are
  * several. */
 struct str http_request_header(const struct http_request *request, struct str name);
-
-/* Percent-decodes TEXT into OUT ('+' is a space when FORM). 0, or -EINVAL for a broken escape or a
- * NUL. */
-int http_percent_decode(struct buffer *out, struct str text, bool form);
 
 /* Cuts the next "name=value" from *QUERY, still encoded; false at the end. */
 bool http_query_next(struct str *query, struct str *ret_name, struct str *ret_value);

@@ -1,5 +1,6 @@
 /* Any bytes as the head of a request: every slice lies inside of it, and a head that arrives in
  * pieces gets the same answer as one that arrives at once. */
+#include "base/percent.h"
 #include "fuzz.h"
 #include "http/request.h"
 
@@ -17,7 +18,7 @@ static void check_query(struct str query)
         promise(is_inside(name, query));
         promise(is_inside(value, query));
         buffer_init(&decoded, value.len);
-        int r = http_percent_decode(&decoded, value, true);
+        int r = percent_decode(&decoded, value, true);
         promise(r == 0 || r == -EINVAL);
         promise(decoded.len <= value.len);
         promise(memchr(decoded.data != NULL ? decoded.data : "", '\0', decoded.len) == NULL);

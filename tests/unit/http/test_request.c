@@ -402,45 +402,6 @@ START_TEST(test_every_byte_flipped)
 }
 END_TEST
 
-static void expect_decoded(struct str text, bool form, const char *expected)
-{
-    struct buffer out;
-    buffer_init(&out, 256);
-    ck_assert_int_eq(http_percent_decode(&out, text, form), 0);
-    ck_assert(str_equal(buffer_str(&out), str_from(expected)));
-    buffer_release(&out);
-}
-
-START_TEST(test_percent_decode)
-{
-    expect_decoded(STR("caf%C3%a9"), false, "caf\xc3\xa9");
-    expect_decoded(STR("a+b%2Bc"), true, "a b+c");
-    expect_decoded(STR("a+b"), false, "a+b");
-    expect_decoded(STR("%25%32%35"), false, "%25");
-    expect_decoded(STR(""), true, "");
-}
-END_TEST
-
-/* A broken escape or a NUL is refused whole: what was in the buffer before stays as it was. */
-START_TEST(test_percent_decode_refuses)
-{
-    static const struct str bad[] = {
-        HEAD("%"), HEAD("a%2"), HEAD("%g0"), HEAD("%0g"), HEAD("%00"), HEAD("a\0b"), HEAD("%%20"),
-    };
-    struct buffer out;
-    buffer_init(&out, 256);
-    buffer_append_str(&out, STR("before"));
-    for (size_t i = 0; i < COUNT(bad); i++) {
-        ck_assert_int_eq(http_percent_decode(&out, bad[i], true), -EINVAL);
-        ck_assert(str_equal(buffer_str(&out), STR("before")));
-    }
-    buffer_release(&out);
-    buffer_init(&out, 2);
-    ck_assert_int_eq(http_percent_decode(&out, STR("abc"), true), -EMSGSIZE);
-    buffer_release(&out);
-}
-END_TEST
-
 START_TEST(test_query)
 {
     struct str query = STR("topic=comments&&topic=posts/123/comments&flag&a=b=c&=x&");
@@ -469,5 +430,4 @@ START_TEST(test_query)
 END_TEST
 
 UNIT_SUITE("http/request", test_against_http_parser, test_byte_by_byte, test_what_follows,
-           test_fields, test_keep_alive, test_limits, test_every_byte_flipped, test_percent_decode,
-           test_percent_decode_refuses, test_query)
+           test_fields, test_keep_alive, test_limits, test_every_byte_flipped, test_query)
