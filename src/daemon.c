@@ -44,6 +44,7 @@ struct daemon {
     struct operators *operators;
     struct api_context api_context; /* borrowed by every serving loop */
     struct places *clients;         /* NULL: no limit for each */
+    struct places *consumers;       /* the same */
     struct rate *publish_rate;      /* the same */
     struct serving **serving;
     unsigned serving_count;
@@ -275,12 +276,16 @@ static int open_journal(struct daemon *d, struct error *err)
 static int make_limits(struct daemon *d, struct error *err)
 {
     unsigned connections = d->config->http.max_connections_per_client;
+    unsigned streams = d->config->http.max_connections_per_consumer;
     unsigned publish_rate = d->config->http.publish_rate;
     if (connections > 0)
         d->clients = places_new(connections);
+    if (streams > 0)
+        d->consumers = places_new(streams);
     if (publish_rate > 0)
         d->publish_rate = rate_new(publish_rate);
-    if ((connections > 0 && !d->clients) || (publish_rate > 0 && !d->publish_rate))
+    if ((connections > 0 && !d->clients) || (streams > 0 && !d->consumers) ||
+        (publish_rate > 0 && !d->publish_rate))
         return error_set(err, -ENOMEM, "no memory for the limits of clients");
     return 0;
 }
@@ -296,6 +301,7 @@ static int start_serving(struct daemon *d, struct error *err)
         .health = d->health,
         .marked = d->marked,
         .auth = d->auth,
+        .consumers = d->consumers,
         .publish_rate = d->publish_rate,
         .pg = &d->params,
         .poke = poke,
@@ -387,11 +393,12 @@ static void log_served(const struct daemon *d)
                                 sum(d, offsetof(struct http_counters, closed[why])));
     log_info("http",
              "%" PRIu64 " connections; refused %" PRIu64 " by max_connections, %" PRIu64
-             " by max_connections_per_client, %" PRIu64 " by the machine; %" PRIu64
-             " streams, closed: %s",
+             " by max_connections_per_client, %" PRIu64 " by max_connections_per_consumer, %" PRIu64
+             " by the machine; %" PRIu64 " streams, closed: %s",
              sum(d, offsetof(struct http_counters, connections)),
              sum(d, offsetof(struct http_counters, refused_server)),
              sum(d, offsetof(struct http_counters, refused_client)),
+             sum(d, offsetof(struct http_counters, refused_consumer)),
              sum(d, offsetof(struct http_counters, refused_machine)),
              sum(d, offsetof(struct http_counters, streams)), closed);
 }
@@ -406,6 +413,7 @@ static void daemon_release(struct daemon *d)
         serving_join(d->serving[i]);
     free(d->serving);
     places_free(d->clients);
+    places_free(d->consumers);
     rate_free(d->publish_rate);
     if (d->operators)
         operators_free(d->operators);

@@ -184,7 +184,7 @@ bool access_publish(const struct access *access)
 }
 
 /* In mode none anybody can call himself anything. */
-struct str access_publisher(const struct access *access)
+struct str access_identity(const struct access *access)
 {
     if (mode_of(access) == CONFIG_AUTH_JWT)
         return str_from(access->claims.consumer);

@@ -31,8 +31,9 @@ bool access_topic(const struct access *access, const struct str *segments, size_
 bool access_consumer(const struct access *access, struct str *ret_consumer);
 /* Whether it may write. False: it was answered. */
 bool access_publish(const struct access *access);
-/* Who writes; borrows. Empty: that is not known. */
-struct str access_publisher(const struct access *access);
+/* Who it comes from, for what is counted by consumer: as the token or the gateway says; borrows.
+ * Empty: nobody vouches for a name. */
+struct str access_identity(const struct access *access);
 
 /* When what it was given ends, in seconds since 1970 UTC; 0: never. */
 int64_t access_expires(const struct access *access);

@@ -11,6 +11,7 @@
 #include "journal/journal.h"
 #include "pg/conn.h"
 
+struct places;
 struct rate;
 
 struct api_context {
@@ -19,6 +20,7 @@ struct api_context {
     struct health *health;
     struct marked *marked;
     struct auth *auth;          /* in mode jwt, else NULL */
+    struct places *consumers;   /* whose streams and pulls are counted; NULL: no limit */
     struct rate *publish_rate;  /* NULL: no limit */
     const struct pg_params *pg; /* for ordinary statements */
     /* Asks the capture loop to have the server say how far it is, so that an idle journal's durable

@@ -435,6 +435,17 @@ static struct consumer_stream *consumer_stream_new(struct str consumer)
     return NULL;
 }
 
+/* False when it was answered. */
+static bool open_stream(struct consumer_stream *self, struct api *api,
+                        const struct api_request *request, enum form form,
+                        const struct pull_query *query)
+{
+    if (form == FORM_JSON)
+        return pull_open(&self->base, &consumer_stream_kind, api, request, query);
+    return feed_stream_open(&self->base, &consumer_stream_kind, api, request, form,
+                            form == FORM_SSE ? STR(":\n") : STR(""));
+}
+
 static void serve(struct api *api, const struct api_request *request, enum form form,
                   struct str consumer)
 {
@@ -452,10 +463,7 @@ static void serve(struct api *api, const struct api_request *request, enum form 
     /* Who pulls and has no id yet wants its mail: all of it. */
     self->resumes = position == POSITION_ID || (form == FORM_JSON && position == POSITION_NONE);
     self->resume_id = id;
-    if (form != FORM_JSON) {
-        feed_stream_open(&self->base, &consumer_stream_kind, api, request->exchange, form,
-                         form == FORM_SSE ? STR(":\n") : STR(""));
-    } else if (!pull_open(&self->base, &consumer_stream_kind, api, request->exchange, &query)) {
+    if (!open_stream(self, api, request, form, &query)) {
         free(self->consumer);
         free(self);
         return;

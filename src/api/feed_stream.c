@@ -1,8 +1,10 @@
 #include "api/feed_stream.h"
 
 #include "api/pull.h"
+#include "api/refuse.h"
 #include "api/retry.h"
 #include "base/log.h"
+#include "base/places.h"
 
 #include <stddef.h>
 
@@ -67,10 +69,8 @@ static void on_closed(void *owner, const char *reason)
 {
     struct feed_stream *stream = owner;
 
-    subscriber_close(&stream->subscriber);
     heartbeat_remove(&stream->api->heartbeat, &stream->heartbeat);
-    expiry_stop(stream->expiry);
-    stream->kind->free(stream);
+    feed_stream_free(stream);
 }
 
 static const struct http_stream_events events = {on_fill, on_drain, on_closed};
@@ -132,9 +132,24 @@ static const struct feed_outlet stream_outlet = {
 
 /* --- the outside ----------------------------------------------------------------------------- */
 
-void feed_stream_init(struct feed_stream *stream, const struct feed_stream_kind *kind,
-                      const struct feed_outlet *outlet, struct api *api, enum form form)
+/* False: its consumer has as many as it may. */
+static bool take_place(struct feed_stream *stream, const struct api *api, struct str consumer)
 {
+    if (api->context.consumers == NULL || consumer.len == 0)
+        return true;
+    stream->place = places_take(api->context.consumers, consumer);
+    return stream->place != NULL;
+}
+
+bool feed_stream_init(struct feed_stream *stream, const struct feed_stream_kind *kind,
+                      const struct feed_outlet *outlet, struct api *api,
+                      const struct api_request *request, enum form form)
+{
+    if (!take_place(stream, api, access_identity(&request->access))) {
+        http_count(&http_exchange_counters(request->exchange)->refused_consumer);
+        api_refuse_with(request->exchange, 429, STR("Too many connections of this consumer"));
+        return false;
+    }
     stream->kind = kind;
     stream->outlet = outlet;
     stream->api = api;
@@ -142,10 +157,19 @@ void feed_stream_init(struct feed_stream *stream, const struct feed_stream_kind 
     stream->subscriber.ops = &sink;
     stream->subscriber.owner = stream;
     stream->heartbeat.on_due = on_due;
+    return true;
 }
 
-void feed_stream_open(struct feed_stream *stream, const struct feed_stream_kind *kind,
-                      struct api *api, struct http_exchange *exchange, enum form form,
+void feed_stream_free(struct feed_stream *stream)
+{
+    subscriber_close(&stream->subscriber);
+    expiry_stop(stream->expiry);
+    places_give_back(stream->api->context.consumers, stream->place);
+    stream->kind->free(stream);
+}
+
+bool feed_stream_open(struct feed_stream *stream, const struct feed_stream_kind *kind,
+                      struct api *api, const struct api_request *request, enum form form,
                       struct str first)
 {
     const struct http_header headers[] = {
@@ -155,10 +179,12 @@ void feed_stream_open(struct feed_stream *stream, const struct feed_stream_kind 
         {STR("Vary"), STR("Accept")},
     };
 
-    feed_stream_init(stream, kind, &stream_outlet, api, form);
-    stream->http = http_stream_start(exchange, headers, sizeof(headers) / sizeof(headers[0]), first,
-                                     &events, stream);
+    if (!feed_stream_init(stream, kind, &stream_outlet, api, request, form))
+        return false;
+    stream->http = http_stream_start(request->exchange, headers,
+                                     sizeof(headers) / sizeof(headers[0]), first, &events, stream);
     feed_stream_touch(stream);
+    return true;
 }
 
 static void on_expired(void *owner)

@@ -14,6 +14,7 @@
 
 struct feed_stream;
 struct pull;
+struct places_holder;
 
 struct feed_stream_kind {
     /* As in struct subscriber_ops. */
@@ -48,17 +49,22 @@ struct feed_stream {
     struct pull *pull;        /* NULL for a stream */
     struct subscriber subscriber;
     struct heartbeat_entry heartbeat;
-    struct expiry *expiry; /* NULL: it never expires */
+    struct expiry *expiry;       /* NULL: it never expires */
+    struct places_holder *place; /* among those of its consumer; NULL: they are not counted */
     bool ended;
 };
 
-/* What both ways to open one have in common. */
-void feed_stream_init(struct feed_stream *stream, const struct feed_stream_kind *kind,
-                      const struct feed_outlet *outlet, struct api *api, enum form form);
+/* What both ways to open one have in common. False: its consumer has as many as it may, and was
+ * answered; STREAM is untouched. */
+bool feed_stream_init(struct feed_stream *stream, const struct feed_stream_kind *kind,
+                      const struct feed_outlet *outlet, struct api *api,
+                      const struct api_request *request, enum form form);
+/* And to end one: frees it. */
+void feed_stream_free(struct feed_stream *stream);
 /* Answers with the head of a stream (FORM_SSE or FORM_NDJSON) and FIRST. STREAM is zero, and the
- * connection's from here on. */
-void feed_stream_open(struct feed_stream *stream, const struct feed_stream_kind *kind,
-                      struct api *api, struct http_exchange *exchange, enum form form,
+ * connection's from here on. False as of feed_stream_init(). */
+bool feed_stream_open(struct feed_stream *stream, const struct feed_stream_kind *kind,
+                      struct api *api, const struct api_request *request, enum form form,
                       struct str first);
 /* What lets the client read it ends at AT, seconds since 1970 UTC (0: never): it is told so, and
  * the stream ends. */

@@ -227,7 +227,7 @@ static struct publish *publish_new(struct api *api, struct str key, struct str p
  * nobody. */
 static uint64_t wait_of(const struct api *api, const struct api_request *request)
 {
-    struct str name = access_publisher(&request->access);
+    struct str name = access_identity(&request->access);
 
     if (api->context.publish_rate == NULL)
         return 0;
@@ -276,7 +276,7 @@ static void serve(struct api *api, const struct api_request *request)
                      NULL);
         return;
     }
-    struct publish *self = publish_new(api, key, access_publisher(&request->access));
+    struct publish *self = publish_new(api, key, access_identity(&request->access));
     if (self == NULL) {
         answer_fault(request->exchange, 503, "out of memory", NULL);
         return;

@@ -108,11 +108,9 @@ static void release(struct pull *pull)
 
     review_remove(&stream->api->review, &pull->entry);
     ev_timer_stop(stream->api->loop->ev, &pull->timer);
-    subscriber_close(&stream->subscriber);
-    expiry_stop(stream->expiry);
     buffer_release(&pull->text);
     free(pull);
-    stream->kind->free(stream);
+    feed_stream_free(stream);
 }
 
 /* Nothing is pushed any more; the answer is sent at the end of the turn, for the caller may be one
@@ -266,16 +264,19 @@ static void on_gone(void *owner, const char *reason)
 static const struct http_wait_events wait_events = {on_drain, on_gone};
 
 bool pull_open(struct feed_stream *stream, const struct feed_stream_kind *kind, struct api *api,
-               struct http_exchange *exchange, const struct pull_query *query)
+               const struct api_request *request, const struct pull_query *query)
 {
     struct pull *pull = calloc(1, sizeof(*pull));
     double wait = query->wait_ms / 1000.;
 
     if (pull == NULL) {
-        respond(exchange, 503, STR("Out of memory"));
+        respond(request->exchange, 503, STR("Out of memory"));
         return false;
     }
-    feed_stream_init(stream, kind, &outlet, api, FORM_JSON);
+    if (!feed_stream_init(stream, kind, &outlet, api, request, FORM_JSON)) {
+        free(pull);
+        return false;
+    }
     stream->pull = pull;
     pull->stream = stream;
     pull->limit = query->limit;
@@ -285,7 +286,7 @@ bool pull_open(struct feed_stream *stream, const struct feed_stream_kind *kind, 
     ev_timer_init(&pull->timer, on_timer, 0., 0.);
     pull->timer.data = pull;
     pull->entry.look = look;
-    pull->exchange = http_respond_later(exchange, &wait_events, pull);
+    pull->exchange = http_respond_later(request->exchange, &wait_events, pull);
     set_timer(pull, wait > READ_SECONDS ? wait : READ_SECONDS);
     return true;
 }

@@ -18,10 +18,10 @@
 #define PULL_BYTES 1048576u /* an answer that has as many takes no further event */
 
 /* The answer will come from a pull; STREAM is zero, and the exchange's from here on. REQUEST must
- * have been looked at already. False when the memory is out: it was answered with 503, STREAM is
- * untouched. */
+ * have been looked at already. False as of feed_stream_init(), or when the memory is out: it was
+ * answered with 503, STREAM is untouched. */
 bool pull_open(struct feed_stream *stream, const struct feed_stream_kind *kind, struct api *api,
-               struct http_exchange *exchange, const struct pull_query *query);
+               const struct api_request *request, const struct pull_query *query);
 
 /* The client may not wait any longer: it gets what is there. */
 void pull_expire(struct feed_stream *stream);

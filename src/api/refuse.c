@@ -40,12 +40,10 @@ static void send_away(struct http_exchange *exchange)
     buffer_release(&frame);
 }
 
-void api_refuse(void *app, struct http_exchange *exchange, int status)
+void api_refuse_with(struct http_exchange *exchange, int status, struct str text)
 {
     static const struct http_header retry_after = {STR("Retry-After"), STR("5")};
-    const struct api *api = app;
 
-    cors_prepare(&api->cors, exchange);
     if (is_event_source(http_exchange_request(exchange))) {
         send_away(exchange);
         return;
@@ -53,9 +51,18 @@ void api_refuse(void *app, struct http_exchange *exchange, int status)
     http_respond(exchange, &(struct http_response){
                                .status = status,
                                .content_type = "text/plain",
-                               .body = status == 429 ? STR("Too many connections of this client")
-                                                     : STR("Too many connections"),
+                               .body = text,
                                .headers = &retry_after,
                                .header_count = 1,
                            });
+}
+
+void api_refuse(void *app, struct http_exchange *exchange, int status)
+{
+    const struct api *api = app;
+
+    cors_prepare(&api->cors, exchange);
+    api_refuse_with(exchange, status,
+                    status == 429 ? STR("Too many connections of this client")
+                                  : STR("Too many connections"));
 }

@@ -7,5 +7,7 @@
 #include "http/server.h"
 
 void api_refuse(void *app, struct http_exchange *exchange, int status); /* a http_refuse */
+/* The same with other words, for an exchange whose CORS headers are prepared. */
+void api_refuse_with(struct http_exchange *exchange, int status, struct str text);
 
 #endif

@@ -182,7 +182,8 @@ static void subscribe(struct topic_stream *self, const struct wanted *wanted,
     memcpy(self->epoch, epoch, sizeof(self->epoch));
 }
 
-static void open_stream(struct topic_stream *self, struct api *api,
+/* False when it was answered. */
+static bool open_stream(struct topic_stream *self, struct api *api,
                         const struct api_request *request, enum form form,
                         const struct resume *resume, const struct resume_range *range)
 {
@@ -197,9 +198,10 @@ static void open_stream(struct topic_stream *self, struct api *api,
         reset_append(&first, form, resume->reason, range);
         self->lost = true;
     }
-    feed_stream_open(&self->base, &topic_stream_kind, api, request->exchange, form,
-                     buffer_str(&first));
+    bool opened =
+        feed_stream_open(&self->base, &topic_stream_kind, api, request, form, buffer_str(&first));
     buffer_release(&first);
+    return opened;
 }
 
 static void refuse_id(const struct api_request *request, enum reset_reason reason,
@@ -226,14 +228,11 @@ static void start(struct api *api, const struct api_request *request, enum form 
     }
     struct resume_range range = read_range(api, self->epoch);
     struct resume resume = find_resume(request, &range);
-    if (form != FORM_JSON) {
-        open_stream(self, api, request, form, &resume, &range);
-        feed_stream_expire_at(&self->base, access_expires(&request->access));
-        subscribe(self, wanted, &resume);
-    } else if (resume.kind == RESUME_RESET) {
+    if (form == FORM_JSON && resume.kind == RESUME_RESET) {
         refuse_id(request, resume.reason, &range);
         free(self);
-    } else if (pull_open(&self->base, &topic_stream_kind, api, request->exchange, query)) {
+    } else if (form == FORM_JSON ? pull_open(&self->base, &topic_stream_kind, api, request, query)
+                                 : open_stream(self, api, request, form, &resume, &range)) {
         feed_stream_expire_at(&self->base, access_expires(&request->access));
         subscribe(self, wanted, &resume);
     } else {
@@ -250,8 +249,10 @@ static void send_away(struct api *api, const struct api_request *request, enum f
     struct topic_stream *self = form == FORM_SSE ? calloc(1, sizeof(*self)) : NULL;
 
     if (self != NULL) {
-        feed_stream_open(&self->base, &topic_stream_kind, api, request->exchange, form, STR(":\n"));
-        feed_stream_end(&self->base);
+        if (feed_stream_open(&self->base, &topic_stream_kind, api, request, form, STR(":\n")))
+            feed_stream_end(&self->base);
+        else
+            free(self);
         return;
     }
     http_respond(request->exchange, &(struct http_response){

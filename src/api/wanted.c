@@ -6,6 +6,10 @@
 
 #include <errno.h>
 
+/* What the filters of a request come to when they are compiled, for each of its tables anew: a
+ * subscriber keeps it. */
+#define CONDITIONS_MAX (1u << 20)
+
 #define NAME_ARG(name) STR_ARG(str_truncate(name, 64))
 
 /* A filter on a column, decoded. */
@@ -34,18 +38,32 @@ static int no_memory(struct error *err)
 
 /* --- parameters ------------------------------------------------------------------------------ */
 
-/* All are decoded into bytes that are there already: topics twice. */
-static int make_room(struct wanted *wanted, struct str query, struct error *err)
+static const struct config *config_of(const struct wanted_from *from)
 {
+    return from->request->access.context->config;
+}
+
+static size_t at_most(size_t count, size_t max)
+{
+    return count < max ? count : max;
+}
+
+/* All are decoded into bytes that are there already: topics twice. */
+static int make_room(struct wanted *wanted, const struct wanted_from *from, struct error *err)
+{
+    const struct config *config = config_of(from);
+    struct str query = from->request->http->query;
     struct str name, value;
     size_t parameters = 0;
 
     buffer_init(&wanted->bytes, 2 * query.len + 1);
     for (struct str rest = query; http_query_next(&rest, &name, &value);)
         parameters++;
-    wanted->subscriptions = calloc(parameters + 1, sizeof(*wanted->subscriptions));
-    wanted->parameters = calloc(parameters + 1, sizeof(*wanted->parameters));
-    wanted->filters = calloc(parameters + 1, sizeof(*wanted->filters));
+    size_t topics = at_most(parameters + 1, config->http.max_topics);
+    size_t filters = at_most(parameters, config->http.max_filters) + 1; /* not of nothing */
+    wanted->subscriptions = calloc(topics, sizeof(*wanted->subscriptions));
+    wanted->parameters = calloc(filters, sizeof(*wanted->parameters));
+    wanted->filters = calloc(topics, sizeof(*wanted->filters));
     if (wanted->subscriptions == NULL || wanted->parameters == NULL || wanted->filters == NULL ||
         buffer_reserve(&wanted->bytes, wanted->bytes.max) == NULL)
         return no_memory(err);
@@ -69,9 +87,13 @@ static int add_topic(struct wanted *wanted, const struct wanted_from *from,
 {
     struct subscription *subscription = &wanted->subscriptions[wanted->count];
 
-    if (wanted->count == WANTED_TOPICS_MAX)
-        return error_set(err, -EINVAL, "A request may have %d topics; open another for the rest",
-                         WANTED_TOPICS_MAX);
+    unsigned max = config_of(from)->http.max_topics;
+
+    if (wanted->count == max)
+        return error_set(err, -EINVAL,
+                         "A request may have %u topics (http.max_topics); open another for the "
+                         "rest",
+                         max);
     if (topic_parse(&subscription->topic, segments, count, err) < 0)
         return -EINVAL;
     if (!access_topic(&from->request->access, segments, count))
@@ -118,6 +140,9 @@ static int parse_parameter(struct wanted *wanted, const struct wanted_from *from
         return parse_topic(wanted, from, parameter->value, err);
     if (str_equal(parameter->name, STR("types")))
         return filter_parse_types(&wanted->types, parameter->value, err);
+    unsigned max = config_of(from)->http.max_filters;
+    if (wanted->parameter_count == max)
+        return error_set(err, -EINVAL, "A request may have %u filters (http.max_filters)", max);
     wanted->parameters[wanted->parameter_count++] = *parameter;
     return 0;
 }
@@ -168,10 +193,14 @@ static int compile(struct wanted *wanted, const struct feed_tables *tables,
 {
     int status = 0;
 
-    /* A condition has a head, and the keys of its values are a little longer than they are. */
-    buffer_init(&filter->conditions, 64 * (wanted->bytes.max + 1));
+    buffer_init(&filter->conditions, CONDITIONS_MAX - wanted->conditions_bytes);
     for (size_t i = 0; i < wanted->parameter_count && status == 0; i++)
         status = compile_one(filter, tables, &wanted->parameters[i], err);
+    if (status == -EMSGSIZE)
+        return error_set(err, -EINVAL,
+                         "The filters are too long, or for too many tables; open another stream "
+                         "for some of them");
+    wanted->conditions_bytes += filter->conditions.len;
     filter->filter = (struct filter){wanted->types, buffer_str(&filter->conditions)};
     return status;
 }
@@ -224,7 +253,7 @@ int wanted_parse(struct wanted *ret, const struct feed_tables *tables,
     const struct wanted_from from = {tables, request, form};
 
     *ret = (struct wanted){.types = FILTER_ALL_TYPES};
-    int status = make_room(ret, request->http->query, err);
+    int status = make_room(ret, &from, err);
     if (status == 0 && request->segment_count > 1)
         status = add_topic(ret, &from, request->segments + 1, request->segment_count - 1, err);
     if (status == 0)

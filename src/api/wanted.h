@@ -5,8 +5,6 @@
 
 #include "api/internal.h"
 
-#define WANTED_TOPICS_MAX 1000
-
 struct wanted_filter;
 
 struct wanted {
@@ -19,6 +17,7 @@ struct wanted {
     unsigned types;
     struct wanted_filter *filters; /* one a table */
     size_t filter_count;
+    size_t conditions_bytes;
 };
 
 /* 0; -EINVAL: the request is wrong, ERR says what; -EACCES: a topic is not granted, and the

@@ -112,8 +112,11 @@ struct config {
         unsigned stall_timeout_ms;
         unsigned drain_ms; /* 0: all at once */
         unsigned max_connections;
-        unsigned max_connections_per_client; /* 0: no limit */
-        unsigned publish_rate;               /* requests a second; 0: no limit */
+        unsigned max_connections_per_client;   /* 0: no limit */
+        unsigned max_connections_per_consumer; /* 0: no limit */
+        unsigned max_topics, max_filters;      /* of a request */
+        unsigned max_head;                     /* bytes of the head of a request */
+        unsigned publish_rate;                 /* requests a second; 0: no limit */
         bool proxy_protocol;
         struct config_names cors_origins; /* "https://app.example", or one "*" */
     } http;

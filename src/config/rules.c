@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #define MS_A_DAY 86400000u
+#define HEAD_MIN 4096u
+#define HEAD_MAX (1u << 20)
 
 int rules_no_memory(struct rules *r)
 {
@@ -231,33 +233,68 @@ static int rules_http_times(struct rules *r)
     return 0;
 }
 
-static int rules_http(struct rules *r)
+struct http_number {
+    const char *path, *text;
+    uint64_t range[2];
+    unsigned *to;
+};
+
+static int rules_http_numbers(struct rules *r)
 {
     const struct raw_http *from = &r->raw->http;
-    uint64_t threads = 0;
-    uint64_t connections = 0;
-    uint64_t of_client = 0;
-    uint64_t publish_rate = 0;
+    const struct http_number numbers[] = {
+        {"http.threads", from->threads, {0, 256}, &r->config->http.threads},
+        {"http.max_connections",
+         from->max_connections,
+         {1, 10000000},
+         &r->config->http.max_connections},
+        {"http.max_connections_per_client",
+         from->max_connections_per_client,
+         {0, 10000000},
+         &r->config->http.max_connections_per_client},
+        {"http.max_connections_per_consumer",
+         from->max_connections_per_consumer,
+         {0, 10000000},
+         &r->config->http.max_connections_per_consumer},
+        {"http.max_topics", from->max_topics, {1, 100000}, &r->config->http.max_topics},
+        {"http.max_filters", from->max_filters, {0, 1000}, &r->config->http.max_filters},
+        {"http.publish_rate", from->publish_rate, {0, 100000}, &r->config->http.publish_rate},
+    };
 
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        uint64_t value = 0;
+        int code = number(r, numbers[i].path, numbers[i].text, numbers[i].range, &value);
+        if (code < 0)
+            return code;
+        *numbers[i].to = (unsigned)value;
+    }
+    return 0;
+}
+
+static int rules_head(struct rules *r)
+{
+    uint64_t max = 0;
+
+    if (quantity_size(str_from(r->raw->http.max_head), &max) < 0 || max < HEAD_MIN ||
+        max > HEAD_MAX)
+        return node_fail(r->tree, node_at(r->tree, "http.max_head"), r->err,
+                         "must be a size from 4kB to 1MB; write 16kB");
+    r->config->http.max_head = (unsigned)max;
+    return 0;
+}
+
+static int rules_http(struct rules *r)
+{
     int code = rules_listeners(r);
     if (code == 0)
-        code = number(r, "http.threads", from->threads, (const uint64_t[2]){0, 256}, &threads);
+        code = rules_http_numbers(r);
     if (code == 0)
-        code = number(r, "http.max_connections", from->max_connections,
-                      (const uint64_t[2]){1, 10000000}, &connections);
-    if (code == 0)
-        code = number(r, "http.max_connections_per_client", from->max_connections_per_client,
-                      (const uint64_t[2]){0, 10000000}, &of_client);
-    if (code == 0)
-        code = number(r, "http.publish_rate", from->publish_rate, (const uint64_t[2]){0, 100000},
-                      &publish_rate);
+        code = rules_head(r);
     if (code == 0)
         code = rules_http_times(r);
-    r->config->http.threads = threads > 0 ? (unsigned)threads : core_count();
-    r->config->http.max_connections = (unsigned)connections;
-    r->config->http.max_connections_per_client = (unsigned)of_client;
-    r->config->http.publish_rate = (unsigned)publish_rate;
-    r->config->http.proxy_protocol = from->proxy_protocol;
+    if (r->config->http.threads == 0)
+        r->config->http.threads = core_count();
+    r->config->http.proxy_protocol = r->raw->http.proxy_protocol;
     return code;
 }
 

@@ -94,7 +94,8 @@ struct raw_http {
     char **listen;
     uint32_t listen_count;
     char *threads, *heartbeat, *stall_timeout, *drain;
-    char *max_connections, *max_connections_per_client, *publish_rate;
+    char *max_connections, *max_connections_per_client, *max_connections_per_consumer;
+    char *max_topics, *max_filters, *max_head, *publish_rate;
     bool proxy_protocol;
     struct raw_cors cors;
     struct raw_tls tls;

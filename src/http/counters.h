@@ -20,11 +20,12 @@ enum http_close {
 };
 
 struct http_counters {
-    _Atomic uint64_t connections;     /* taken in */
-    _Atomic uint64_t refused_server;  /* past max_connections */
-    _Atomic uint64_t refused_client;  /* past the limit of one client */
-    _Atomic uint64_t refused_machine; /* no descriptor or no memory left */
-    _Atomic uint64_t streams;         /* begun */
+    _Atomic uint64_t connections;      /* taken in */
+    _Atomic uint64_t refused_server;   /* past max_connections */
+    _Atomic uint64_t refused_client;   /* past the limit of one client */
+    _Atomic uint64_t refused_consumer; /* past that of one consumer: by the application */
+    _Atomic uint64_t refused_machine;  /* no descriptor or no memory left */
+    _Atomic uint64_t streams;          /* begun */
     _Atomic uint64_t closed[HTTP_CLOSE_COUNT];
 };
 

@@ -57,6 +57,11 @@ struct address http_exchange_peer(const struct http_exchange *exchange)
     return exchange->connection->client;
 }
 
+struct http_counters *http_exchange_counters(const struct http_exchange *exchange)
+{
+    return &exchange->connection->server->counters;
+}
+
 void http_exchange_always(struct http_exchange *exchange, const struct http_header *headers,
                           size_t header_count)
 {

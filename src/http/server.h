@@ -70,6 +70,8 @@ const struct http_request *http_exchange_request(const struct http_exchange *exc
 
 /* The client: with proxy_protocol the one that the proxy says, if it says one. */
 struct address http_exchange_peer(const struct http_exchange *exchange);
+/* Of its server, for what the application refuses. */
+struct http_counters *http_exchange_counters(const struct http_exchange *exchange);
 /* HEADERS are sent with whatever answers EXCHANGE, also later. Borrowed, and must outlive the
  * connection. */
 void http_exchange_always(struct http_exchange *exchange, const struct http_header *headers,

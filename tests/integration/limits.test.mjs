@@ -2,6 +2,8 @@
 import { connect } from 'node:net';
 import { assert, scenario, until } from './harness/lib.mjs';
 import { blog, blogFiles } from './harness/blog.mjs';
+import { hsToken } from './harness/jwt.mjs';
+import { pull } from './harness/pull.mjs';
 
 const insert = (db, n = 1, bytes = 1) =>
   db.query(`INSERT INTO comments (post_id, message) SELECT 1, repeat('x', $2) FROM generate_series(1, $1::int)`, [n, bytes]);
@@ -55,6 +57,92 @@ scenario('one client over its limit is refused, an EventSource so that it comes 
   );
   await walpiper.stop();
   assert.match(walpiper.logText(), /refused 0 by max_connections, 1[2-9] by max_connections_per_client,/);
+});
+
+const named = (consumer) => `X-Consumer-Id: ${consumer}\r\nConnection: close\r\n`;
+const ofEvents = (headers) => asked(headers).replace('/streams/comments', '/events');
+
+scenario('one consumer over its limit is refused, an EventSource so that it comes back; others are served', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  const http = { max_connections_per_consumer: 3, threads: 2 };
+  const walpiper = await scene.walpiper(db, { ...blog, http, auth: { mode: 'gateway' } });
+  const headers = { 'X-Consumer-Id': 'toto' };
+  const stream = await walpiper.subscribe('/streams/comments', { headers });
+  const feed = await walpiper.events('toto');
+  const waiting = pull(walpiper, '/streams/comments', { after: 'latest', wait: 60 }, headers);
+  const isRefused = async () => /^HTTP\/1\.1 429/.test(await exchange(walpiper, asked(`${named('toto')}Accept: application/json\r\n`)));
+  await until('the pull waits', isRefused);
+  // Over all threads, and over all that a consumer may have.
+  for (let i = 0; i < 6; i++) {
+    for (const text of [asked, ofEvents]) {
+      for (const accept of ['', 'Accept: application/json\r\n', 'Accept: application/x-ndjson\r\n']) {
+        const answer = await exchange(walpiper, text(named('toto') + accept));
+        assert.match(answer, /^HTTP\/1\.1 429 Too Many Requests\r\n/);
+        assert.match(answer, /\r\nRetry-After: 5\r\n/);
+        assert.match(answer, /\r\n\r\nToo many connections of this consumer$/);
+      }
+      assertComesBack(await exchange(walpiper, text(`${named('toto')}Accept: text/event-stream\r\n`)));
+    }
+  }
+  const others = [await walpiper.events('titi')];
+  for (let i = 0; i < 4; i++) others.push(await walpiper.subscribe('/streams/comments'));
+  await insert(db);
+  for (const each of [stream, ...others.slice(1)]) await each.first(1);
+  assert.equal((await waiting).answer.events.length, 1);
+  // Whatever ends, its place is free again: here an answer, a stream of each kind.
+  const next = [];
+  for (const end of [() => {}, () => stream.close(), () => feed.close()]) {
+    end();
+    await until('its place is free again', async () => {
+      const again = await walpiper.subscribe('/streams/comments', { headers });
+      await until('it is taken in or not', () => again.hasEnded || again.parser.comments > 0);
+      if (!again.hasEnded) next.push(again);
+      return !again.hasEnded;
+    });
+    assert.ok(await isRefused());
+  }
+  await insert(db);
+  for (const each of next) await each.first(1);
+  await walpiper.stop();
+  const [, refused] = walpiper.logText().match(/refused 0 by max_connections, 0 by \S+, ([0-9]+) by max_connections_per_consumer,/);
+  assert.ok(refused >= 51, refused);
+});
+
+scenario('with a token the limit is of the consumer that it names, and who only says a name has none', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  const http = { max_connections_per_consumer: 1 };
+  const secret = 'a secret of the tests that is long enough';
+  const walpiper = await scene.walpiper(db, { ...blog, http, auth: { mode: 'jwt', jwt: { secret } } });
+  const bearer = (claims) => `Authorization: Bearer ${hsToken(secret, { topics: '*', ...claims })}\r\n`;
+  const headers = { Authorization: bearer({ consumer: 'toto' }).slice(15).trim() };
+  await walpiper.subscribe('/streams/comments', { headers });
+  const told = async (text) => Number((await exchange(walpiper, text)).split(' ')[1]);
+  const json = `Accept: application/json\r\nConnection: close\r\n`;
+  assert.equal(await told(asked(json + bearer({ consumer: 'toto' }))), 429);
+  assert.equal(await told(ofEvents(json + bearer({ sub: 'toto' }))), 429);
+  assert.equal(await told(asked(json + bearer({ consumer: 'titi' }))), 200);
+  assert.equal(await told(asked(json + bearer({}))), 200);
+  const open = await scene.walpiper(db, { ...blog, slot: { name: 'open' }, publication: 'open', http });
+  for (let i = 0; i < 3; i++) assert.equal((await open.events('toto')).hasEnded, false);
+  assert.equal((await open.request('/events', { headers: { Accept: 'application/json', 'X-Consumer-Id': 'toto' } })).status, 200);
+});
+
+scenario('topics, filters and bytes of a request: one more than the configuration says is refused, and named', async (scene) => {
+  const db = await scene.database({ files: blogFiles });
+  const walpiper = await scene.walpiper(db, { ...blog, http: { max_topics: 3, max_filters: 2, max_head: '4kB' } });
+  const pulls = async (query) => {
+    const { status, body } = await pull(walpiper, `/streams?${query}`);
+    return status === 200 ? 200 : `${status} ${body}`;
+  };
+  const topics = (count) => Array.from({ length: count }, (_, n) => `topic=comments/${n}`).join('&');
+  assert.equal(await pulls(topics(3)), 200);
+  assert.equal(await pulls(topics(4)), '400 A request may have 3 topics (http.max_topics); open another for the rest');
+  assert.match(await pulls(topics(100)), /^400 .*http\.max_topics/);
+  assert.equal(await pulls('topic=comments&rating=gte.4&id=gt.7&types=insert&limit=5'), 200);
+  assert.equal(await pulls('topic=comments&rating=gte.4&id=gt.7&rating=lt.9'), '400 A request may have 2 filters (http.max_filters)');
+  assert.equal(await pulls(`topic=comments&id=in.(${'7,'.repeat(1500)}7)`), 200);
+  assert.match(await pulls(`topic=comments&id=in.(${'7,'.repeat(3000)}7)`), /^431 /);
+  assert.equal(await pulls(topics(3)), 200);
 });
 
 scenario('past max_connections everybody new is refused, and whoever is there goes on', async (scene) => {

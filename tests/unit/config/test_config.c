@@ -28,6 +28,10 @@ static const char full[] =
     "  drain: 0\n"
     "  max_connections: 77\n"
     "  max_connections_per_client: 7\n"
+    "  max_connections_per_consumer: 8\n"
+    "  max_topics: 9\n"
+    "  max_filters: 0\n"
+    "  max_head: 32kB\n"
     "  publish_rate: 50\n"
     "  proxy_protocol: true\n"
     "  cors: {origins: ['https://a.example', 'http://localhost:8080']}\n"
@@ -89,6 +93,10 @@ START_TEST(test_every_key_reaches_the_struct)
     ck_assert_uint_eq(c.http.drain_ms, 0);
     ck_assert_uint_eq(c.http.max_connections, 77);
     ck_assert_uint_eq(c.http.max_connections_per_client, 7);
+    ck_assert_uint_eq(c.http.max_connections_per_consumer, 8);
+    ck_assert_uint_eq(c.http.max_topics, 9);
+    ck_assert_uint_eq(c.http.max_filters, 0);
+    ck_assert_uint_eq(c.http.max_head, 32768);
     ck_assert_uint_eq(c.http.publish_rate, 50);
     ck_assert(c.http.proxy_protocol);
     ck_assert_int_eq(c.auth.mode, CONFIG_AUTH_GATEWAY);
@@ -195,6 +203,10 @@ static void assert_defaults(const struct config *c)
     ck_assert_uint_eq(c->http.drain_ms, 5000);
     ck_assert_uint_eq(c->http.max_connections, 100000);
     ck_assert_uint_eq(c->http.max_connections_per_client, 0);
+    ck_assert_uint_eq(c->http.max_connections_per_consumer, 0);
+    ck_assert_uint_eq(c->http.max_topics, 1000);
+    ck_assert_uint_eq(c->http.max_filters, 20);
+    ck_assert_uint_eq(c->http.max_head, 16384);
     ck_assert_uint_eq(c->http.publish_rate, 0);
     ck_assert(!c->http.proxy_protocol);
     ck_assert_int_eq(c->auth.mode, CONFIG_AUTH_NONE);

@@ -123,6 +123,8 @@ static inline struct config record_config(void)
     config.events.consumer = (char *)"subscriber";
     config.events.payload = (char *)"payload";
     config.http.heartbeat_ms = 10000;
+    config.http.max_topics = 1000;
+    config.http.max_filters = 20;
     return config;
 }
 
