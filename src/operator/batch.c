@@ -1,7 +1,9 @@
 #include "operator/batch.h"
 #include "base/buffer.h"
 #include "base/lsn.h"
+#include "operator/apply.h"
 #include "operator/statements.h"
+#include <errno.h>
 #include <stdlib.h>
 
 #define XIDS_TEXT_MAX (DIRTY_XIDS_MAX * 11 + 3) /* "4294967295," each, braces, NUL */
@@ -17,6 +19,7 @@ void op_batch_clear(struct op_batch *batch)
     dirty_clear(&batch->dirty);
     batch->rebuild = false;
     batch->single = NULL;
+    batch->work_count = 0;
 }
 
 void op_batch_release(struct op_batch *batch)
@@ -24,6 +27,8 @@ void op_batch_release(struct op_batch *batch)
     dirty_release(&batch->dirty);
     free(batch->after);
     batch->after = NULL;
+    free(batch->work);
+    batch->work = NULL;
 }
 
 static struct str text_of(const struct dirty_id *id)
@@ -35,6 +40,19 @@ static bool is_touched_only(const struct op_batch *batch, const struct parked *p
                             const struct dirty_id *id)
 {
     return batch->kind != BATCH_PARKED && parked_has(parked, text_of(id));
+}
+
+int op_batch_arrange(struct op_batch *batch, const struct parked *parked)
+{
+    struct dirty_id **work = reallocarray(batch->work, batch->dirty.count + 1, sizeof(*work));
+    if (!work)
+        return -ENOMEM;
+    batch->work = work;
+    batch->work_count = 0;
+    for (struct dirty_id *id = dirty_first(&batch->dirty); id; id = dirty_next(id))
+        if (!is_touched_only(batch, parked, id))
+            batch->work[batch->work_count++] = id;
+    return 0;
 }
 
 /* --- the parts of a transaction -------------------------------------------------------------- */
@@ -88,18 +106,6 @@ static void send_guard(const struct op_batch *batch, struct session *session)
     session_run(session, STATEMENT_VISIBLE, 1, (const char *[]){xids});
 }
 
-static void send_delete(const struct dirty_id *id, struct session *session)
-{
-    if (dirty_wants_delete(id))
-        session_run(session, STATEMENT_DELETE, 1, (const char *[]){dirty_text(id)});
-}
-
-static void send_query(const struct dirty_id *id, struct session *session)
-{
-    if (dirty_wants_query(id))
-        session_run(session, STATEMENT_QUERY, 1, (const char *[]){dirty_text(id)});
-}
-
 static void send_touches(const struct op_batch *batch, const struct parked *parked,
                          struct session *session)
 {
@@ -117,23 +123,17 @@ void op_batch_send_whole(const struct op_batch *batch, const struct parked *park
 {
     send_head(batch, session);
     send_guard(batch, session);
-    for (struct dirty_id *id = dirty_first(&batch->dirty); id; id = dirty_next(id))
-        if (!is_touched_only(batch, parked, id))
-            send_delete(id, session);
-    for (struct dirty_id *id = dirty_first(&batch->dirty); id; id = dirty_next(id))
-        if (!is_touched_only(batch, parked, id))
-            send_query(id, session);
+    apply_ids(session, batch->work, batch->work_count);
     send_touches(batch, parked, session);
     session_sync(session, on_done);
 }
 
 void op_batch_send_single(const struct op_batch *batch, struct session *session, pg_on_done on_done)
 {
-    const struct dirty_id *id = batch->single;
+    struct dirty_id *id = batch->single;
     send_fence(session);
     send_guard(batch, session);
-    send_delete(id, session);
-    send_query(id, session);
+    apply_ids(session, &id, 1);
     if (batch->kind == BATCH_PARKED)
         session_run(session, STATEMENT_UNPARK, 2,
                     (const char *[]){session->op->name, dirty_text(id)});

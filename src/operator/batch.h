@@ -31,7 +31,9 @@ struct op_batch {
     bool rebuild;             /* live: any id may be touched, every one is computed anew */
     int step;                 /* rebuild: where it stands after this batch; -1: complete */
     char *after;              /* rebuild: owned, the last id of the step; NULL: at its beginning */
-    struct dirty_id *single;  /* in BATCH_SINGLES: the id whose turn it is; NULL: all had theirs */
+    struct dirty_id **work;   /* owned: the ids to run, those that are not parked; of dirty */
+    size_t work_count;
+    struct dirty_id *single; /* in BATCH_SINGLES: the id whose turn it is; NULL: all had theirs */
 };
 
 void op_batch_init(struct op_batch *batch, enum op_batch_kind kind);
@@ -39,7 +41,10 @@ void op_batch_release(struct op_batch *batch);
 void op_batch_clear(
     struct op_batch *batch); /* the ids and all that leads to them, not the position */
 
-/* Ids in PARKED are not run, only touched: they are due again. */
+/* Says which ids are to be run; those in PARKED are only touched: they are due again. 0 or -ENOMEM.
+ */
+int op_batch_arrange(struct op_batch *batch, const struct parked *parked);
+
 void op_batch_send_whole(const struct op_batch *batch, const struct parked *parked,
                          struct session *session, pg_on_done on_done);
 /* Runs batch->single; of a parked batch, it is taken from the parked ones in the same transaction.

@@ -225,6 +225,10 @@ void run_again(struct engine *e)
 
 void run_start(struct engine *e, struct op_batch *batch)
 {
+    if (op_batch_arrange(batch, &e->parked) < 0) {
+        engine_trouble(e, &(struct error){.code = -ENOMEM, .text = "no memory for a batch"});
+        return;
+    }
     e->running = batch;
     e->attempts = 0;
     batch->phase = batch->kind == BATCH_PARKED ? BATCH_SINGLES : BATCH_WHOLE;

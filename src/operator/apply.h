@@ -1,0 +1,13 @@
+/* operator/apply.h - brings ids up to date: the statements of one operator for a run of ids, by the
+ * form of its query. Keeps nothing. */
+#ifndef OPERATOR_APPLY_H
+#define OPERATOR_APPLY_H
+
+#include "operator/dirty.h"
+#include "operator/session.h"
+
+/* Sends the deletes of the ids that want one, then the queries of those that want one: one
+ * transaction with what was sent before. An id is one text, whatever it is made of. */
+void apply_ids(struct session *session, struct dirty_id *const *ids, size_t count);
+
+#endif
