@@ -14,6 +14,33 @@ static int fail(struct error *err, int code, const char *path, const char *what)
                      path, what, strerrordesc_np(code));
 }
 
+static int no_memory(const char *path, struct error *err)
+{
+    return error_set(err, -ENOMEM, "journal directory %s: out of memory", path);
+}
+
+char *directory_file(const char *path, const char *name, struct error *err)
+{
+    char *file;
+    if (asprintf(&file, "%s/%s", path, name) >= 0)
+        return file;
+    no_memory(path, err);
+    return NULL;
+}
+
+int directory_data(const char *path, struct stat *ret_file, struct error *err)
+{
+    char *data cleanup_free = directory_file(path, "data.mdb", err);
+    if (!data)
+        return -ENOMEM;
+    if (stat(data, ret_file) == 0)
+        return 0;
+    return error_set(err, -errno,
+                     "journal %s: cannot be read: %s; start the service, which makes it, or "
+                     "correct journal.path",
+                     path, strerrordesc_np(errno));
+}
+
 int directory_sync(const char *path, struct error *err)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -42,7 +69,7 @@ int directory_make(const char *path, struct error *err)
     char *copy cleanup_free = str_dup(str_from(path));
     char *parent cleanup_free = str_dup(str_from(path[0] == '/' ? "/" : "."));
     if (!copy || !parent)
-        return error_set(err, -ENOMEM, "journal directory %s: out of memory", path);
+        return no_memory(path, err);
     for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         int rc = make_one(copy, parent, err);
@@ -51,7 +78,7 @@ int directory_make(const char *path, struct error *err)
         free(parent);
         parent = str_dup(str_from(copy));
         if (!parent)
-            return error_set(err, -ENOMEM, "journal directory %s: out of memory", path);
+            return no_memory(path, err);
         *slash = '/';
     }
     return make_one(copy, parent, err);
@@ -89,11 +116,9 @@ static int whole_file(int fd, int command, short type, struct flock *ret_lock)
 
 int directory_lock(const char *path, struct error *err)
 {
-    char *name cleanup_free = NULL;
-    if (asprintf(&name, "%s/walpiper.lock", path) < 0) {
-        name = NULL;
-        return error_set(err, -ENOMEM, "journal directory %s: out of memory", path);
-    }
+    char *name cleanup_free = directory_file(path, "walpiper.lock", err);
+    if (!name)
+        return -ENOMEM;
     int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return fail(err, errno, path, "cannot open walpiper.lock");
@@ -111,11 +136,9 @@ int directory_lock(const char *path, struct error *err)
 
 int directory_examine_lock(const char *path, struct error *err)
 {
-    char *name cleanup_free = NULL;
-    if (asprintf(&name, "%s/walpiper.lock", path) < 0) {
-        name = NULL;
-        return error_set(err, -ENOMEM, "journal directory %s: out of memory", path);
-    }
+    char *name cleanup_free = directory_file(path, "walpiper.lock", err);
+    if (!name)
+        return -ENOMEM;
     int fd = open(name, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT ? error_set(err, -ENOENT, "journal directory %s: no journal", path)

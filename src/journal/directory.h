@@ -5,6 +5,13 @@
 
 #include "base/error.h"
 
+struct stat; /* of <sys/stat.h> */
+
+/* "PATH/NAME", which the caller frees; NULL when memory is out, told in ERR. */
+char *directory_file(const char *path, const char *name, struct error *err);
+/* Examines the file of the journal's records. -ENOENT: there is none, as ERR tells somebody who
+ * wants to read it. */
+int directory_data(const char *path, struct stat *ret_file, struct error *err);
 /* Makes PATH and what is missing above it (0700), on disk. */
 int directory_make(const char *path, struct error *err);
 /* Puts the names of new files of PATH on disk. */

@@ -1,5 +1,5 @@
 #include "journal/follow.h"
-#include "base/cleanup.h"
+#include "journal/directory.h"
 #include "journal/store.h"
 #include <errno.h>
 #include <sys/inotify.h>
@@ -8,7 +8,6 @@
 
 struct follower {
     char *path;
-    char *data; /* path of data.mdb */
     struct store *store;
     dev_t device; /* of the file that is open */
     ino_t inode;
@@ -29,21 +28,13 @@ static void watch_directory(struct follower *f)
         f->watch = inotify_add_watch(f->inotify, f->path, IN_MODIFY | IN_CREATE | IN_MOVED_TO);
 }
 
-static int refuse_missing(const struct follower *f, int code, struct error *err)
-{
-    return error_set(err, -code,
-                     "journal %s: cannot be read: %s; start the service, which makes it, or "
-                     "correct journal.path",
-                     f->path, strerrordesc_np(code));
-}
-
 static int open_store(struct follower *f, struct error *err)
 {
     struct stat file;
     struct store *store;
-    if (stat(f->data, &file) != 0)
-        return refuse_missing(f, errno, err);
-    int rc = store_open_to_read(&store, f->path, err);
+    int rc = directory_data(f->path, &file, err);
+    if (rc == 0)
+        rc = store_open_to_read(&store, f->path, err);
     if (rc != 0)
         return rc;
     if (f->store)
@@ -60,7 +51,8 @@ static int open_store(struct follower *f, struct error *err)
 static void open_replacement(struct follower *f)
 {
     struct stat file;
-    if (stat(f->data, &file) == 0 && (file.st_dev != f->device || file.st_ino != f->inode))
+    if (directory_data(f->path, &file, NULL) == 0 &&
+        (file.st_dev != f->device || file.st_ino != f->inode))
         (void)open_store(f, NULL);
 }
 
@@ -72,10 +64,8 @@ int follower_open(struct follower **ret_follower, const char *path, struct error
     f->watch = -1;
     f->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     f->path = str_dup(str_from(path));
-    if (asprintf(&f->data, "%s/data.mdb", path) < 0)
-        f->data = NULL;
-    int rc = f->path && f->data ? open_store(f, err)
-                                : error_set(err, -ENOMEM, "journal %s: out of memory", path);
+    int rc =
+        f->path ? open_store(f, err) : error_set(err, -ENOMEM, "journal %s: out of memory", path);
     if (rc != 0) {
         follower_close(f);
         return rc;
@@ -91,7 +81,6 @@ void follower_close(struct follower *f)
         store_close(f->store);
     if (f->inotify >= 0)
         close(f->inotify);
-    free(f->data);
     free(f->path);
     free(f);
 }

@@ -1,10 +1,7 @@
 #include "journal/peek.h"
-#include "base/cleanup.h"
 #include "journal/directory.h"
 #include "journal/store.h"
-#include <errno.h>
-#include <stdio.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 static int read_store(const char *path, struct journal_peek *ret_peek, struct error *err)
 {
@@ -31,13 +28,8 @@ int journal_peek(const char *path, struct journal_peek *ret_peek, struct error *
     int rc = directory_examine_lock(path, err);
     if (rc != 0)
         return rc;
-    char *data cleanup_free = NULL;
-    if (asprintf(&data, "%s/data.mdb", path) < 0) {
-        data = NULL;
-        return error_set(err, -ENOMEM, "journal %s: out of memory", path);
-    }
     /* The process that made the lock may not have come as far as the data. */
-    if (access(data, F_OK) != 0 && errno == ENOENT)
-        return error_set(err, -ENOENT, "journal %s: no journal", path);
-    return read_store(path, ret_peek, err);
+    struct stat file;
+    rc = directory_data(path, &file, err);
+    return rc == 0 ? read_store(path, ret_peek, err) : rc;
 }

@@ -13,20 +13,11 @@
  * damaged journal, so a log gets its name once it is whole. */
 #define MAKING "making"
 
-/* PATH/NAME; NULL without memory. */
-static char *file_in(const char *path, const char *name)
-{
-    char *file;
-    return asprintf(&file, "%s/%s", path, name) < 0 ? NULL : file;
-}
-
 bool store_is_made(const char *path)
 {
-    char *file cleanup_free = file_in(path, "data.mdb");
-    struct stat st;
-    if (!file)
-        return true; /* opening it fails likewise, and says so */
-    return stat(file, &st) == 0 || errno != ENOENT;
+    struct stat file;
+    /* Whatever else is wrong, opening it fails likewise, and says so. */
+    return directory_data(path, &file, NULL) != -ENOENT;
 }
 
 static int fail(struct error *err, const char *path, const char *what)
@@ -38,17 +29,12 @@ static int fail(struct error *err, const char *path, const char *what)
                      path, what, strerrordesc_np(code));
 }
 
-static int no_memory(struct error *err, const char *path)
-{
-    return error_set(err, -ENOMEM, "journal %s: out of memory", path);
-}
-
 int store_make_begin(const char *path, char **ret_place, struct error *err)
 {
-    char *data cleanup_free = file_in(path, MAKING "/data.mdb");
-    char *place cleanup_free = file_in(path, MAKING);
+    char *data cleanup_free = directory_file(path, MAKING "/data.mdb", err);
+    char *place cleanup_free = directory_file(path, MAKING, err);
     if (!data || !place)
-        return no_memory(err, path);
+        return -ENOMEM;
     if (unlink(data) != 0 && errno != ENOENT && errno != ENOTDIR)
         return fail(err, path, "remove what was begun");
     if (mkdir(place, 0700) != 0 && errno != EEXIST)
@@ -60,12 +46,12 @@ int store_make_begin(const char *path, char **ret_place, struct error *err)
 
 int store_make_end(const char *path, struct error *err)
 {
-    char *begun cleanup_free = file_in(path, MAKING "/data.mdb");
-    char *lock cleanup_free = file_in(path, MAKING "/lock.mdb");
-    char *place cleanup_free = file_in(path, MAKING);
-    char *whole cleanup_free = file_in(path, "data.mdb");
+    char *begun cleanup_free = directory_file(path, MAKING "/data.mdb", err);
+    char *lock cleanup_free = directory_file(path, MAKING "/lock.mdb", err);
+    char *place cleanup_free = directory_file(path, MAKING, err);
+    char *whole cleanup_free = directory_file(path, "data.mdb", err);
     if (!begun || !lock || !place || !whole)
-        return no_memory(err, path);
+        return -ENOMEM;
     if (rename(begun, whole) != 0)
         return fail(err, path, "make it");
     unlink(lock);

@@ -1,5 +1,4 @@
 #include "journal/survey.h"
-#include "base/cleanup.h"
 #include "journal/directory.h"
 #include "journal/holds.h"
 #include "journal/store_internal.h"
@@ -49,21 +48,19 @@ static int first_time(struct survey *survey, const struct block *block)
 
 static int count_blocks(struct counting *c, MDB_cursor *cursor)
 {
-    unsigned char from[POSITION_BYTES];
-    position_encode(c->at, from);
-    MDB_val key = {sizeof(from), from};
+    MDB_val key;
     MDB_val value;
-    int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    int code = store_seek_after(cursor, c->at, &key, &value);
     for (size_t n = 0; code == 0 && n < BLOCKS_AT_ONCE; n++) {
         struct block block;
-        if (store_open_block(&block, &key, &value) != 0 || position_compare(block.last, c->at) < 0)
+        if (store_open_block(&block, &key, &value) != 0 || position_compare(block.last, c->at) <= 0)
             return MDB_CORRUPTED;
         if (c->survey->blocks == 0)
             code = first_time(c->survey, &block);
-        if (code == 0 && position_compare(block.last, c->at) > 0)
-            count_block(c, &block);
-        if (code == 0)
-            code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+        if (code != 0)
+            return code;
+        count_block(c, &block);
+        code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
     return code;
 }
@@ -164,17 +161,10 @@ static int read_store(struct survey *survey, struct store *store, struct error *
 
 static int look_at_files(struct survey *survey, const char *path, struct error *err)
 {
-    char *data cleanup_free = NULL;
     struct stat file;
-    if (asprintf(&data, "%s/data.mdb", path) < 0) {
-        data = NULL;
-        return error_set(err, -ENOMEM, "journal %s: out of memory", path);
-    }
-    if (stat(data, &file) != 0)
-        return error_set(err, -errno,
-                         "journal %s: cannot be read: %s; start the service, which makes it, or "
-                         "correct journal.path",
-                         path, strerrordesc_np(errno));
+    int rc = directory_data(path, &file, err);
+    if (rc != 0)
+        return rc;
     survey->file_bytes = (uint64_t)file.st_blocks * 512;
     survey->in_use = directory_examine_lock(path, NULL) == -EBUSY;
     return 0;

@@ -1,5 +1,6 @@
 #include "journal/verify.h"
 #include "base/cleanup.h"
+#include "journal/directory.h"
 #include "journal/holds.h"
 #include "journal/store_internal.h"
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -548,20 +550,15 @@ static int examine_apart(const char *path, struct shared_report *shared, struct 
 
 int journal_verify(const char *path, struct verify_report *ret_report, struct error *err)
 {
-    char *data cleanup_free = NULL;
-    if (asprintf(&data, "%s/data.mdb", path) < 0) {
-        data = NULL;
-        return error_set(err, -ENOMEM, "journal %s: out of memory", path);
-    }
-    if (access(data, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
-        return error_set(err, -ENOENT,
-                         "journal %s: there is none; the service makes it, or correct journal.path",
-                         path);
+    struct stat file;
+    int rc = directory_data(path, &file, err);
+    if (rc != 0)
+        return rc;
     struct shared_report *shared =
         mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
         return error_set(err, -ENOMEM, "journal %s: out of memory", path);
-    int rc = examine_apart(path, shared, err);
+    rc = examine_apart(path, shared, err);
     if (rc == 0)
         *ret_report = shared->report;
     munmap(shared, sizeof(*shared));

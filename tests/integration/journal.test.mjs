@@ -181,9 +181,9 @@ scenario('what is no journal is told in one line', async (scene) => {
   writeFileSync(data, 'this is no journal\n'.repeat(1000));
   await refused(/is not an LMDB file/);
   rmSync(walpiper.config.journal.path, { recursive: true });
-  await refused(/there is none|cannot be read/);
+  await refused(/cannot be read/);
   mkdirSync(walpiper.config.journal.path);
-  await refused(/there is none|cannot be read/);
+  await refused(/cannot be read/);
 });
 
 scenario('wrong usage is refused', async (scene) => {
