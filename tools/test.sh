@@ -7,7 +7,7 @@
 
 test_stages=(unit sanitizers fuzz lint integration chaos)
 # Where the files of the stage integration are.
-integration_directories=(tests/clients tests/integration)
+integration_directories=(tests/clients tests/browser tests/integration)
 # Those whose promise is not about size or about ./dev; and of these, those in which threads meet. For
 # what kill.test.mjs promises there is chaos.
 sanitized_files=(tests/integration/{events,eventpiper,eventstreamex,downtime,slot,shutdown,plugins,publication}.test.mjs)

@@ -1,17 +1,14 @@
 // The libraries of npm that read event streams, as their users have them: what they are given, and that
 // they come back by themselves after everything that can end a stream.
-import { rmSync } from 'node:fs';
 import { describe } from 'node:test';
 import { assert, assertInOrder, scenario, until } from '../integration/harness/lib.mjs';
 import { blog, blogFiles } from '../integration/harness/blog.mjs';
 import { hsToken, now } from '../integration/harness/jwt.mjs';
 import { clients } from './clients.mjs';
 import { recorder } from './recorder.mjs';
+import { fillUp, hostile, loseContinuity, say, secret } from './troubles.mjs';
 
-const secret = 'a secret of the tests: at least 32 bytes';
 const names = Object.keys(clients);
-const say = (db, message, rows = 1) =>
-  db.query('INSERT INTO comments (post_id, message) SELECT 1, $1::text || n FROM generate_series(1, $2::int) n', [message, rows]);
 
 /** One of each library, each with a wire of its own: {name: {client, wire}}. */
 async function openAll(scene, walpiper, path, options) {
@@ -54,7 +51,7 @@ describe('clients of npm', { concurrency: true }, () => {
     const walpiper = await scene.walpiper(db, blog);
     const all = await openAll(scene, walpiper, '/streams/comments');
     await untilAll('it is connected', all, connected(1));
-    await say(db, 'Ä \u{1F600} "q" \\ line\nCR\r\u2028 data: x\n\n: ', 20);
+    await say(db, hostile, 20);
     await say(db, '\u00e9'.repeat(500_000)); // 1 MB, cut anywhere on its way
     await db.query(`UPDATE comments SET message = 'changed' WHERE message LIKE 'é%'; DELETE FROM comments WHERE message = 'changed'`);
     await untilAll('the first events', all, withEvents(23));
@@ -102,13 +99,7 @@ describe('clients of npm', { concurrency: true }, () => {
     await untilAll('it is connected', all, connected(1));
     await say(db, 'of the first epoch');
     await untilAll('an event', all, withEvents(1));
-    await walpiper.kill();
-    await until('the slot is free', async () => {
-      await db.dropSlots();
-      return (await db.value('SELECT count(*) FROM pg_replication_slots WHERE slot_name = $1', [walpiper.slot])) === '0';
-    });
-    rmSync(walpiper.config.journal.path, { recursive: true });
-    await walpiper.start();
+    await loseContinuity(db, walpiper);
     await untilAll('it is told', all, (client) => client.count('reset') === 1);
     await say(db, 'of the second epoch');
     await untilAll('the next event', all, withEvents(3));
@@ -122,7 +113,7 @@ describe('clients of npm', { concurrency: true }, () => {
     const db = await scene.database({ files: blogFiles });
     const walpiper = await scene.walpiper(db, { ...blog, auth: { mode: 'jwt', jwt: { secret } } });
     const bearer = (seconds) => ({ headers: { Authorization: `Bearer ${hsToken(secret, { topics: 'comments', exp: now() + seconds })}` } });
-    const all = await openAll(scene, walpiper, '/streams/comments', bearer(2));
+    const all = await openAll(scene, walpiper, '/streams/comments', bearer(3));
     await untilAll('it is connected', all, connected(1));
     await say(db, 'before');
     await untilAll('it is told', all, (client) => client.count('expired') === 1);
@@ -144,9 +135,7 @@ describe('clients of npm', { concurrency: true }, () => {
   scenario('whoever finds no room is sent away with a retry:, and comes back by itself', async (scene) => {
     const db = await scene.database({ files: blogFiles });
     const walpiper = await scene.walpiper(db, { ...blog, http: { max_connections: names.length, threads: 1 } });
-    await until('the request for its health is over', () => walpiper.connections() === 0);
-    const others = [];
-    for (let i = 0; i < names.length; i++) others.push(await walpiper.subscribe('/streams/comments'));
+    const others = await fillUp(walpiper, names.length);
     const all = await openAll(scene, walpiper, '/streams/comments');
     await untilAll('it is sent away', all, (client, wire) => wire.answered[0]?.endedAt);
     for (const other of others) other.close();
