@@ -1,5 +1,6 @@
 #include "feed/sort_key.h"
 
+#include "base/big_endian.h"
 #include "feed/sort_key_time.h"
 
 #include <errno.h>
@@ -155,10 +156,9 @@ static char special_number(struct str text)
 
 static int append_big_endian(struct buffer *out, uint64_t number)
 {
-    char bytes[8];
+    unsigned char bytes[sizeof(number)];
 
-    for (int i = 7; i >= 0; i--, number >>= 8)
-        bytes[i] = (char)(number & 0xff);
+    put_u64(bytes, number);
     return buffer_append(out, bytes, sizeof(bytes));
 }
 
