@@ -13,18 +13,18 @@ struct route {
     const char *segments[4];
     size_t segment_count;
     const char *allow;
-    bool head; /* HEAD is answered like GET: not where the answer has no end */
+    /* Of GET, and of HEAD: what has no end ends behind its head then. */
     void (*handle)(struct api *api, const struct api_request *request);
     void (*post)(struct api *api, const struct api_request *request); /* NULL: not allowed */
 };
 
 static const struct route routes[] = {
-    {{"manage", "health"}, 2, "GET, HEAD", true, api_health, NULL},
-    {{"events"}, 1, "GET, POST", false, api_events, api_publish},
-    {{"streams"}, 1, "GET", false, api_streams, NULL},
-    {{"streams", "*"}, 2, "GET", false, api_streams, NULL},
-    {{"streams", "*", "*"}, 3, "GET", false, api_streams, NULL},
-    {{"streams", "*", "*", "*"}, 4, "GET", false, api_streams, NULL},
+    {{"manage", "health"}, 2, "GET, HEAD", api_health, NULL},
+    {{"events"}, 1, "GET, HEAD, POST", api_events, api_publish},
+    {{"streams"}, 1, "GET, HEAD", api_streams, NULL},
+    {{"streams", "*"}, 2, "GET, HEAD", api_streams, NULL},
+    {{"streams", "*", "*"}, 3, "GET, HEAD", api_streams, NULL},
+    {{"streams", "*", "*", "*"}, 4, "GET, HEAD", api_streams, NULL},
 };
 
 static void respond(const struct api_request *request, int status, struct str text,
@@ -125,7 +125,7 @@ static bool allows(const struct route *route, struct str method)
 {
     if (str_equal(method, STR("POST")))
         return route->post != NULL;
-    return str_equal(method, STR("GET")) || (route->head && str_equal(method, STR("HEAD")));
+    return is_read(method);
 }
 
 static void dispatch(struct api *api, struct api_request *request)

@@ -104,6 +104,36 @@ static int scan_version(struct scan *scan, struct http_request *request)
     return DONE;
 }
 
+/* RFC 9112, 3.2.2: "http://host/path", as it is sent to proxies, is to be taken like "/path". */
+static int scan_authority(struct scan *scan)
+{
+    struct str scheme = scan_run(scan, TOKEN);
+    struct str host;
+    int result = scan->at == scan->end ? INCOMPLETE : DONE;
+    if (result == DONE && !str_equal_nocase(scheme, STR("http")) &&
+        !str_equal_nocase(scheme, STR("https")))
+        return BAD;
+    if (result == DONE && (result = scan_text(scan, STR("://"))) == DONE &&
+        (result = scan_until(scan, HOST, '/', &host)) == DONE)
+        scan->at--; /* the slash is the path's */
+    return result;
+}
+
+/* From the slash on. */
+static int scan_target(struct scan *scan, struct http_request *request)
+{
+    const char *start = scan->at;
+    int result = DONE;
+    if (scan->at < scan->end && *scan->at != '/')
+        result = scan_authority(scan);
+    if (result != DONE || (result = scan_until(scan, TARGET, ' ', &request->path)) != DONE)
+        return result;
+    request->target = (struct str){start, (size_t)(scan->at - 1 - start)};
+    request->query = request->path;
+    request->path = str_cut(&request->query, '?');
+    return DONE;
+}
+
 static int scan_request_line(struct scan *scan, struct http_request *request)
 {
     int result;
@@ -111,14 +141,9 @@ static int scan_request_line(struct scan *scan, struct http_request *request)
     if (scan->at < scan->end && *scan->at == '\r' &&
         (result = scan_text(scan, STR("\r\n"))) != DONE)
         return result;
-    if ((result = scan_until(scan, TOKEN, ' ', &request->method)) != DONE)
+    if ((result = scan_until(scan, TOKEN, ' ', &request->method)) != DONE ||
+        (result = scan_target(scan, request)) != DONE)
         return result;
-    if (scan->at < scan->end && *scan->at != '/')
-        return BAD;
-    if ((result = scan_until(scan, TARGET, ' ', &request->target)) != DONE)
-        return result;
-    request->query = request->target;
-    request->path = str_cut(&request->query, '?');
     return scan_version(scan, request);
 }
 

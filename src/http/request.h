@@ -3,7 +3,8 @@
  *
  * Refused with 400: bare CR, NUL or control bytes, spaces before the colon, folded lines, more than
  * one Host or Content-Length, any Transfer-Encoding but a single "chunked" of HTTP/1.1 without a
- * Content-Length, a missing Host in HTTP/1.1, a target that is not in origin form. 431: more
+ * Content-Length, a missing Host in HTTP/1.1, a target that is neither in origin form nor an
+ * http URI with a path (whose host means nothing to us). 431: more
  * headers or bytes than the limits. 505: not HTTP/1.0 or 1.1. */
 #ifndef HTTP_REQUEST_H
 #define HTTP_REQUEST_H
@@ -22,7 +23,7 @@ struct http_header {
 
 struct http_request {
     struct str method; /* "GET"; any token */
-    struct str target; /* as sent: path and query */
+    struct str target; /* as sent */
     struct str path;   /* before '?', still percent-encoded */
     struct str query;  /* after '?', or data == NULL */
     int minor_version; /* 0 or 1 */

@@ -86,7 +86,8 @@ const smuggling = {
   'a CR of its own': 'GET / HTTP/1.1\r\nHost: a\r\nX: y\rContent-Length: 44\r\n\r\n',
   'two hosts': 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n',
   'no host': 'GET / HTTP/1.1\r\n\r\n',
-  'a target of another form': 'GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n',
+  'a target of another scheme': 'GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n',
+  'a target of another form': 'CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n',
   'HTTP/2': 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
   'TLS': '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n',
 };

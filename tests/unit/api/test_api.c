@@ -1,3 +1,4 @@
+#include "api/internal.h"
 #include "scene.h"
 
 /* The id line of the frame at POSITION; records of the tests bear a fixed epoch of their own. */
@@ -53,10 +54,9 @@ END_TEST
 START_TEST(test_method)
 {
     static const char *const cases[][2] = {
-        {"PUT /events", "Allow: GET, POST\r\n"},
-        {"POST /streams/comments", "Allow: GET\r\n"},
-        {"OPTIONS /streams/comments", "Allow: GET\r\n"},
-        {"HEAD /streams/comments", "Allow: GET\r\n"},
+        {"PUT /events", "Allow: GET, HEAD, POST\r\n"},
+        {"POST /streams/comments", "Allow: GET, HEAD\r\n"},
+        {"OPTIONS /streams/comments", "Allow: GET, HEAD\r\n"},
         {"DELETE /manage/health", "Allow: GET, HEAD\r\n"},
     };
 
@@ -67,6 +67,40 @@ START_TEST(test_method)
         expect(client, cases[i][1]);
         hang_up(client);
     }
+    teardown();
+}
+END_TEST
+
+/* HEAD is answered like GET, without the events: nobody waits for the end of a stream, and nothing
+ * is left of it. */
+START_TEST(test_head)
+{
+    setup();
+    static const struct comment hi = {"1", "7", "hi"};
+    fixture_comment(&fixture, NULL, &hi);
+    static const char *const streams[] = {"HEAD /streams/comments", "HEAD /events"};
+    static const char *const headers[] = {
+        "X-Consumer-Id: toto\r\n",
+        "X-Consumer-Id: toto\r\nLast-Event-ID: earliest\r\n",
+        "X-Consumer-Id: toto\r\nAccept: application/x-ndjson\r\n",
+    };
+    for (size_t i = 0; i < 2 * 3; i++) {
+        struct client *client = request(streams[i % 2], headers[i / 2]);
+        expect_end(client);
+        expect(client, "HTTP/1.1 200 OK\r\n");
+        expect(client, i / 2 == 2 ? "application/x-ndjson\r\n" : "text/event-stream\r\n");
+        ck_assert_str_eq(body(client), "");
+        hang_up(client);
+    }
+    struct client *client = request("HEAD /streams/comments?after=earliest",
+                                    "Accept: application/json\r\nConnection: close\r\n");
+    expect_end(client);
+    expect(client, "Content-Length: ");
+    ck_assert_str_eq(body(client), "");
+    hang_up(client);
+    assert_answer("HEAD /streams/nowhere", "", "400", "");
+    assert_answer("HEAD /nowhere", "", "404", "");
+    ck_assert_uint_eq(router_subscribers(api->router), 0);
     teardown();
 }
 END_TEST
@@ -391,8 +425,8 @@ START_TEST(test_drain)
 }
 END_TEST
 
-UNIT_SUITE("api/api", test_health, test_not_found, test_method, test_no_consumer, test_bad_stream,
-           test_filter_before_the_columns_are_known, test_stream_live, test_stream_encoded,
-           test_stream_resume, test_stream_reset, test_stream_expired, test_stream_heartbeat,
-           test_id_after_reset, test_events_live, test_events_replay, test_events_heartbeat,
-           test_events_no_server, test_drain)
+UNIT_SUITE("api/api", test_health, test_not_found, test_method, test_head, test_no_consumer,
+           test_bad_stream, test_filter_before_the_columns_are_known, test_stream_live,
+           test_stream_encoded, test_stream_resume, test_stream_reset, test_stream_expired,
+           test_stream_heartbeat, test_id_after_reset, test_events_live, test_events_replay,
+           test_events_heartbeat, test_events_no_server, test_drain)

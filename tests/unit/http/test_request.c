@@ -65,7 +65,16 @@ static const struct sample samples[] = {
      "RFC 3986: must be percent-encoded"},
     {"fragment", HEAD("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n"), -400,
      "RFC 9112 3.2: no part of a request target"},
-    {"absolute form", HEAD("GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n"), -400, "we are no proxy"},
+    {"absolute form", HEAD("GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n"), OK, NULL},
+    {"absolute form of IPv6", HEAD("GET HTTPS://[::1]:4/b?c HTTP/1.1\r\nHost: a\r\n\r\n"), OK,
+     NULL},
+    {"absolute form without a path", HEAD("GET http://a HTTP/1.1\r\nHost: a\r\n\r\n"), -400,
+     "no resource of ours"},
+    {"absolute form with a user", HEAD("GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n"), -400,
+     "RFC 9110 4.2.4: deprecated"},
+    {"absolute form without a host", HEAD("GET http:/// HTTP/1.1\r\nHost: a\r\n\r\n"), -400,
+     "RFC 9110 4.2.1: invalid"},
+    {"another scheme", HEAD("GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n"), -400, "we are no proxy"},
     {"authority form", HEAD("CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n"), -400, "we are no proxy"},
     {"asterisk form", HEAD("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"), -400,
      "nothing to say for all"},
@@ -324,6 +333,11 @@ START_TEST(test_fields)
     bytes = STR("GET / HTTP/1.0\r\n\r\n");
     ck_assert_int_gt(http_request_parse(&request, bytes, MAX_HEAD), 0);
     ck_assert_ptr_null(request.query.data);
+
+    bytes = STR("GET hTTp://a.example:80//b?c HTTP/1.0\r\n\r\n");
+    ck_assert_int_gt(http_request_parse(&request, bytes, MAX_HEAD), 0);
+    ck_assert(str_equal(request.path, STR("//b")));
+    ck_assert(str_equal(request.query, STR("c")));
 }
 END_TEST
 
