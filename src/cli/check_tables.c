@@ -276,6 +276,48 @@ static bool check_events_access(struct check *c)
     return true;
 }
 
+/* POST /events need not be used, so what it lacks is no error. */
+static bool check_events_insert(struct check *c)
+{
+    /* The sequence of an identity column comes with the table, that of a serial does not. */
+    static const char sql[] =
+        "SELECT (SELECT bool_and(has_column_privilege(c.oid, a.attnum, 'INSERT'))"
+        "  FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname IN ($4, $5, $6, $7)),"
+        " (SELECT format('%I.%I', sn.nspname, s.relname) FROM pg_attribute a"
+        "  JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid"
+        "   AND d.refobjsubid = a.attnum AND d.deptype = 'a'"
+        "  JOIN pg_class s ON d.classid = 'pg_class'::regclass AND s.oid = d.objid"
+        "  JOIN pg_namespace sn ON sn.oid = s.relnamespace"
+        "  WHERE a.attrelid = c.oid AND a.attname = $3"
+        "   AND CASE WHEN s.relkind = 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE')"
+        "    END LIMIT 1)"
+        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = $1 AND c.relname = $2";
+    const struct config *config = c->config;
+    const char *values[] = {config->events.schema,   config->events.table,
+                            config->events.id,       config->events.type,
+                            config->events.consumer, config->events.payload,
+                            config->events.timestamp};
+    struct sql_name table = sql_table(config->events.schema, config->events.table);
+    char object[CHECK_OBJECT_MAX], mend[CHECK_MEND_MAX];
+
+    table_object(object, config->events.schema, config->events.table);
+    if (!check_ask(c, object, sql, 7, values))
+        return false;
+    if (!server_true(&c->server, 0, 0)) {
+        snprintf(mend, sizeof(mend), "GRANT INSERT ON %s TO %s", table.text, c->role.text);
+        finding(c->findings, FINDING_WARNING, object, mend,
+                "the role may not insert into it, as POST /events does");
+    }
+    if (!server_null(&c->server, 0, 1)) {
+        snprintf(mend, sizeof(mend), "GRANT USAGE ON SEQUENCE %s TO %s",
+                 server_cell(&c->server, 0, 1), c->role.text);
+        finding(c->findings, FINDING_WARNING, object, mend,
+                "the role may not use the sequence of its ids, as POST /events does");
+    }
+    return true;
+}
+
 bool check_events(struct check *c)
 {
     const struct config *config = c->config;
@@ -298,5 +340,5 @@ bool check_events(struct check *c)
     for (size_t i = 0; facts.good && i < sizeof(columns) / sizeof(columns[0]); i++)
         if (!check_events_column(c, columns[i].role, columns[i].column))
             return false;
-    return !facts.good || check_events_access(c);
+    return !facts.good || (check_events_access(c) && check_events_insert(c));
 }

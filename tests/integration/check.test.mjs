@@ -362,6 +362,7 @@ scenario('a role with few rights: each is named with its GRANT, and then it is e
     only(result, 'error', 'publication', /may not make it/),
     only(result, 'error', 'schema walpiper', /may not make it/),
     only(result, 'error', 'table public.events', /may not read/),
+    only(result, 'warning', 'table public.events', /may not insert/),
     only(result, 'error', 'operator', /lacks SELECT, INSERT, UPDATE, DELETE/),
     only(result, 'error', 'operator', /may not read the ids of public\.posts/),
   ].map(({ mend }) => mend.slice(mend.search(/(ALTER|GRANT|CREATE) /)));
@@ -377,6 +378,44 @@ scenario('a role with few rights: each is named with its GRANT, and then it is e
   await db.query(`GRANT USAGE ON SCHEMA public TO public`);
   assert.deepEqual(bad(await check(walpiper)), []);
   await walpiper.start();
+  await walpiper.stop();
+});
+
+scenario('what POST /events needs: each right is named with its GRANT, and then it inserts', async (scene) => {
+  const db = await scene.database();
+  const role = `inserter_${db.name}`;
+  await db.query(`CREATE ROLE ${role} LOGIN REPLICATION PASSWORD 'sesame';
+    DROP TABLE events;
+    CREATE TABLE events (id bigserial PRIMARY KEY, type text NOT NULL, "timestamp" timestamptz DEFAULT now(),
+      subscriber text NOT NULL, payload jsonb);
+    CREATE INDEX ON events (subscriber, id);
+    GRANT SELECT ON events TO ${role}`);
+  const walpiper = scene.unstarted(db, {
+    database: { url: db.url.replace('user=postgres', `user=${role}&password=sesame`) },
+  });
+  await db.query(`CREATE PUBLICATION ${walpiper.config.publication} FOR TABLE events`);
+  const lacks = (result) => result.findings.filter((row) => /as POST \/events does/.test(row.text));
+  await db.query(`GRANT INSERT (type, subscriber, payload) ON events TO ${role}`);
+  const all = lacks(await check(walpiper));
+  assert.deepEqual(
+    all.map((row) => [row.level, row.mend]),
+    [
+      ['warning', `GRANT INSERT ON "public"."events" TO "${role}"`],
+      ['warning', `GRANT USAGE ON SEQUENCE public.events_id_seq TO "${role}"`],
+    ],
+  );
+  for (const { mend } of all) await db.query(mend);
+  assert.deepEqual(lacks(await check(walpiper)), []);
+  await db.query(`REVOKE INSERT ON events FROM ${role};
+    GRANT INSERT (type, subscriber, payload, "timestamp") ON events TO ${role}`);
+  assert.deepEqual(lacks(await check(walpiper)), []);
+  await walpiper.start();
+  const answer = await fetch(`${walpiper.base}/events`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ type: 'x', subscriber: 'toto', payload: 1 }),
+  });
+  assert.equal(answer.status, 201, await answer.text());
   await walpiper.stop();
 });
 
