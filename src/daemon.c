@@ -3,6 +3,7 @@
  * nothing downstream misses its upstream. A second signal ends all of it at once.
  */
 #include "daemon.h"
+#include "admin/admin.h"
 #include "api/rate.h"
 #include "auth/auth.h"
 #include "base/health.h"
@@ -48,8 +49,12 @@ struct daemon {
     struct rate *publish_rate;      /* the same */
     struct serving **serving;
     unsigned serving_count;
-    struct loop_wakeup poke;   /* from serving threads */
-    struct loop_wakeup served; /* a serving thread has ended */
+    struct admin *admin; /* NULL: it is turned off */
+    struct source_counters source_counters;
+    struct operator_counters *operator_counters; /* one an operator */
+    struct serving_counters *serving_counters;   /* one a serving loop */
+    struct loop_wakeup poke;                     /* from serving threads */
+    struct loop_wakeup served;                   /* a serving thread has ended */
     ev_signal on_term, on_int, on_hup;
     ev_timer operators_deadline;
     bool stopping;
@@ -189,6 +194,7 @@ static int start_operators(struct daemon *d, struct error *err)
         .journal = d->journal,
         .health = d->health,
         .params = &d->params,
+        .counters = d->operator_counters,
     };
     return operators_start(&d->operators, &d->loop, &context, err);
 }
@@ -308,7 +314,8 @@ static int start_serving(struct daemon *d, struct error *err)
         .poke_owner = d,
     };
     d->serving = calloc(d->config->http.threads, sizeof(struct serving *));
-    if (!d->serving)
+    d->serving_counters = calloc(d->config->http.threads, sizeof(*d->serving_counters));
+    if (!d->serving || !d->serving_counters)
         return error_set(err, -ENOMEM, "no memory for serving loops");
     for (unsigned i = 0; i < d->config->http.threads; i++) {
         const struct serving_options options = {
@@ -321,12 +328,32 @@ static int start_serving(struct daemon *d, struct error *err)
         int rc = serving_start(&d->serving[i], &options, err);
         if (rc < 0)
             return rc;
+        d->serving_counters[i] = serving_counters(d->serving[i]);
         d->serving_count++;
     }
     for (size_t i = 0; i < d->config->http.listen_count; i++)
         log_info("http", "listening on %s, %u threads", d->config->http.listen[i].text,
                  d->config->http.threads);
     return 0;
+}
+
+static int start_admin(struct daemon *d, struct error *err)
+{
+    const struct admin_context context = {
+        .config = d->config,
+        .journal = d->journal,
+        .health = d->health,
+        .source = &d->source_counters,
+        .operators = d->operator_counters,
+        .serving = d->serving_counters,
+        .serving_count = d->serving_count,
+    };
+    if (!d->config->admin.listen)
+        return 0;
+    int rc = admin_start(&d->admin, &context, err);
+    if (rc == 0)
+        log_info("admin", "listening on %s", d->config->admin.listen);
+    return rc;
 }
 
 static int start_source(struct daemon *d, struct error *err)
@@ -338,6 +365,7 @@ static int start_source(struct daemon *d, struct error *err)
         .journal = d->journal,
         .health = d->health,
         .marked = d->marked,
+        .counters = &d->source_counters,
         .on_refused = on_refused,
         .on_started = on_started,
         .on_stopped = on_source_stopped,
@@ -350,7 +378,8 @@ static int daemon_start(struct daemon *d, struct error *err)
 {
     d->health = health_new();
     d->marked = marked_new();
-    if (!d->health || !d->marked || loop_init(&d->loop) < 0)
+    d->operator_counters = calloc(d->config->operator_count + 1, sizeof(*d->operator_counters));
+    if (!d->health || !d->marked || !d->operator_counters || loop_init(&d->loop) < 0)
         return error_set(err, -ENOMEM, "no memory to start");
     d->poke.on_wake = on_poke;
     d->served.on_wake = on_served;
@@ -370,6 +399,8 @@ static int daemon_start(struct daemon *d, struct error *err)
         rc = start_source(d, err);
     if (rc == 0)
         rc = start_serving(d, err);
+    if (rc == 0)
+        rc = start_admin(d, err);
     return rc;
 }
 
@@ -377,8 +408,8 @@ static uint64_t sum(const struct daemon *d, size_t counter)
 {
     uint64_t total = 0;
     for (unsigned i = 0; i < d->serving_count; i++) {
-        const char *counters = (const char *)serving_counters(d->serving[i]);
-        total += *(const _Atomic uint64_t *)(const void *)(counters + counter);
+        const char *counters = (const char *)d->serving_counters[i].http;
+        total += counter_read((const _Atomic uint64_t *)(const void *)(counters + counter));
     }
     return total;
 }
@@ -405,6 +436,7 @@ static void log_served(const struct daemon *d)
 
 static void daemon_release(struct daemon *d)
 {
+    admin_stop(d->admin);
     for (unsigned i = 0; i < d->serving_count; i++)
         serving_cut(d->serving[i]);
     if (d->serving_count > 0)
@@ -412,6 +444,7 @@ static void daemon_release(struct daemon *d)
     for (unsigned i = 0; i < d->serving_count; i++)
         serving_join(d->serving[i]);
     free(d->serving);
+    free(d->serving_counters);
     places_free(d->clients);
     places_free(d->consumers);
     rate_free(d->publish_rate);
@@ -419,6 +452,7 @@ static void daemon_release(struct daemon *d)
         operators_free(d->operators);
     if (d->source)
         slot_source.free(d->source);
+    free(d->operator_counters);
     if (d->loop.ev) {
         ev_signal_stop(d->loop.ev, &d->on_term);
         ev_signal_stop(d->loop.ev, &d->on_int);

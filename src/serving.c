@@ -2,11 +2,10 @@
 #include "api/api.h"
 #include "api/refuse.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "http/server.h"
 #include "loop/loop.h"
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -51,7 +50,6 @@ static void on_cut(struct loop_wakeup *wakeup)
     loop_stop(&s->loop);
 }
 
-/* Signals are the capture loop's. */
 static void *serving_thread(void *argument)
 {
     struct serving *s = argument;
@@ -59,16 +57,6 @@ static void *serving_thread(void *argument)
     atomic_store(&s->ended, true);
     s->options.on_ended(s->options.owner);
     return NULL;
-}
-
-static int start_thread(struct serving *s, struct error *err)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&s->thread, NULL, serving_thread, s);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc == 0 ? 0 : error_set(err, -rc, "no thread to serve: %s", strerror(rc));
 }
 
 static void serving_free(struct serving *s)
@@ -136,7 +124,7 @@ int serving_start(struct serving **ret_serving, const struct serving_options *op
     if (rc == 0)
         rc = start_server(s, err);
     if (rc == 0)
-        rc = start_thread(s, err);
+        rc = thread_start(&s->thread, serving_thread, s, "to serve", err);
     if (rc < 0) {
         serving_free(s);
         return rc;
@@ -160,9 +148,9 @@ bool serving_ended(const struct serving *s)
     return atomic_load(&s->ended);
 }
 
-const struct http_counters *serving_counters(const struct serving *s)
+struct serving_counters serving_counters(const struct serving *s)
 {
-    return http_server_counters(s->server);
+    return api_counters(s->api, s->server);
 }
 
 void serving_join(struct serving *s)

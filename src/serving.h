@@ -4,9 +4,9 @@
 #define SERVING_H
 
 #include "api/context.h"
+#include "api/counters.h"
 #include "base/error.h"
 #include "base/places.h"
-#include "http/counters.h"
 
 struct serving;
 
@@ -26,8 +26,8 @@ int serving_start(struct serving **ret_serving, const struct serving_options *op
 void serving_drain(struct serving *serving);
 /* Any thread: the thread ends now, without goodbyes. */
 void serving_cut(struct serving *serving);
-bool serving_ended(const struct serving *serving);                           /* any thread */
-const struct http_counters *serving_counters(const struct serving *serving); /* any thread */
+bool serving_ended(const struct serving *serving);                       /* any thread */
+struct serving_counters serving_counters(const struct serving *serving); /* any thread */
 /* Waits for the thread and frees all. NULL is fine. */
 void serving_join(struct serving *serving);
 

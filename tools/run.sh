@@ -92,7 +92,8 @@ run_create_database() {
 
 # Starts walpiper and waits until it says that it is up. Sets curl_options and base_url.
 run_walpiper() {
-    export WALPIPER_LISTEN=${WALPIPER_LISTEN:-127.0.0.1:$(run_free_port)}
+    export WALPIPER_LISTEN=${WALPIPER_LISTEN:-127.0.0.1:$(run_free_port 0 LISTEN)}
+    export WALPIPER_ADMIN_LISTEN=${WALPIPER_ADMIN_LISTEN:-127.0.0.1:$(run_free_port 1 ADMIN_LISTEN)}
     export WALPIPER_JOURNAL=$journal
     curl_options=()
     base_url=http://$WALPIPER_LISTEN
@@ -118,16 +119,16 @@ run_healthy() {
     [[ $answer == *'"UP"'* ]]
 }
 
-# The first of these ports of this machine on which nobody listens.
+# run_free_port DIGIT VARIABLE: the first of 400DIGIT, 401DIGIT ... on which nobody listens.
 run_free_port() {
     local port
-    for port in 4000 4010 4020 4030 4040 4050 4060 4070 4080 4090; do
+    for port in 40{0..9}"$1"; do
         if ! (: >"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
             printf '%s' $port
             return
         fi
     done
-    fail "dev run: ports 4000, 4010 ... 4090 are all taken; choose one with WALPIPER_LISTEN=127.0.0.1:PORT"
+    fail "dev run: ports 400$1, 401$1 ... 409$1 are all taken; choose one with WALPIPER_$2=127.0.0.1:PORT"
 }
 
 run_gave_up() {
@@ -148,6 +149,7 @@ run_welcome() {
     cat <<END
 
 walpiper is up at $WALPIPER_LISTEN, its log is $walpiper_log
+/metrics and /status are at $WALPIPER_ADMIN_LISTEN
 Three commands to paste into another terminal: subscribe, insert, stop.
 
   $curl $base_url/events -H 'X-Consumer-Id: toto'

@@ -228,6 +228,15 @@ int api_start(struct api **ret_api, struct loop *loop, const struct api_context 
     return 0;
 }
 
+struct serving_counters api_counters(const struct api *api, const struct http_server *server)
+{
+    return (struct serving_counters){
+        .http = http_server_counters(server),
+        .feed = router_counters(api->router),
+        .api = &api->counters,
+    };
+}
+
 void api_stop(struct api *api)
 {
     if (api == NULL)

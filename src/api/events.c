@@ -286,6 +286,7 @@ static void tell_damaged(struct feed_stream *stream)
     const struct resume_range nowhere = {.epoch = "", .empty = true};
     struct buffer text;
 
+    counter_add(&stream->api->counters.resets[RESET_DAMAGED], 1);
     if (stream->form == FORM_JSON && pull_has_events(stream)) {
         feed_stream_end(stream);
     } else if (stream->form == FORM_JSON) {

@@ -7,6 +7,7 @@
 #include "api/access.h"
 #include "api/api.h"
 #include "api/cors.h"
+#include "api/counters.h"
 #include "api/events_frame.h"
 #include "api/heartbeat.h"
 #include "api/review.h"
@@ -26,6 +27,7 @@ struct api {
     struct heartbeat heartbeat;
     struct review review;
     struct events_frame_cache frames;
+    struct api_counters counters;
     struct events_table *events_table;   /* NULL when the events feed is off */
     struct publish_table *publish_table; /* likewise */
 };

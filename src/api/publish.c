@@ -34,12 +34,21 @@ static void publish_free(struct publish *self)
 
 /* --- answers --------------------------------------------------------------------------------- */
 
-static void answer(struct http_exchange *exchange, int status, const struct buffer *body)
+static void count_answer(struct api *api, int status)
+{
+    counter_add(&api->counters.publish_answers[status - HTTP_STATUS_FIRST], 1);
+}
+
+static void answer(struct api *api, struct http_exchange *exchange, int status,
+                   const struct buffer *body)
 {
     static const struct http_header retry_after = {STR("Retry-After"), STR("1")};
 
+    if (body->failed != 0)
+        status = 500;
+    count_answer(api, status);
     http_respond(exchange, &(struct http_response){
-                               .status = body->failed == 0 ? status : 500,
+                               .status = status,
                                .content_type = "application/json",
                                .body = body->failed == 0 ? buffer_str(body) : STR(""),
                                .headers = &retry_after,
@@ -48,8 +57,8 @@ static void answer(struct http_exchange *exchange, int status, const struct buff
 }
 
 /* FAULT may be of no item and of no field. */
-static void answer_fault(struct http_exchange *exchange, int status, const char *text,
-                         const struct publish_fault *fault)
+static void answer_fault(struct api *api, struct http_exchange *exchange, int status,
+                         const char *text, const struct publish_fault *fault)
 {
     struct buffer body;
 
@@ -61,11 +70,11 @@ static void answer_fault(struct http_exchange *exchange, int status, const char 
     if (fault != NULL && fault->field != NULL)
         buffer_printf(&body, ",\"field\":\"%s\"", fault->field);
     buffer_append_char(&body, '}');
-    answer(exchange, status, &body);
+    answer(api, exchange, status, &body);
     buffer_release(&body);
 }
 
-static void answer_ids(struct http_exchange *exchange, struct str ids)
+static void answer_ids(struct api *api, struct http_exchange *exchange, struct str ids)
 {
     struct buffer body;
 
@@ -73,31 +82,32 @@ static void answer_ids(struct http_exchange *exchange, struct str ids)
     buffer_append_str(&body, STR("{\"ids\":["));
     buffer_append_str(&body, ids);
     buffer_append_str(&body, STR("]}"));
-    answer(exchange, 201, &body);
+    answer(api, exchange, 201, &body);
     buffer_release(&body);
 }
 
-static void answer_outcome(struct http_exchange *exchange, const struct publish_outcome *outcome)
+static void answer_outcome(struct api *api, struct http_exchange *exchange,
+                           const struct publish_outcome *outcome)
 {
     switch (outcome->result) {
     case PUBLISH_DONE:
-        answer_ids(exchange, outcome->ids);
+        answer_ids(api, exchange, outcome->ids);
         break;
     case PUBLISH_REFUSED:
-        answer_fault(exchange, 400, outcome->fault.err.text, &outcome->fault);
+        answer_fault(api, exchange, 400, outcome->fault.err.text, &outcome->fault);
         break;
     case PUBLISH_KEY_REUSED:
-        answer_fault(exchange, 422, "this Idempotency-Key was used for other events", NULL);
+        answer_fault(api, exchange, 422, "this Idempotency-Key was used for other events", NULL);
         break;
     case PUBLISH_AWAY:
-        answer_fault(exchange, 503,
+        answer_fault(api, exchange, 503,
                      "the events table cannot be reached now; whether the events were inserted is "
                      "not known: an Idempotency-Key makes it safe to send them again",
                      NULL);
         break;
     case PUBLISH_BROKEN:
-        answer_fault(exchange, 500, "the events table cannot be inserted into; see walpiper's log",
-                     NULL);
+        answer_fault(api, exchange, 500,
+                     "the events table cannot be inserted into; see walpiper's log", NULL);
         break;
     }
 }
@@ -106,8 +116,10 @@ static void on_outcome(struct publish_request *request, const struct publish_out
 {
     struct publish *self = of_request(request);
 
+    if (outcome->result == PUBLISH_DONE && !request->looks_up)
+        counter_add(&self->api->counters.published_events, request->batch.count);
     if (self->exchange != NULL)
-        answer_outcome(self->exchange, outcome);
+        answer_outcome(self->api, self->exchange, outcome);
     publish_free(self);
 }
 
@@ -160,11 +172,11 @@ static void on_body(void *owner, struct http_exchange *exchange, struct str body
         return;
     }
     if (status == -EINVAL)
-        answer_fault(exchange, 400, fault.err.text, &fault);
+        answer_fault(self->api, exchange, 400, fault.err.text, &fault);
     else if (status == -EBUSY)
-        answer_fault(exchange, 429, "too many events wait to be inserted", NULL);
+        answer_fault(self->api, exchange, 429, "too many events wait to be inserted", NULL);
     else
-        answer_fault(exchange, 503, "out of memory", NULL);
+        answer_fault(self->api, exchange, 503, "out of memory", NULL);
     publish_free(self);
 }
 
@@ -241,12 +253,13 @@ static uint64_t wait_of(const struct api *api, const struct api_request *request
     return rate_take(api->context.publish_rate, name, clock_monotonic_ms());
 }
 
-static void answer_slower(struct http_exchange *exchange, uint64_t wait_ms)
+static void answer_slower(struct api *api, struct http_exchange *exchange, uint64_t wait_ms)
 {
     char seconds[24];
     int len = snprintf(seconds, sizeof(seconds), "%" PRIu64, (wait_ms + 999) / 1000);
     const struct http_header retry_after = {STR("Retry-After"), {seconds, (size_t)len}};
 
+    count_answer(api, 429);
     http_respond(exchange, &(struct http_response){
                                .status = 429,
                                .content_type = "application/json",
@@ -264,21 +277,21 @@ static void serve(struct api *api, const struct api_request *request)
     enum publish_form form;
 
     if (!find_form(request->http, &form)) {
-        answer_fault(request->exchange, 415,
+        answer_fault(api, request->exchange, 415,
                      "Content-Type must be application/json or application/x-ndjson, without a "
                      "Content-Encoding",
                      NULL);
         return;
     }
     if (key.data != NULL && !is_key(key)) {
-        answer_fault(request->exchange, 400,
+        answer_fault(api, request->exchange, 400,
                      "Idempotency-Key must be 1 to 255 visible ASCII characters without blanks",
                      NULL);
         return;
     }
     struct publish *self = publish_new(api, key, access_identity(&request->access));
     if (self == NULL) {
-        answer_fault(request->exchange, 503, "out of memory", NULL);
+        answer_fault(api, request->exchange, 503, "out of memory", NULL);
         return;
     }
     self->form = form;
@@ -292,7 +305,7 @@ void api_publish(struct api *api, const struct api_request *request)
     if (!api->context.config->events.enabled)
         api_respond_text(request, 404, STR("Not found"));
     else if ((wait_ms = wait_of(api, request)) > 0)
-        answer_slower(request->exchange, wait_ms);
+        answer_slower(api, request->exchange, wait_ms);
     else
         serve(api, request);
 }

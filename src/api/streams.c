@@ -59,6 +59,7 @@ static void on_reset(struct feed_stream *stream, enum reset_reason reason)
         return;
     }
     struct resume_range range = read_range(stream->api, self->epoch);
+    counter_add(&stream->api->counters.resets[reason], 1);
     buffer_init(&text, RESET_BYTES_MAX);
     if (reset_append(&text, stream->form, reason, &range) < 0)
         feed_stream_end(stream);
@@ -201,14 +202,17 @@ static bool open_stream(struct topic_stream *self, struct api *api,
     bool opened =
         feed_stream_open(&self->base, &topic_stream_kind, api, request, form, buffer_str(&first));
     buffer_release(&first);
+    if (opened && resume->kind == RESUME_RESET)
+        counter_add(&api->counters.resets[resume->reason], 1);
     return opened;
 }
 
-static void refuse_id(const struct api_request *request, enum reset_reason reason,
+static void refuse_id(struct api *api, const struct api_request *request, enum reset_reason reason,
                       const struct resume_range *range)
 {
     struct buffer text;
 
+    counter_add(&api->counters.resets[reason], 1);
     buffer_init(&text, RESET_BYTES_MAX);
     if (reset_append(&text, FORM_JSON, reason, range) == 0)
         pull_respond_gone(request->exchange, buffer_str(&text));
@@ -229,7 +233,7 @@ static void start(struct api *api, const struct api_request *request, enum form 
     struct resume_range range = read_range(api, self->epoch);
     struct resume resume = find_resume(request, &range);
     if (form == FORM_JSON && resume.kind == RESUME_RESET) {
-        refuse_id(request, resume.reason, &range);
+        refuse_id(api, request, resume.reason, &range);
         free(self);
     } else if (form == FORM_JSON ? pull_open(&self->base, &topic_stream_kind, api, request, query)
                                  : open_stream(self, api, request, form, &resume, &range)) {

@@ -87,6 +87,7 @@ void config_release(struct config *config)
     free(config->auth.trusted);
     free(config->tables);
     free(config->http.listen);
+    free(config->admin.listen);
     free(config->operators);
     *config = (struct config){0};
 }

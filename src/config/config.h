@@ -134,6 +134,9 @@ struct config {
         struct network *trusted; /* who may set X-Consumer-Id, in mode gateway; else NULL */
         size_t trusted_count;
     } auth;
+    struct {
+        char *listen; /* NULL: there is no admin listener */
+    } admin;
     struct config_operator *operators;
     size_t operator_count;
     struct config_names numbers_as_strings; /* of int2, int4, int8, float4, float8, numeric */

@@ -195,6 +195,28 @@ static int rules_listeners(struct rules *r)
     return 0;
 }
 
+/* It asks nobody who they are. */
+static int rules_admin(struct rules *r)
+{
+    char **listen = &r->raw->admin.listen;
+    const struct node *place = node_at(r->tree, "admin.listen");
+
+    if (!**listen)
+        return 0;
+    int code = rules_check(r, address_check(*listen), place);
+    for (size_t i = 0; i < r->config->http.listen_count && code == 0; i++)
+        if (str_equal(str_from(r->config->http.listen[i].text), str_from(*listen)))
+            code = node_fail(r->tree, place, r->err,
+                             "the same address as of http.listen; choose another port");
+    if (code == 0 && !r->raw->admin.allow_public && !address_is_loopback(*listen))
+        code = node_fail(r->tree, place, r->err,
+                         "everyone who reaches this address may look and operate; listen on "
+                         "127.0.0.1 or a Unix socket, or say admin.allow_public: true");
+    if (code == 0)
+        r->config->admin.listen = rules_take(listen);
+    return code;
+}
+
 static unsigned core_count(void)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -371,8 +393,8 @@ static int rules_retry(struct rules *r)
 int rules_apply(struct rules *r)
 {
     static int (*const parts[])(struct rules *) = {
-        rules_names, rules_database, rules_tables,  rules_journal,   rules_http,
-        rules_auth,  rules_retry,    rules_numbers, rules_operators,
+        rules_names, rules_database, rules_tables, rules_journal, rules_http,
+        rules_admin, rules_auth,     rules_retry,  rules_numbers, rules_operators,
     };
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

@@ -170,6 +170,7 @@ static const struct cyaml_schema_field auth_fields[] = {
 
 static const struct cyaml_schema_field admin_fields[] = {
     TEXT("listen", struct raw_admin, listen),
+    WORD("allow_public", struct raw_admin, allow_public, booleans),
     CYAML_FIELD_END,
 };
 

@@ -121,6 +121,7 @@ struct raw_auth {
 
 struct raw_admin {
     char *listen;
+    int allow_public;
 };
 
 struct raw_retry {

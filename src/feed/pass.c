@@ -69,6 +69,7 @@ static void deliver_audience(struct delivery *delivery, struct audience *audienc
             continue;
         }
         subscriber->position = position;
+        delivery->pass->router->deliveries++;
         subscriber->ops->push(subscriber->owner, delivery->entry, delivery->event);
     }
 }

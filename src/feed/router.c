@@ -172,6 +172,14 @@ static bool read_live(struct router *router)
     return true;
 }
 
+/* For other threads; once a turn, so that no event costs more for it. */
+static void tell_counters(struct router *router)
+{
+    counter_set(&router->counters.subscribers, router->subscriber_count);
+    counter_set(&router->counters.records, router->records_read);
+    counter_set(&router->counters.deliveries, router->deliveries);
+}
+
 static void on_turn(struct loop_hook *hook)
 {
     struct router *router = ROUTER_OF(hook, hook);
@@ -180,6 +188,7 @@ static void on_turn(struct loop_hook *hook)
 
     if (catch_up_turn(router) || more)
         loop_again(router->loop);
+    tell_counters(router);
 }
 
 static void on_progress(struct journal_listener *listener)
@@ -262,6 +271,11 @@ void router_free(struct router *router)
 uint64_t router_records_read(const struct router *router)
 {
     return router->records_read;
+}
+
+const struct feed_counters *router_counters(const struct router *router)
+{
+    return &router->counters;
 }
 
 size_t router_subscribers(const struct router *router)

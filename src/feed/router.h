@@ -9,6 +9,7 @@
 #ifndef FEED_ROUTER_H
 #define FEED_ROUTER_H
 
+#include "feed/counters.h"
 #include "feed/subscriber.h"
 #include "feed/tables.h"
 #include "loop/loop.h"
@@ -35,6 +36,7 @@ void router_free(struct router *router);
 /* How many records it has read: by its growth one sees how far a position moved. */
 uint64_t router_records_read(const struct router *router);
 size_t router_subscribers(const struct router *router);
+const struct feed_counters *router_counters(const struct router *router); /* any thread */
 
 /* The position from which a subscriber gets all that the journal holds. */
 struct position router_earliest(const struct router *router);

@@ -38,9 +38,11 @@ struct router {
     struct pass passes[PASSES]; /* the live one is closed while in trouble */
     char epoch[9];
     uint64_t records_read;
-    bool behind;             /* the journal may hold more than the live pass has read */
-    bool troubled;           /* and has said so */
-    struct position damaged; /* what was last told of */
+    uint64_t deliveries;
+    struct feed_counters counters; /* of all this, at the end of the last turn */
+    bool behind;                   /* the journal may hold more than the live pass has read */
+    bool troubled;                 /* and has said so */
+    struct position damaged;       /* what was last told of */
 
     struct subscriber *pending; /* those that catch up and wait for a pass, in order of arrival */
     unsigned turn;              /* the pass whose slice is next */

@@ -22,6 +22,8 @@ enum reset_reason {
     RESET_DAMAGED, /* records after the subscriber's position cannot be read */
 };
 
+enum { RESET_REASONS = RESET_DAMAGED + 1 };
+
 /* The sink. Called on the router's thread. push() and reset() may close their own subscriber, but
  * may not start or close another. */
 struct subscriber_ops {

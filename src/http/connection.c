@@ -127,7 +127,7 @@ void connection_close(struct connection *connection, const char *reason)
     list_remove(&connection->pending);
     output_release(&connection->output);
     buffer_release(&connection->input);
-    server->connection_count--;
+    counter_set(&server->counters.open, --server->connection_count);
     if (connection->shed)
         server->shed_count--;
     places_give_back(server->clients, connection->place);
@@ -222,8 +222,10 @@ static bool send_output(struct connection *connection)
         connection_close_errno(connection, (int)-sent);
         return false;
     }
-    if (sent > 0)
+    if (sent > 0) {
         connection->stream.last_write_ms = clock_monotonic_ms();
+        counter_add(&server->counters.sent_bytes, (uint64_t)sent);
+    }
     if (connection->output.count > 0)
         ev_io_start(server->loop->ev, &connection->writer);
     else
@@ -310,7 +312,7 @@ struct connection *connection_new(struct http_server *server, int fd)
     list_init(&connection->pending);
     list_init(&connection->all);
     list_append(&server->connections, &connection->all);
-    server->connection_count++;
+    counter_set(&server->counters.open, ++server->connection_count);
     buffer_init(&connection->input, server->max_head_bytes + READ_BYTES);
     output_init(&connection->output);
     ev_io_init(&connection->reader, input_readable, fd, EV_READ);

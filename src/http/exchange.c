@@ -144,6 +144,7 @@ void http_respond(struct http_exchange *exchange, const struct http_response *re
     int result = exchange_compose(exchange, response->status, response->content_type,
                                   bodiless ? -1 : (int64_t)body.len, response->headers,
                                   response->header_count);
+    http_count_answer(&connection->server->counters, result < 0 ? 500 : response->status);
     if (result < 0) {
         exchange->keep_alive = false;
         body = (struct str){NULL, 0};

@@ -38,6 +38,7 @@ struct http_stream *http_stream_start(struct http_exchange *exchange,
         drain_add(connection);
     int result = exchange_compose(exchange, 200, NULL, -1, headers, header_count);
     bool over = result < 0 || exchange->head;
+    http_count_answer(&connection->server->counters, result < 0 ? 500 : 200);
     if (result < 0)
         result = exchange_compose(exchange, 500, NULL, 0, NULL, 0);
     if (result == 0)

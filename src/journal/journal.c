@@ -296,6 +296,19 @@ bool journal_bounds(const struct journal *journal, struct position *ret_oldest,
     return found;
 }
 
+void journal_stock(const struct journal *journal, struct journal_stock *ret_stock)
+{
+    lock_const(journal);
+    struct store_extent extent = journal->extent;
+    unlock_const(journal);
+    *ret_stock = (struct journal_stock){.bytes = extent.bytes, .empty = extent.empty};
+    if (extent.empty)
+        return;
+    ret_stock->oldest = extent.oldest;
+    ret_stock->newest = extent.newest;
+    ret_stock->oldest_time_us = extent.oldest_time_us;
+}
+
 void journal_epoch(const struct journal *journal, char epoch[9])
 {
     lock_const(journal);

@@ -117,6 +117,15 @@ void journal_unlisten(struct journal *journal, struct journal_listener *listener
  * that there ever was in this epoch, zero when there was none. */
 bool journal_bounds(const struct journal *journal, struct position *ret_oldest,
                     struct position *ret_newest);
+/* How much there is. */
+struct journal_stock {
+    uint64_t bytes;         /* on disk, as retention counts them */
+    bool empty;             /* then the rest is zero */
+    struct position oldest; /* records */
+    struct position newest;
+    int64_t oldest_time_us; /* of append, of the last record in the oldest block; since 1970 */
+};
+void journal_stock(const struct journal *journal, struct journal_stock *ret_stock);
 /* Copies the epoch (8 hex digits and NUL). */
 void journal_epoch(const struct journal *journal, char epoch[9]);
 /* The position of the newest record with TAG; false when there is none. */

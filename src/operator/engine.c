@@ -22,13 +22,18 @@ struct engine *engine_of(void *owner)
     return (struct engine *)((char *)owner - offsetof(struct engine, session));
 }
 
-void engine_set_state(struct engine *e, enum engine_state state)
+const char *engine_state_name(enum engine_state state)
 {
     static const char *const names[] = {"waiting", "opening", "ready", "busy",
                                         "resting", "halted",  "closed"};
+    return names[state];
+}
+
+void engine_set_state(struct engine *e, enum engine_state state)
+{
     assert(e->state != ENGINE_CLOSED);
     if (e->state != state)
-        log_trace(e->name, "%s, was %s", names[state], names[e->state]);
+        log_trace(e->name, "%s, was %s", engine_state_name(state), engine_state_name(e->state));
     e->state = state;
 }
 

@@ -54,6 +54,8 @@ struct engine {
     struct op_batch live;     /* being collected */
     struct op_batch other;    /* of a rebuild, or of parked ids */
     struct op_batch *running; /* one of the two, until it is stored; NULL: none */
+    uint64_t batches;         /* stored */
+    uint64_t failures;        /* of a batch, or of a single id, for its data */
     unsigned attempts;        /* of the running batch, that failed for its data */
 };
 
@@ -68,6 +70,7 @@ void engine_wake(struct engine *engine);
 /* --- for run.c ------------------------------------------------------------------------------- */
 
 struct engine *engine_of(void *owner); /* from the owner of a session's callbacks */
+const char *engine_state_name(enum engine_state state); /* a literal */
 void engine_set_state(struct engine *engine, enum engine_state state);
 /* Does the next thing; whatever was under way is over. */
 void engine_turn(struct engine *engine);

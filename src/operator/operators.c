@@ -10,7 +10,8 @@ struct operators {
     struct operators_context context;
     struct journal_listener listener; /* on the journal's thread: wakes the loop */
     struct loop_wakeup wakeup;
-    ev_timer stopped_timer; /* tells on_stopped from the loop, not from inside operators_stop() */
+    struct loop_hook report; /* at the end of each turn, for other threads */
+    ev_timer stopped_timer;  /* tells on_stopped from the loop, not from inside operators_stop() */
     void (*on_stopped)(void *owner);
     void *owner;
     size_t running; /* engines that are not closed */
@@ -31,6 +32,25 @@ static void on_wake(struct loop_wakeup *wakeup)
         (struct operators *)((char *)wakeup - offsetof(struct operators, wakeup));
     for (size_t i = 0; i < ops->count; i++)
         engine_wake(&ops->engines[i]);
+}
+
+static void report(const struct engine *e, struct operator_counters *to)
+{
+    atomic_store_explicit(&to->state, engine_state_name(e->state), memory_order_relaxed);
+    counter_set(&to->applied_lsn, e->checkpoint.lsn);
+    counter_set(&to->events, e->reader.events);
+    counter_set(&to->batches, e->batches);
+    counter_set(&to->failures, e->failures);
+    counter_set(&to->parked, e->parked.count);
+    counter_set(&to->rebuilding, rebuild_under_way(&e->rebuild));
+}
+
+static void on_report(struct loop_hook *hook)
+{
+    const struct operators *ops =
+        (struct operators *)((char *)hook - offsetof(struct operators, report));
+    for (size_t i = 0; i < ops->count && ops->context.counters; i++)
+        report(&ops->engines[i], &ops->context.counters[i]);
 }
 
 static void on_stopped_timer(struct ev_loop *ev, ev_timer *timer, int events)
@@ -62,6 +82,8 @@ int operators_start(struct operators **ret_operators, struct loop *loop,
     ops->wakeup.on_wake = on_wake;
     ev_timer_init(&ops->stopped_timer, on_stopped_timer, 0., 0.);
     ops->stopped_timer.data = ops;
+    ops->report = (struct loop_hook){.order = LOOP_ORDER_JOURNAL, .run = on_report};
+    loop_hook_add(loop, &ops->report);
     loop_wakeup_start(loop, &ops->wakeup);
     journal_listen(context->journal, &ops->listener);
     for (; ops->count < config->operator_count; ops->count++) {
@@ -94,6 +116,7 @@ void operators_free(struct operators *ops)
     for (size_t i = 0; i < ops->count; i++)
         engine_release(&ops->engines[i]);
     journal_unlisten(ops->context.journal, &ops->listener);
+    loop_hook_remove(ops->loop, &ops->report);
     loop_wakeup_stop(ops->loop, &ops->wakeup);
     ev_timer_stop(ops->loop->ev, &ops->stopped_timer);
     free(ops);

@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "journal/journal.h"
 #include "loop/loop.h"
+#include "operator/counters.h"
 #include "pg/conn.h"
 
 struct operators;
@@ -23,6 +24,7 @@ struct operators_context {
     struct journal *journal;
     struct health *health; /* parts "operator NAME" */
     const struct pg_params *params;
+    struct operator_counters *counters; /* one an operator; NULL: nobody wants to know */
 };
 
 /* 0 also without any operator; -EINVAL for definitions that cannot work. The server is asked later:

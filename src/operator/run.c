@@ -79,6 +79,7 @@ static void run_stored(struct engine *e)
     op_batch_clear(e->running);
     e->running = NULL;
     e->attempts = 0;
+    e->batches++;
     if (rc < 0) {
         struct error err = {0};
         error_set(&err, rc, "no memory for a rebuild");
@@ -111,6 +112,7 @@ static void wait_until_seen(struct engine *e, const struct error *err)
 
 static void data_failed(struct engine *e, const struct error *err)
 {
+    e->failures++;
     if (e->attempts++ < e->context->config->retry.max_retries) {
         engine_tell(e, err, false);
         engine_rest(e, engine_backoff(e));
@@ -125,6 +127,7 @@ static void data_failed(struct engine *e, const struct error *err)
 static void single_failed(struct engine *e, const struct error *err)
 {
     struct dirty_id *id = e->running->single;
+    e->failures++;
     if (!parks(e) && e->op->on_error == CONFIG_STOP) {
         struct error story = *err;
         error_prefix(&story, "stopped at id %s", dirty_text(id));

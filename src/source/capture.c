@@ -144,6 +144,7 @@ static int append_change(struct capture *c, const struct decoded *decoded, struc
                                record.len, strerrordesc_np(-rc));
     c->ordinal = position.ordinal;
     c->has_events = true;
+    c->events += rc == 0;
     return 0;
 }
 
@@ -190,6 +191,7 @@ static int decode_one(struct capture *c, struct str message, uint64_t lsn, struc
         c->ops->take(c->decoder);
     if (decoded->kind == DECODED_COMMIT) {
         c->in_transaction = false;
+        c->transactions += c->has_events;
         mark(c, decoded->transaction.end_lsn, c->has_events);
     }
     if (decoded->kind == DECODED_MESSAGE)

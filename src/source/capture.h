@@ -34,8 +34,10 @@ struct capture {
     struct str kept;    /* the message of the spool that is being decoded; data == NULL: none */
     uint64_t kept_lsn;
     uint64_t lsn; /* of the last message that had one: those that describe relations have none */
-    struct resent resent; /* the slot sends again what the journal has */
-    uint64_t slowest_ms;  /* that one message has held the loop, in the life of the process */
+    struct resent resent;  /* the slot sends again what the journal has */
+    uint64_t events;       /* appended, in the life of the process */
+    uint64_t transactions; /* that had some */
+    uint64_t slowest_ms;   /* that one message has held the loop, in the life of the process */
 };
 
 /* CACHE, JOURNAL and CONFIG are borrowed. */

@@ -20,6 +20,11 @@ static const char *const state_names[] = {
     [SOURCE_CLOSING] = "closing", [SOURCE_STOPPED] = "stopped",
 };
 
+const char *slot_state_name(enum source_state state)
+{
+    return state_names[state];
+}
+
 void slot_set_state(struct source *s, enum source_state state)
 {
     log_debug("source", "%s -> %s", state_names[s->state], state_names[state]);
@@ -311,6 +316,8 @@ static int slot_source_start(struct source **ret_source, const struct source_con
                               .params = context->params,
                               .publication = context->config->publication,
                               .owner = s,
+                              .slot = context->config->slot.name,
+                              .on_look = slot_on_look,
                               .on_changed = slot_on_publication};
     watch_init(&s->watch);
     s->liveness = (struct liveness){

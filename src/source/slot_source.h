@@ -1,6 +1,7 @@
-/* source/slot_source.h - the replication slot as a source, in four files: slot_source.c its life,
+/* source/slot_source.h - the replication slot as a source, in five files: slot_source.c its life,
  * setup and failures; slot_open.c the replication session up to the first message; slot_stream.c
- * the stream and its confirmation; slot_loss.c the slot that is gone. Private to them. */
+ * the stream and its confirmation; slot_loss.c the slot that is gone; slot_report.c what others may
+ * know. Private to them. */
 #ifndef SOURCE_SLOT_SOURCE_H
 #define SOURCE_SLOT_SOURCE_H
 
@@ -9,6 +10,7 @@
 #include "source/capture.h"
 #include "source/columns.h"
 #include "source/continuity.h"
+#include "source/lag.h"
 #include "source/liveness.h"
 #include "source/setup.h"
 #include "source/source.h"
@@ -67,11 +69,16 @@ struct source {
     bool poked;
     uint64_t awaited_mark; /* until it is reached, what ended the last stream may end this one; 0 */
     unsigned ticks;        /* of this stream */
-    bool spool_full;       /* the stream is paused until it has room */
-    bool restart_wanted;   /* the publication has changed: a new stream, between two transactions */
-    struct error told;     /* the last failure in the log: the same one is not told twice */
+    uint64_t streams;      /* begun */
+    struct lag lag;
+    struct watch_look look; /* the newest */
+    uint64_t looked_at;     /* clock; 0: never */
+    bool spool_full;        /* the stream is paused until it has room */
+    bool restart_wanted; /* the publication has changed: a new stream, between two transactions */
+    struct error told;   /* the last failure in the log: the same one is not told twice */
 };
 
+const char *slot_state_name(enum source_state state); /* a literal */
 void slot_set_state(struct source *source, enum source_state state);
 void slot_timer(struct source *source, double after, double repeat);
 /* The session cannot go on: closes it and tries again later, or gives up, as WHY says. */
@@ -119,6 +126,9 @@ void slot_flush_journal(struct loop_hook *hook);
 void slot_on_publication(void *source);
 void slot_on_again(struct ev_loop *ev, ev_timer *timer, int events);
 void slot_on_confirm_due(struct ev_loop *ev, ev_timer *timer, int events);
+/* slot_report.c: at the end of each turn, for other threads. */
+void slot_report(struct source *source);
+void slot_on_look(void *source, const struct watch_look *look);
 /* Once a second while there is a connection. */
 void slot_tick(struct source *source);
 void slot_confirm(struct source *source, bool reply);

@@ -96,6 +96,7 @@ void slot_flush_journal(struct loop_hook *hook)
 {
     struct source *s = (struct source *)((char *)hook - offsetof(struct source, flush_hook));
     journal_flush(s->context.journal);
+    slot_report(s);
 }
 
 /* --- trouble that comes again ---------------------------------------------------------------- */
@@ -258,6 +259,7 @@ void slot_on_streaming(void *owner)
     struct source *s = owner;
     slot_set_state(s, SOURCE_STREAMING);
     s->ticks = 0;
+    s->streams++;
     if (s->awaited_mark == 0)
         tell_streaming(s);
     marked_replace(s->context.marked, &s->facts.marked);

@@ -10,6 +10,7 @@
 #include "journal/journal.h"
 #include "loop/loop.h"
 #include "pg/conn.h"
+#include "source/counters.h"
 
 struct source;
 
@@ -19,7 +20,8 @@ struct source_context { /* all borrowed, must outlive the source */
     const struct pg_params *params;
     struct journal *journal;
     struct health *health;
-    struct marked *marked; /* replaced when a stream starts */
+    struct marked *marked;            /* replaced when a stream starts */
+    struct source_counters *counters; /* kept up to date; NULL: nobody wants to know */
     /* The first attempt was refused for a reason that a human must mend: the service cannot start.
      */
     void (*on_refused)(void *owner, const struct error *why);

@@ -1,5 +1,6 @@
 #include "source/watch.h"
 #include "base/clock.h"
+#include "pg/result.h"
 #include "source/catalog.h"
 
 #define LOOK_EVERY_S 2.
@@ -12,6 +13,35 @@ static void on_shape(void *owner, const PGresult *result)
         catalog_read_shape(result, &w->seen);
     else
         buffer_reset(&w->seen);
+}
+
+/* On a standby the WAL ends where it was received. */
+static const char look_sql[] =
+    "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() "
+    "ELSE pg_current_wal_flush_lsn() END - '0/0', restart_lsn - '0/0', safe_wal_size "
+    "FROM (VALUES (1)) AS one LEFT JOIN pg_replication_slots ON slot_name = $1";
+
+/* NULL, and what is below 0, is 0. */
+static uint64_t cell_number(const PGresult *result, int column)
+{
+    int64_t number = 0;
+    return str_to_int64(pg_cell(result, 0, column), &number) == 0 && number > 0 ? (uint64_t)number
+                                                                                : 0;
+}
+
+static void on_look(void *owner, const PGresult *result)
+{
+    const struct watch *w = owner;
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1)
+        return;
+    const struct watch_look look = {
+        .server_lsn = cell_number(result, 0),
+        .restart_lsn = cell_number(result, 1),
+        .has_limit = !PQgetisnull(result, 0, 2),
+        .safe_bytes = cell_number(result, 2),
+    };
+    if (look.server_lsn > 0)
+        w->on_look(w->owner, &look);
 }
 
 /* What could not be read is no change: the next look will tell. */
@@ -28,11 +58,15 @@ static void on_answered(void *owner, const struct error *err)
 static void ask(struct watch *w)
 {
     const char *values[] = {w->publication};
+    const char *slot[] = {w->slot};
     w->asked_at = clock_monotonic_ms();
     pg_conn_send(w->conn, &(struct pg_statement){.sql = catalog_shape_sql,
                                                  .values = values,
                                                  .parameter_count = 1,
                                                  .on_result = on_shape});
+    pg_conn_send(w->conn,
+                 &(struct pg_statement){
+                     .sql = look_sql, .values = slot, .parameter_count = 1, .on_result = on_look});
     pg_conn_sync(w->conn, on_answered);
 }
 

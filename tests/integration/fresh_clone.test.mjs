@@ -37,7 +37,7 @@ function start(scene, checkout, ...options) {
 
 function startWith(variables, scene, checkout, ...options) {
   const env = { ...process.env };
-  for (const name of ['DATABASE_URL', 'WALPIPER_LISTEN', 'WALPIPER_JOURNAL']) delete env[name];
+  for (const name of ['DATABASE_URL', 'WALPIPER_LISTEN', 'WALPIPER_ADMIN_LISTEN', 'WALPIPER_JOURNAL']) delete env[name];
   Object.assign(env, variables);
   const child = spawn('./dev', ['run', '--no-install', ...options], {
     cwd: checkout,

@@ -5,7 +5,7 @@
 //     ```sql run          is run in the database
 //     ```text shows       is what one of the streams must have printed by then
 //
-// localhost:4000 stands for wherever walpiper listens in the test.
+// localhost:4000 and :4001 stand for wherever walpiper listens in the test.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -48,7 +48,9 @@ class Reader {
     mkdirSync(home);
     const head = join(home, 'head');
     writeFileSync(join(home, '.curlrc'), `silent\nshow-error\nfail\nnoproxy = "*"\ndump-header = ${head}\n`);
-    const line = command.replaceAll('localhost:4000', `localhost:${this.port}`);
+    const line = command
+      .replaceAll('localhost:4000', `localhost:${this.port}`)
+      .replaceAll('localhost:4001', this.settings.WALPIPER_ADMIN_LISTEN);
     const PATH = `${dirname(binary)}:${process.env.PATH}`;
     const env = { ...process.env, ...this.settings, PATH, CURL_HOME: home };
     return { line, env, head };
@@ -102,6 +104,7 @@ scenario('the marked blocks of README do what they say', { timeout: 180_000 }, a
   const settings = {
     DATABASE_URL: database.url,
     WALPIPER_LISTEN: `127.0.0.1:${port}`,
+    WALPIPER_ADMIN_LISTEN: `127.0.0.1:${await freePort()}`,
     WALPIPER_JOURNAL: join(directory, 'journal'),
   };
   const child = startChild(binary, ['run', '-c', 'config/walpiper.yaml'], { log, env: settings });

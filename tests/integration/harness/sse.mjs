@@ -173,12 +173,12 @@ export async function readBody(response) {
 }
 
 /** A plain request: {status, headers, body}. */
-export function request(url, { method = 'GET', headers = {}, body } = {}) {
+export function request(url, { method = 'GET', headers = {}, body, socketPath } = {}) {
   return within(
     `${method} ${url}`,
     30_000,
     new Promise((resolve, reject) => {
-      const sent = http.request(url, { method, headers, agent: false }, async (response) => {
+      const sent = http.request(url, { method, headers, agent: false, socketPath }, async (response) => {
         try {
           const text = await readBody(response);
           resolve({ status: response.statusCode, headers: response.headers, body: text });

@@ -38,6 +38,7 @@ export class Walpiper {
         tables: [],
         events: { table: 'public.events' },
         journal: { path: join(directory, 'journal') },
+        admin: { listen: `unix:${join(directory, 'admin.sock')}` },
         log: { level: 'info' },
       },
       config,
@@ -134,6 +135,13 @@ export class Walpiper {
 
   request(path, options) {
     return request(this.base + path, options);
+  }
+
+  /** Of the admin listener, which is a unix socket unless the scenario says otherwise. */
+  admin(path, options) {
+    const { listen } = this.config.admin;
+    if (!listen.startsWith('unix:')) return request(`http://${listen}${path}`, options);
+    return request(`http://localhost${path}`, { ...options, socketPath: listen.slice('unix:'.length) });
   }
 
   /** Resident memory in KiB: {now, peak}. */

@@ -14,8 +14,17 @@
 static inline void scene_clear_environment(void)
 {
     static const char *const names[] = {
-        "PGHOST",    "PGHOSTADDR",   "PGPORT",          "PGDATABASE",       "PGUSER",
-        "PGSERVICE", "DATABASE_URL", "WALPIPER_LISTEN", "WALPIPER_JOURNAL", "WALPIPER_JWT_SECRET",
+        "PGHOST",
+        "PGHOSTADDR",
+        "PGPORT",
+        "PGDATABASE",
+        "PGUSER",
+        "PGSERVICE",
+        "DATABASE_URL",
+        "WALPIPER_LISTEN",
+        "WALPIPER_ADMIN_LISTEN",
+        "WALPIPER_JOURNAL",
+        "WALPIPER_JWT_SECRET",
     };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

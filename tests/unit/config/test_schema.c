@@ -68,6 +68,7 @@ START_TEST(test_the_demo_loads)
     ck_assert_ptr_nonnull(strstr(c.operators[0].query, "MERGE INTO post_with_comments_counts"));
     ck_assert_ptr_null(c.database.url);
     ck_assert_str_eq(c.http.listen[0].text, "127.0.0.1:4000");
+    ck_assert_str_eq(c.admin.listen, "127.0.0.1:4001");
     ck_assert_str_eq(c.journal.path, "data/journal");
     config_release(&c);
 }
@@ -80,12 +81,14 @@ START_TEST(test_the_demo_takes_its_places_from_the_environment)
 
     setenv("DATABASE_URL", "postgresql:///demo?host=/tmp", 1);
     setenv("WALPIPER_LISTEN", "unix:/tmp/w", 1);
+    setenv("WALPIPER_ADMIN_LISTEN", "unix:/tmp/a", 1);
     setenv("WALPIPER_JOURNAL", "/tmp/j", 1);
     ck_assert_int_eq(chdir(SOURCE_ROOT), 0);
     int code = config_load(&c, "config/walpiper.yaml", &err);
     ck_assert_msg(code == 0, "%s", err.text);
     ck_assert_str_eq(c.database.url, "postgresql:///demo?host=/tmp");
     ck_assert_str_eq(c.http.listen[0].text, "unix:/tmp/w");
+    ck_assert_str_eq(c.admin.listen, "unix:/tmp/a");
     ck_assert_str_eq(c.journal.path, "/tmp/j");
     config_release(&c);
 

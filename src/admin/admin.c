@@ -1,0 +1,176 @@
+#include "admin/internal.h"
+#include "api/health.h"
+#include "base/clock.h"
+#include "base/thread.h"
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+/* A scraper, somebody who looks, and some room. */
+#define CONNECTIONS_MAX 32
+#define HEAD_BYTES_MAX 8192
+#define BODY_BYTES_MAX 4096
+#define HEAD_TIMEOUT_MS 10000
+#define ROOM_TIMEOUT_MS 10000
+
+struct route {
+    const char *method; /* GET: HEAD too */
+    const char *path;
+    void (*handle)(struct admin *admin, struct http_exchange *exchange);
+};
+
+static const struct route routes[] = {
+    {"GET", "/manage/health", admin_health},
+    {"GET", "/metrics", admin_metrics},
+    {"GET", "/status", admin_status},
+};
+
+#define ALLOW_MAX 64
+
+static void respond_text(struct http_exchange *exchange, int status, struct str text,
+                         const struct http_header *header)
+{
+    http_respond(exchange, &(struct http_response){
+                               .status = status,
+                               .content_type = "text/plain",
+                               .body = text,
+                               .headers = header,
+                               .header_count = header != NULL,
+                           });
+}
+
+void admin_respond(struct http_exchange *exchange, const char *content_type,
+                   const struct buffer *body)
+{
+    static const struct http_header no_store = {STR("Cache-Control"), STR("no-store")};
+
+    if (body->failed != 0) {
+        respond_text(exchange, 503, STR("Out of memory"), NULL);
+        return;
+    }
+    http_respond(exchange, &(struct http_response){
+                               .status = 200,
+                               .content_type = content_type,
+                               .body = buffer_str(body),
+                               .headers = &no_store,
+                               .header_count = 1,
+                           });
+}
+
+void admin_health(struct admin *admin, struct http_exchange *exchange)
+{
+    health_answer(admin->context.health, exchange);
+}
+
+static bool allows(const struct route *route, struct str method)
+{
+    bool reads = strcmp(route->method, "GET") == 0;
+
+    return str_equal(str_from(route->method), method) || (reads && str_equal(method, STR("HEAD")));
+}
+
+static void refuse_method(struct http_exchange *exchange, struct str path)
+{
+    struct buffer methods;
+
+    buffer_init(&methods, ALLOW_MAX);
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+        if (!str_equal(path, str_from(routes[i].path)))
+            continue;
+        buffer_printf(&methods, "%s%s", methods.len > 0 ? ", " : "", routes[i].method);
+        if (strcmp(routes[i].method, "GET") == 0)
+            buffer_append_str(&methods, STR(", HEAD"));
+    }
+    const struct http_header allow = {STR("Allow"), buffer_str(&methods)};
+    if (methods.len > 0)
+        respond_text(exchange, 405, STR("Method not allowed"), &allow);
+    else
+        respond_text(exchange, 404, STR("Not found"), NULL);
+    buffer_release(&methods);
+}
+
+static void handle(void *app, struct http_exchange *exchange)
+{
+    const struct http_request *request = http_exchange_request(exchange);
+
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+        if (str_equal(request->path, str_from(routes[i].path)) &&
+            allows(&routes[i], request->method)) {
+            routes[i].handle(app, exchange);
+            return;
+        }
+    }
+    refuse_method(exchange, request->path);
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static void on_stop(struct loop_wakeup *wakeup)
+{
+    struct admin *admin = (struct admin *)((char *)wakeup - offsetof(struct admin, stop));
+    loop_stop(&admin->loop);
+}
+
+static void *run(void *argument)
+{
+    struct admin *admin = argument;
+    loop_run(&admin->loop);
+    return NULL;
+}
+
+static void admin_free(struct admin *admin)
+{
+    http_server_free(admin->server);
+    loop_wakeup_stop(&admin->loop, &admin->stop);
+    loop_release(&admin->loop);
+    free(admin);
+}
+
+static int start_server(struct admin *admin, struct error *err)
+{
+    const char *const listen[] = {admin->context.config->admin.listen};
+    const struct http_server_options options = {
+        .listen = listen,
+        .listen_count = 1,
+        .exclusive = true,
+        .max_connections = CONNECTIONS_MAX,
+        .max_head_bytes = HEAD_BYTES_MAX,
+        .max_body_bytes = BODY_BYTES_MAX,
+        .head_timeout_ms = HEAD_TIMEOUT_MS,
+        .room_timeout_ms = ROOM_TIMEOUT_MS,
+    };
+    int rc = http_server_start(&admin->server, &admin->loop, &options, handle, admin, err);
+    return rc < 0 ? error_prefix(err, "admin.listen") : 0;
+}
+
+int admin_start(struct admin **ret_admin, const struct admin_context *context, struct error *err)
+{
+    struct admin *admin = calloc(1, sizeof(*admin));
+    if (!admin || loop_init(&admin->loop) < 0) {
+        free(admin);
+        return error_set(err, -ENOMEM, "no memory for the admin listener");
+    }
+    admin->context = *context;
+    admin->started_us = clock_wall_us();
+    admin->started_ms = clock_monotonic_ms();
+    admin->stop.on_wake = on_stop;
+    loop_wakeup_start(&admin->loop, &admin->stop);
+    int rc = start_server(admin, err);
+    if (rc == 0)
+        rc = thread_start(&admin->thread, run, admin, "for the admin listener", err);
+    if (rc < 0) {
+        admin_free(admin);
+        return rc;
+    }
+    *ret_admin = admin;
+    return 0;
+}
+
+void admin_stop(struct admin *admin)
+{
+    if (!admin)
+        return;
+    loop_wake(&admin->loop, &admin->stop);
+    pthread_join(admin->thread, NULL);
+    admin_free(admin);
+}
