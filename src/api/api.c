@@ -8,9 +8,9 @@
 
 #include <errno.h>
 
-/* "*" stands for one segment that is not empty. */
+/* "*" at the end stands for one segment or several, none of them empty. */
 struct route {
-    const char *segments[4];
+    const char *segments[2];
     size_t segment_count;
     const char *allow;
     /* Of GET, and of HEAD: what has no end ends behind its head then. */
@@ -23,8 +23,6 @@ static const struct route routes[] = {
     {{"events"}, 1, "GET, HEAD, POST", api_events, api_publish},
     {{"streams"}, 1, "GET, HEAD", api_streams, NULL},
     {{"streams", "*"}, 2, "GET, HEAD", api_streams, NULL},
-    {{"streams", "*", "*"}, 3, "GET, HEAD", api_streams, NULL},
-    {{"streams", "*", "*", "*"}, 4, "GET, HEAD", api_streams, NULL},
 };
 
 static void respond(const struct api_request *request, int status, struct str text,
@@ -58,17 +56,27 @@ enum form api_negotiate(const struct api_request *request)
     return form;
 }
 
-static bool route_matches(const struct route *route, const struct api_request *request)
+static bool are_filled(const struct str *segments, size_t count)
 {
-    if (route->segment_count != request->segment_count)
-        return false;
-    for (size_t i = 0; i < route->segment_count; i++) {
-        struct str expected = str_from(route->segments[i]);
-        bool any = str_equal(expected, STR("*")) && request->segments[i].len > 0;
-        if (!any && !str_equal(expected, request->segments[i]))
+    for (size_t i = 0; i < count; i++) {
+        if (segments[i].len == 0)
             return false;
     }
     return true;
+}
+
+static bool route_matches(const struct route *route, const struct api_request *request)
+{
+    if (request->segment_count < route->segment_count)
+        return false;
+    for (size_t i = 0; i < route->segment_count; i++) {
+        struct str expected = str_from(route->segments[i]);
+        if (str_equal(expected, STR("*")))
+            return are_filled(request->segments + i, request->segment_count - i);
+        if (!str_equal(expected, request->segments[i]))
+            return false;
+    }
+    return request->segment_count == route->segment_count;
 }
 
 static const struct route *find_route(const struct api_request *request)
@@ -81,17 +89,18 @@ static const struct route *find_route(const struct api_request *request)
 }
 
 /* Decodes each segment of PATH into BYTES, which is as long as PATH: decoding only makes it
- * shorter. A path of more segments than any route has is nobody's. */
+ * shorter. No resource has as many segments as there is room for: which ones follow is all the
+ * same. */
 static bool split_path(struct api_request *request, struct str path, struct buffer *bytes)
 {
     struct str rest = {path.data + 1, path.len - 1}; /* behind the leading slash */
 
     if (buffer_reserve(bytes, path.len) == NULL)
         return false;
-    while (rest.data != NULL) {
+    while (rest.data != NULL && request->segment_count < API_SEGMENTS_MAX) {
         size_t from = bytes->len;
         struct str segment = str_cut(&rest, '/');
-        if (request->segment_count == API_SEGMENTS_MAX || percent_decode(bytes, segment, false) < 0)
+        if (percent_decode(bytes, segment, false) < 0)
             return false;
         request->segments[request->segment_count++] =
             (struct str){bytes->data + from, bytes->len - from};

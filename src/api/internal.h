@@ -13,7 +13,8 @@
 #include "api/review.h"
 #include "feed/router.h"
 
-#define API_SEGMENTS_MAX 8
+/* "streams" and a topic, or one segment too many to be one. */
+#define API_SEGMENTS_MAX (2 + TOPIC_SEGMENTS_MAX)
 
 struct events_table;
 struct publish_table;

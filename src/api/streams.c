@@ -1,4 +1,5 @@
-/* GET /streams/TABLE, /streams/TABLE/ID, /streams/PARENT/ID/TABLE, /streams?topic=...&topic=... */
+/* GET /streams/TABLE, /streams/TABLE/ID, /streams/PARENT/ID/TABLE,
+ * /streams/PARENT/ID/PARENT/ID/TABLE, /streams?topic=...&topic=... */
 #include "api/pull.h"
 #include "api/reset.h"
 #include "api/wanted.h"

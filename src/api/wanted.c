@@ -38,6 +38,16 @@ static int no_memory(struct error *err)
 
 /* --- parameters ------------------------------------------------------------------------------ */
 
+/* At least as many as there are segments in the topics of QUERY. */
+static size_t count_segments(struct str query)
+{
+    size_t count = 1;
+
+    for (size_t i = 0; i < query.len; i++)
+        count += query.data[i] == '&' || query.data[i] == '/' || query.data[i] == '%';
+    return count;
+}
+
 static const struct config *config_of(const struct wanted_from *from)
 {
     return from->request->access.context->config;
@@ -64,8 +74,9 @@ static int make_room(struct wanted *wanted, const struct wanted_from *from, stru
     wanted->subscriptions = calloc(topics, sizeof(*wanted->subscriptions));
     wanted->parameters = calloc(filters, sizeof(*wanted->parameters));
     wanted->filters = calloc(topics, sizeof(*wanted->filters));
+    wanted->segments = calloc(count_segments(query), sizeof(*wanted->segments));
     if (wanted->subscriptions == NULL || wanted->parameters == NULL || wanted->filters == NULL ||
-        buffer_reserve(&wanted->bytes, wanted->bytes.max) == NULL)
+        wanted->segments == NULL || buffer_reserve(&wanted->bytes, wanted->bytes.max) == NULL)
         return no_memory(err);
     return 0;
 }
@@ -108,15 +119,13 @@ static int add_topic(struct wanted *wanted, const struct wanted_from *from,
 static int parse_topic(struct wanted *wanted, const struct wanted_from *from, struct str path,
                        struct error *err)
 {
-    struct str segments[API_SEGMENTS_MAX];
+    const struct str *segments = wanted->segments + wanted->segment_count;
     size_t count = 0;
     int status = 0;
 
-    while (path.data != NULL && status == 0) {
+    for (; path.data != NULL && status == 0; count++) {
         struct str segment = str_cut(&path, '/');
-        if (count == API_SEGMENTS_MAX)
-            return error_set(err, -EINVAL, "Parameter \"topic\" has too many segments");
-        status = decode(wanted, segment, false, &segments[count++], err);
+        status = decode(wanted, segment, false, &wanted->segments[wanted->segment_count++], err);
     }
     return status < 0 ? status : add_topic(wanted, from, segments, count, err);
 }
@@ -271,6 +280,7 @@ void wanted_release(struct wanted *wanted)
     for (size_t i = 0; i < wanted->filter_count; i++)
         buffer_release(&wanted->filters[i].conditions);
     free(wanted->filters);
+    free(wanted->segments);
     free(wanted->parameters);
     free(wanted->subscriptions);
     buffer_release(&wanted->bytes);

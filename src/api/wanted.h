@@ -11,7 +11,9 @@ struct wanted {
     struct subscription *subscriptions;
     size_t count;
     /* private */
-    struct buffer bytes; /* decoded texts, which topics and parameters borrow */
+    struct buffer bytes;  /* decoded texts, which topics and parameters borrow */
+    struct str *segments; /* of the topics, which borrow them */
+    size_t segment_count;
     struct wanted_parameter *parameters;
     size_t parameter_count;
     unsigned types;

@@ -5,8 +5,8 @@
 
 #include "base/str.h"
 
-/* Whether GRANT allows the topic of SEGMENTS (percent-decoded; a table, a table and an id, or a
- * parent, its id and a table).
+/* Whether GRANT allows the topic of SEGMENTS (percent-decoded; a table, a table and an id, or
+ * parents, each with its id, and a table).
  *
  * A grant is exact: `comments` is the whole table, `comments/89` one row. Its parts are divided by
  * '/' or ':' and may be percent-encoded. A last part that is `*` stands for all that begins like

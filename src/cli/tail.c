@@ -56,12 +56,15 @@ static int decode_segment(struct str *segment, char *to)
     return 0;
 }
 
-static int parse_topic(struct topic *topic, char *word, struct error *err)
+/* One segment too many is enough to refuse it. */
+enum { SEGMENTS_MAX = TOPIC_SEGMENTS_MAX + 1 };
+
+static int parse_topic(struct topic *topic, struct str segments[SEGMENTS_MAX], char *word,
+                       struct error *err)
 {
-    struct str segments[4];
     struct str rest = str_from(word);
     size_t count = 0;
-    while (rest.data && count < 4) {
+    while (rest.data && count < SEGMENTS_MAX) {
         char *to = (char *)(uintptr_t)rest.data;
         segments[count] = str_cut(&rest, '/');
         if (decode_segment(&segments[count++], to) < 0)
@@ -73,11 +76,12 @@ static int parse_topic(struct topic *topic, char *word, struct error *err)
 static int add_topic(struct tail *t, const char *word, struct error *err)
 {
     struct topic topic = {0};
+    struct str segments[SEGMENTS_MAX];
     struct buffer *key = &t->keys[t->key_count];
     char *copy = str_dup(str_from(word));
     if (!copy)
         return error_set(err, -ENOMEM, "tail: out of memory");
-    int rc = parse_topic(&topic, copy, err);
+    int rc = parse_topic(&topic, segments, copy, err);
     /* Tables may be marked without a word in the configuration, scopes may not. */
     if (rc == 0 && topic.kind == TOPIC_SCOPE)
         rc = feed_tables_check(&t->tables, &topic, err);

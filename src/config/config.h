@@ -15,14 +15,16 @@ struct config_name { /* one name of a list */
     char *text;
 };
 
-/* One step of a scope: {post_id: posts} gives the topic posts/<post_id>/comments. */
+#define CONFIG_SCOPE_COLUMNS_MAX 8
+
+/* One level of a scope: {post_id: posts} gives the topic posts/<post_id>/comments. */
 struct config_scope_column {
     char *column;
     char *parent;
 };
 struct config_scope {
-    struct config_scope_column *columns; /* one today; several when scopes nest */
-    size_t column_count;
+    struct config_scope_column *columns; /* from the outermost parent inwards, as in the topic */
+    size_t column_count;                 /* 1 to CONFIG_SCOPE_COLUMNS_MAX */
 };
 
 struct config_names {

@@ -87,11 +87,10 @@ static int expand_all(struct pass *p, struct node *node)
  * --------------------------------------------------------------- */
 
 enum later_rule {
-    ONLY,  /* TEXT is the one value that is taken today */
-    NONE,  /* nothing is taken but an empty value, false, or TEXT */
-    NOT,   /* TEXT is not taken, any other value is */
-    LIST,  /* a list stands for the later feature, a single value is today's */
-    PAIRS, /* a map of more than one pair stands for it */
+    ONLY, /* TEXT is the one value that is taken today */
+    NONE, /* nothing is taken but an empty value, false, or TEXT */
+    NOT,  /* TEXT is not taken, any other value is */
+    LIST, /* a list stands for the later feature, a single value is today's */
 };
 
 struct later {
@@ -102,7 +101,6 @@ struct later {
 
 static const struct later later_features[] = {
     {"tables", NOT, "all"},
-    {"tables[].scopes[]", PAIRS, NULL},
     {"events.retention", ONLY, "0"},
     {"http.tls.certificate", NONE, NULL},
     {"http.tls.key", NONE, NULL},
@@ -134,8 +132,6 @@ static bool is_later(const struct later *later, const struct node *node)
         return same;
     case LIST:
         return node->kind == NODE_LIST;
-    case PAIRS:
-        return node->kind == NODE_MAP && node->count > 1;
     }
     return true;
 }
@@ -153,8 +149,6 @@ static int refuse_later(struct node *node, void *context)
 
     if (!is_later(later, node))
         return 0;
-    if (later->rule == PAIRS)
-        return refuse(p, node, "one pair a scope");
     if (later->rule == LIST)
         return refuse(p, node, "a single column");
     return refuse(p, node, later->rule == ONLY ? later->text : NULL);
@@ -197,6 +191,22 @@ static int add_halves(struct pass *p, struct node *into, const struct node *pair
     return 0;
 }
 
+/* The first COUNT children of FROM, all pairs, go into LIST, one map of two halves each. */
+static int move_pairs(struct pass *p, struct node *from, size_t count, struct node *list,
+                      const char *const names[2])
+{
+    for (; count > 0; count--) {
+        struct node *item = node_add(list, NODE_MAP, NULL, NOTHING);
+        if (!item || node_adopt_place(item, from->first) < 0)
+            return no_memory(p);
+        int code = add_halves(p, item, from->first, names);
+        if (code < 0)
+            return code;
+        node_remove(from->first);
+    }
+    return 0;
+}
+
 /* tables: {comments: post_id} to [{table: comments, column: post_id}]. */
 static int reshape_sources(struct node *node, void *context)
 {
@@ -209,32 +219,26 @@ static int reshape_sources(struct node *node, void *context)
         if (pair->kind != NODE_SCALAR)
             return refuse(p, pair, "the name of one column");
     node->kind = NODE_LIST;
-    for (size_t left = node->count; left > 0; left--) {
-        struct node *item = node_add(node, NODE_MAP, NULL, NOTHING);
-        if (!item || node_adopt_place(item, node->first) < 0)
-            return no_memory(p);
-        int code = add_halves(p, item, node->first, names);
-        if (code < 0)
-            return code;
-        node_remove(node->first);
-    }
-    return 0;
+    return move_pairs(p, node, node->count, node, names);
 }
 
-/* {post_id: posts} to {column: post_id, parent: posts}. */
+/* {org_id: organizations, post_id: posts} to {columns: [{column: org_id, parent: organizations},
+ * {column: post_id, parent: posts}]}. */
 static int reshape_scope(struct node *node, void *context)
 {
     static const char *const names[2] = {"column", "parent"};
     struct pass *p = context;
+    size_t count = node->count;
 
     if (node->kind != NODE_MAP)
         return 0;
-    if (node->count != 1 || node->first->kind != NODE_SCALAR)
+    for (struct node *pair = node->first; pair; pair = pair->next)
+        if (pair->kind != NODE_SCALAR)
+            return node_fail(p->tree, pair, p->err, "no scope; write {column: parent}");
+    if (count == 0)
         return node_fail(p->tree, node, p->err, "no scope; write {column: parent}");
-    int code = add_halves(p, node, node->first, names);
-    if (code == 0)
-        node_remove(node->first);
-    return code;
+    struct node *list = node_add(node, NODE_LIST, "columns", NOTHING);
+    return list ? move_pairs(p, node, count, list, names) : no_memory(p);
 }
 
 /* --- defaults

@@ -21,6 +21,7 @@ int rules_apply(struct rules *r);
 int rules_tables(struct rules *r);                /* and the events table */
 int rules_operators(struct rules *r);             /* after the tables */
 int rules_auth(struct rules *r);                  /* and cors */
+int rules_scopes(struct rules *r, size_t table);  /* those of one table */
 int rules_columns(struct rules *r, size_t table); /* its lists of columns, after id and scopes */
 /* An operator that finds its target's id in COLUMN of a table: fails at PLACE when the events do
  * not have it. */

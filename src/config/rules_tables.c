@@ -1,4 +1,4 @@
-/* config/rules_tables.c - the marked tables with their scopes, and the events table. */
+/* config/rules_tables.c - the marked tables, and the events table. */
 #include "config/name.h"
 #include "config/rules.h"
 #include <errno.h>
@@ -51,52 +51,6 @@ static int rules_events(struct rules *r)
     return events_columns(r);
 }
 
-static int one_scope(struct rules *r, size_t table, size_t index)
-{
-    struct raw_scope *from = &r->raw->tables[table].scopes[index];
-    struct config_scope *scopes = r->config->tables[table].scopes;
-    const struct node *place = node_at(r->tree, "tables[%zu].scopes[%zu].column", table, index);
-
-    int code = rules_check(r, name_check_identifier(from->column), place);
-    if (code == 0)
-        code = rules_check(r, name_check_identifier(from->parent), place);
-    if (code == 0 && strchr(from->parent, '/'))
-        code = node_fail(r->tree, place, r->err,
-                         "a '/' in the parent's name parts the topic; choose another name");
-    for (size_t i = 0; i < index && code == 0; i++)
-        if (strcmp(scopes[i].columns->column, from->column) == 0 &&
-            strcmp(scopes[i].columns->parent, from->parent) == 0)
-            code = node_fail(r->tree, place, r->err, "the same scope twice; remove one");
-    if (code < 0)
-        return code;
-    struct config_scope_column *column = calloc(1, sizeof(*column));
-    if (!column)
-        return rules_no_memory(r);
-    column->column = rules_take(&from->column);
-    column->parent = rules_take(&from->parent);
-    scopes[index] = (struct config_scope){.columns = column, .column_count = 1};
-    r->config->tables[table].scope_count = index + 1;
-    return 0;
-}
-
-static int table_scopes(struct rules *r, size_t table)
-{
-    size_t count = r->raw->tables[table].scopes_count;
-
-    if (count == 0)
-        return 0;
-    struct config_scope *scopes = calloc(count, sizeof(*scopes));
-    if (!scopes)
-        return rules_no_memory(r);
-    r->config->tables[table].scopes = scopes;
-    for (size_t i = 0; i < count; i++) {
-        int code = one_scope(r, table, i);
-        if (code < 0)
-            return code;
-    }
-    return 0;
-}
-
 /* Neither the events table nor one that is listed before. */
 static int table_is_new(struct rules *r, size_t index)
 {
@@ -134,7 +88,7 @@ static int one_table(struct rules *r, size_t index)
         table->id = rules_take(&from->id);
     }
     if (code == 0)
-        code = table_scopes(r, index);
+        code = rules_scopes(r, index);
     return code < 0 ? code : rules_columns(r, index);
 }
 

@@ -191,9 +191,18 @@ static const struct cyaml_schema_field log_fields[] = {
 /* --- tables and operators
  * ---------------------------------------------------------------------------- */
 
+static const struct cyaml_schema_field scope_column_fields[] = {
+    NEEDED("column", struct raw_scope_column, column),
+    NEEDED("parent", struct raw_scope_column, parent),
+    CYAML_FIELD_END,
+};
+
+static const struct cyaml_schema_value scope_column_item = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_scope_column, scope_column_fields),
+};
+
 static const struct cyaml_schema_field scope_fields[] = {
-    NEEDED("column", struct raw_scope, column),
-    NEEDED("parent", struct raw_scope, parent),
+    LIST("columns", struct raw_scope, columns, scope_column_item),
     CYAML_FIELD_END,
 };
 

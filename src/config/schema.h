@@ -7,9 +7,14 @@
 #include "config/node.h"
 #include <cyaml/cyaml.h>
 
-struct raw_scope {
+struct raw_scope_column {
     char *column;
     char *parent;
+};
+
+struct raw_scope {
+    struct raw_scope_column *columns;
+    uint32_t columns_count;
 };
 
 struct raw_table {

@@ -20,17 +20,21 @@ int match_scratch(struct buffer *scratch)
     return buffer_reserve(scratch, TOPIC_KEY_MAX) != NULL ? 0 : -ENOMEM;
 }
 
-/* TOPIC has all but its id, which is VALUE, a JSON scalar. SQL NULL belongs to nobody. */
-static void visit_value(struct match *match, struct topic *topic, struct str value)
+/* A value of the event, a JSON scalar, as the id that ends the key. SQL NULL belongs to nobody. */
+static bool append_id(struct match *match, struct str value)
 {
-    buffer_reset(match->scratch);
-    if (value.data == NULL || topic_key(match->scratch, topic) < 0 ||
-        json_scalar_text(match->scratch, value) < 0)
-        return;
-    match->visit(match->arg, buffer_str(match->scratch));
+    return value.data != NULL && json_scalar_text(match->scratch, value) == 0;
 }
 
-static void visit_column(struct match *match, struct topic *topic,
+/* TOPIC has all but its id. */
+static void visit_value(struct match *match, const struct topic *topic, struct str value)
+{
+    buffer_reset(match->scratch);
+    if (topic_key_begin(match->scratch, topic) == 0 && append_id(match, value))
+        match->visit(match->arg, buffer_str(match->scratch));
+}
+
+static void visit_column(struct match *match, const struct topic *topic,
                          const struct event_column *column)
 {
     visit_value(match, topic, column->new_value);
@@ -65,16 +69,53 @@ static void visit_row(struct match *match)
         visit_column(match, &topic, &column);
 }
 
-static void visit_scopes(struct match *match)
+/* The topic of SCOPE that a row with VALUES belongs to: to none when one of them is not known or
+ * NULL. */
+static void visit_scope(struct match *match, const struct feed_scope *scope,
+                        const struct str *values)
+{
+    bool complete = true;
+
+    buffer_reset(match->scratch);
+    buffer_append_str(match->scratch, buffer_str(&scope->key));
+    for (size_t i = 0; i < scope->level_count && complete; i++) {
+        if (i > 0)
+            buffer_append_char(match->scratch, '\0');
+        complete = append_id(match, values[i]);
+    }
+    if (complete)
+        match->visit(match->arg, buffer_str(match->scratch));
+}
+
+/* The row's values before and after; false when the event does not have the scope's columns. */
+static bool find_values(const struct match *match, const struct feed_scope *scope,
+                        struct str *before, struct str *after)
 {
     struct event_column column;
 
+    for (size_t i = 0; i < scope->level_count; i++) {
+        if (!event_column_find(match->event, scope->levels[i].column, &column))
+            return false;
+        before[i] = column.old_value;
+        after[i] = column.new_value;
+    }
+    return true;
+}
+
+static void visit_scopes(struct match *match)
+{
+    struct str before[TOPIC_LEVELS_MAX], after[TOPIC_LEVELS_MAX];
+
     for (size_t i = 0; i < match->table->scope_count; i++) {
         const struct feed_scope *scope = &match->table->scopes[i];
-        struct topic topic = {
-            .kind = TOPIC_SCOPE, .table = match->table->name, .parent = scope->parent};
-        if (event_column_find(match->event, scope->column, &column))
-            visit_column(match, &topic, &column);
+        bool moved = false;
+        if (!find_values(match, scope, before, after))
+            continue;
+        for (size_t j = 0; j < scope->level_count; j++)
+            moved |= !str_equal(before[j], after[j]);
+        visit_scope(match, scope, after);
+        if (moved)
+            visit_scope(match, scope, before);
     }
 }
 

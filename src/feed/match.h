@@ -6,7 +6,7 @@
  * it.
  *
  * The old scope of an update or a delete is known only where the replica identity gives it: REPLICA
- * IDENTITY FULL, or the scope's column as part of the key. */
+ * IDENTITY FULL, or all of the scope's columns as part of the key. */
 #ifndef FEED_MATCH_H
 #define FEED_MATCH_H
 

@@ -1,6 +1,6 @@
 /* feed/tables.h - the marked tables as the feed sees them: which topics exist, and which columns
- * decide the topics of an event. Made once from the configuration, then read-only. Owns its arrays,
- * borrows every string from the configuration. */
+ * decide the topics of an event. Made once from the configuration, then read-only. Owns its arrays
+ * and keys, borrows every string from the configuration. */
 #ifndef FEED_TABLES_H
 #define FEED_TABLES_H
 
@@ -8,9 +8,15 @@
 #include "config/config.h"
 #include "feed/topic.h"
 
-struct feed_scope {
+struct feed_level {
     struct str column;
     struct table_name parent;
+};
+
+struct feed_scope {
+    struct feed_level levels[TOPIC_LEVELS_MAX];
+    size_t level_count;
+    struct buffer key; /* what the keys of its topics begin with: topic_key_begin() */
 };
 
 struct feed_table {
@@ -29,7 +35,7 @@ struct feed_tables {
     struct marked *marked; /* tables without a word in the configuration; borrowed, NULL: none */
 };
 
-/* 0; -ENOMEM; -ENOTSUP for a scope of several columns. CONFIG must outlive RET. */
+/* 0 or -ENOMEM. CONFIG must outlive RET. */
 int feed_tables_init(struct feed_tables *ret, const struct config *config, struct error *err);
 void feed_tables_release(struct feed_tables *tables);
 

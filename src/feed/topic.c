@@ -32,9 +32,14 @@ static int parse_name(struct table_name *ret, struct str text, struct error *err
 /* NUL divides the parts of a key, and no name or text of PostgreSQL holds one. */
 static int check_segments(const struct str *segments, size_t count, struct error *err)
 {
-    if (count < 1 || count > 3)
+    if (count > TOPIC_SEGMENTS_MAX)
+        return error_set(err, -EINVAL, "Topic: too many segments; a scope has at most %d parents",
+                         TOPIC_LEVELS_MAX);
+    if (count == 0 || (count > 2 && count % 2 == 0))
         return error_set(err, -EINVAL,
-                         "Topic: %zu segments; write TABLE, TABLE/ID or PARENT/ID/TABLE", count);
+                         "Topic: %zu segments; write TABLE, TABLE/ID, PARENT/ID/TABLE or "
+                         "PARENT/ID/PARENT/ID/TABLE",
+                         count);
     for (size_t i = 0; i < count; i++) {
         if (segments[i].len == 0)
             return error_set(err, -EINVAL, "Topic: segment %zu is empty", i + 1);
@@ -52,17 +57,20 @@ int topic_parse(struct topic *ret_topic, const struct str *segments, size_t coun
 
     if (status < 0)
         return status;
-    status = parse_name(&topic.table, segments[count == 3 ? 2 : 0], err);
-    if (status == 0 && count == 3)
-        status = parse_name(&topic.parent, segments[0], err);
-    if (status < 0)
-        return status;
-    if (count > 1) {
-        topic.kind = count == 2 ? TOPIC_ROW : TOPIC_SCOPE;
+    if (count == 2) {
+        topic.kind = TOPIC_ROW;
         topic.id = segments[1];
+    } else if (count > 2) {
+        topic.kind = TOPIC_SCOPE;
+        topic.levels = segments;
+        topic.level_count = count / 2;
     }
-    *ret_topic = topic;
-    return 0;
+    /* Names and ids take turns; the last name is the table's. */
+    for (size_t i = 0; i < count && status == 0; i += 2)
+        status = parse_name(&topic.table, segments[i], err);
+    if (status == 0)
+        *ret_topic = topic;
+    return status;
 }
 
 static void append_name(struct buffer *out, struct table_name name)
@@ -73,13 +81,29 @@ static void append_name(struct buffer *out, struct table_name name)
     buffer_append_char(out, '\0');
 }
 
-int topic_key(struct buffer *out, const struct topic *topic)
+/* How many parents there are stands before them, and all names before all ids: a value of an event
+ * that has a NUL, as a JSON text may, makes a key that no topic has. */
+int topic_key_begin(struct buffer *out, const struct topic *topic)
 {
     buffer_append_char(out, (char)topic->kind);
     append_name(out, topic->table);
     if (topic->kind == TOPIC_SCOPE)
-        append_name(out, topic->parent);
-    return buffer_append_str(out, topic->id);
+        buffer_append_char(out, (char)topic->level_count);
+    for (size_t i = 0; i < topic->level_count; i++)
+        append_name(out, table_name_parse(topic->levels[2 * i]));
+    return out->failed;
+}
+
+int topic_key(struct buffer *out, const struct topic *topic)
+{
+    topic_key_begin(out, topic);
+    buffer_append_str(out, topic->id);
+    for (size_t i = 0; i < topic->level_count; i++) {
+        if (i > 0)
+            buffer_append_char(out, '\0');
+        buffer_append_str(out, topic->levels[2 * i + 1]);
+    }
+    return out->failed;
 }
 
 static bool cut_equal(struct str *rest, struct str expected)

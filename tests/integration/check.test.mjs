@@ -144,7 +144,7 @@ scenario('tables: what is missing, not a table, not logged, or without identity'
                   ALTER TABLE "No" REPLICA IDENTITY NOTHING; CREATE TABLE other (n int);
                   CREATE TABLE good (id int, b int, PRIMARY KEY (id, b), f float8, a numeric[], n numeric(9,2))`);
   const tables = ['v', 'u', 'bare', 'No', 'nothing'].map((name) => ({ name }));
-  tables.push({ name: 'good', id: 'idd', scopes: [{ post_id: 'posts' }] });
+  tables.push({ name: 'good', id: 'idd', scopes: [{ id: 'ids', b: 'bs', post_id: 'posts' }] });
   const walpiper = scene.unstarted(db, { tables });
   await db.query(`CREATE PUBLICATION ${walpiper.config.publication} FOR TABLE other`);
   const result = await check(walpiper);

@@ -65,7 +65,7 @@ scenario('topics choose, as in URLs: a table, a row, a scope, several', async (s
     scope.events().map(({ name, type }) => `${name} ${type}`),
     ['posts insert', 'comments insert', 'comments update'],
   );
-  assert.match(await refused(walpiper, 'posts/1/2/3'), /posts\/1\/2\/3.*write TABLE, TABLE\/ID or PARENT\/ID\/TABLE/);
+  assert.match(await refused(walpiper, 'posts/1/2/3'), /posts\/1\/2\/3.*write TABLE, TABLE\/ID, PARENT\/ID\/TABLE or PARENT\/ID\/PARENT\/ID\/TABLE/);
   assert.match(await refused(walpiper, 'comments/1/posts'), /has no scope/);
   assert.match(await refused(walpiper, 'posts/%4'), /%XX wants two hex digits/);
 });

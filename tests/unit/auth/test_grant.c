@@ -4,7 +4,7 @@
 /* TOPIC: segments with a space between them. */
 static bool allows(const char *grant, const char *topic)
 {
-    struct str segments[3];
+    struct str segments[17];
     struct str rest = str_from(topic);
     size_t count = 0;
 
@@ -91,6 +91,36 @@ START_TEST(test_parts_are_percent_encoded)
 }
 END_TEST
 
+START_TEST(test_nested_scopes)
+{
+    ck_assert(allows("organizations/1/posts/2/comments", "organizations 1 posts 2 comments"));
+    ck_assert(allows("organizations:1:posts:2:comments", "organizations 1 posts 2 comments"));
+    ck_assert(allows("public.organizations/1/posts/2/public.comments",
+                     "organizations 1 public.posts 2 comments"));
+    ck_assert(allows("organizations/1/*", "organizations 1 posts 2 comments"));
+    ck_assert(allows("organizations/1/*", "organizations 1 members"));
+    ck_assert(allows("organizations/1/posts/*", "organizations 1 posts 2 comments"));
+    ck_assert(allows("organizations/1/posts/2/*", "organizations 1 posts 2 comments"));
+    ck_assert(allows("organizations/*", "organizations 1 posts 2 comments"));
+    ck_assert(allows("*", "organizations 1 posts 2 comments"));
+    ck_assert(allows("a/1/b/2/c/3/d/4/e/5/f/6/g/7/h/8/*", "a 1 b 2 c 3 d 4 e 5 f 6 g 7 h 8 i"));
+    /* Neither another parent's, nor part of the way, nor the same rows by another way. */
+    ck_assert(!allows("organizations/1/*", "organizations 2 posts 1 comments"));
+    ck_assert(!allows("organizations/1/*", "organizations 11 posts 2 comments"));
+    ck_assert(!allows("organizations/1/*", "organizations 1"));
+    ck_assert(!allows("organizations/1/posts/2/comments", "organizations 1 posts 3 comments"));
+    ck_assert(!allows("organizations/1/posts", "organizations 1 posts 2 comments"));
+    ck_assert(!allows("organizations/1/posts/2/comments", "organizations 1 posts"));
+    ck_assert(!allows("posts/2/*", "organizations 1 posts 2 comments"));
+    ck_assert(!allows("organizations/1/posts/2/*", "posts 2 comments"));
+    ck_assert(!allows("organizations/*/posts/2/comments", "organizations 1 posts 2 comments"));
+    ck_assert(
+        !allows("organizations/1/public.posts/2/comments", "organizations 1 posts.2 comments"));
+    ck_assert(
+        !allows("organizations/1/posts/public.2/comments", "organizations 1 posts 2 comments"));
+}
+END_TEST
+
 UNIT_SUITE("auth/grant", test_a_grant_is_exact, test_a_colon_divides_too,
            test_a_star_at_the_end_is_the_rest, test_public_may_be_said,
-           test_parts_are_percent_encoded)
+           test_parts_are_percent_encoded, test_nested_scopes)

@@ -9,7 +9,7 @@ static const char full[] =
     "  - name: posts\n"
     "    id: number\n"
     "  - name: shop.comments\n"
-    "    scopes: [{post_id: posts}, {author_id: users}]\n"
+    "    scopes: [{post_id: posts}, {author_id: users}, {org: shop.orgs, columns: a}]\n"
     "    exclude: [secret, token]\n"
     "    ignore_updates_of: [updated_at, secret]\n"
     "  - {name: '\"we.ird\".\"ta\"\"ble\"'}\n"
@@ -129,10 +129,15 @@ START_TEST(test_tables_are_split_and_keep_their_scopes)
     ck_assert_uint_eq(c.tables[0].scope_count, 0);
     ck_assert_str_eq(c.tables[1].schema, "shop");
     ck_assert_ptr_null(c.tables[1].id);
-    ck_assert_uint_eq(c.tables[1].scope_count, 2);
+    ck_assert_uint_eq(c.tables[1].scope_count, 3);
     ck_assert_uint_eq(c.tables[1].scopes[1].column_count, 1);
     ck_assert_str_eq(c.tables[1].scopes[1].columns[0].column, "author_id");
     ck_assert_str_eq(c.tables[1].scopes[1].columns[0].parent, "users");
+    ck_assert_uint_eq(c.tables[1].scopes[2].column_count, 2);
+    ck_assert_str_eq(c.tables[1].scopes[2].columns[0].column, "org");
+    ck_assert_str_eq(c.tables[1].scopes[2].columns[0].parent, "shop.orgs");
+    ck_assert_str_eq(c.tables[1].scopes[2].columns[1].column, "columns");
+    ck_assert_str_eq(c.tables[1].scopes[2].columns[1].parent, "a");
     ck_assert_uint_eq(c.tables[0].exclude.count, 0);
     ck_assert_uint_eq(c.tables[1].exclude.count, 2);
     ck_assert_str_eq(c.tables[1].exclude.items[1].text, "token");

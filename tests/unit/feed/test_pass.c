@@ -401,18 +401,16 @@ static const struct subscriber_ops guest_ops = {guest_has_room, guest_wants_room
 static void guest_start(struct guest *guest, const struct position *after)
 {
     char id[16];
-    struct topic topic = {.kind = TOPIC_TABLE, .table = {STR("public"), STR("comments")}};
+    struct str row[] = {STR("comments"), {id, 0}};
+    struct str scope[] = {STR("posts"), {id, 0}, STR("comments")};
+    struct topic topic;
     struct error err = {0};
 
     snprintf(id, sizeof(id), "%d", guest->id + guest->post);
-    if (guest->id != 0 || guest->post != 0)
-        topic.id = str_from(id);
-    if (guest->id != 0)
-        topic.kind = TOPIC_ROW;
-    if (guest->post != 0) {
-        topic.kind = TOPIC_SCOPE;
-        topic.parent = (struct table_name){STR("public"), STR("posts")};
-    }
+    row[1].len = scope[1].len = strlen(id);
+    int status = guest->post != 0 ? topic_parse(&topic, scope, 3, &err)
+                                  : topic_parse(&topic, row, guest->id != 0 ? 2 : 1, &err);
+    ck_assert_int_eq(status, 0);
     guest->subscriber = (struct subscriber){.ops = &guest_ops, .owner = guest};
     ck_assert_int_eq(subscriber_start(&guest->subscriber, router,
                                       &(struct subscription){.topic = topic}, 1, after, &err),

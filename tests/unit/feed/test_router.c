@@ -395,15 +395,15 @@ static void subscribe_many(struct sink *sink, const char *const *paths, size_t c
                            const struct position *after)
 {
     struct subscription wanted[8] = {0};
+    struct str segments[8][3];
     struct error err = {0};
 
     for (size_t i = 0; i < count; i++) {
         struct str rest = str_from(paths[i]);
-        struct str segments[3];
         size_t segment_count = 0;
         while (rest.data != NULL)
-            segments[segment_count++] = str_cut(&rest, '/');
-        ck_assert_int_eq(topic_parse(&wanted[i].topic, segments, segment_count, &err), 0);
+            segments[i][segment_count++] = str_cut(&rest, '/');
+        ck_assert_int_eq(topic_parse(&wanted[i].topic, segments[i], segment_count, &err), 0);
     }
     *sink = (struct sink){.room = PLENTY, .subscriber = {.ops = &ops, .owner = sink}};
     ck_assert_int_eq(subscriber_start(&sink->subscriber, router, wanted, count, after, &err), 0);

@@ -4,13 +4,15 @@
 #include "unit.h"
 #include <errno.h>
 
-static int check(const struct feed_tables *tables, const char *a, const char *b, const char *c,
-                 struct error *err)
+static int check(const struct feed_tables *tables, const char *path, struct error *err)
 {
-    const struct str segments[] = {str_from(a), str_from(b), str_from(c)};
-    size_t count = c != NULL ? 3 : b != NULL ? 2 : 1;
+    struct str segments[TOPIC_SEGMENTS_MAX];
+    struct str rest = str_from(path);
     struct topic topic;
+    size_t count = 0;
 
+    while (rest.data != NULL)
+        segments[count++] = str_cut(&rest, '/');
     ck_assert_int_eq(topic_parse(&topic, segments, count, err), 0);
     return feed_tables_check(tables, &topic, err);
 }
@@ -23,15 +25,15 @@ START_TEST(test_topics)
     struct error err = {0};
 
     ck_assert_int_eq(feed_tables_init(&tables, &config, &err), 0);
-    ck_assert_int_eq(check(&tables, "comments", NULL, NULL, &err), 0);
-    ck_assert_int_eq(check(&tables, "public.comments", "1", NULL, &err), 0);
-    ck_assert_int_eq(check(&tables, "posts", "1", "comments", &err), 0);
-    ck_assert_int_eq(check(&tables, "events", NULL, NULL, &err), 0);
-    ck_assert_int_eq(check(&tables, "posts", NULL, NULL, &err), -ENOENT);
+    ck_assert_int_eq(check(&tables, "comments", &err), 0);
+    ck_assert_int_eq(check(&tables, "public.comments/1", &err), 0);
+    ck_assert_int_eq(check(&tables, "posts/1/comments", &err), 0);
+    ck_assert_int_eq(check(&tables, "events", &err), 0);
+    ck_assert_int_eq(check(&tables, "posts", &err), -ENOENT);
     ck_assert(strstr(err.text, "\"public.posts\"") != NULL);
-    ck_assert_int_eq(check(&tables, "authors", "1", "comments", &err), -ENOENT);
+    ck_assert_int_eq(check(&tables, "authors/1/comments", &err), -ENOENT);
     ck_assert(strstr(err.text, "\"authors\"") != NULL);
-    ck_assert_int_eq(check(&tables, "posts", "1", "events", &err), -ENOENT);
+    ck_assert_int_eq(check(&tables, "posts/1/events", &err), -ENOENT);
     feed_tables_release(&tables);
 }
 END_TEST
@@ -49,7 +51,7 @@ START_TEST(test_events_listed)
     ck_assert_int_eq(feed_tables_init(&tables, &config, &err), 0);
     ck_assert_uint_eq(tables.count, 1);
     ck_assert_ptr_eq(tables.events, &tables.tables[0]);
-    ck_assert_int_eq(check(&tables, "posts", "1", "events", &err), 0);
+    ck_assert_int_eq(check(&tables, "posts/1/events", &err), 0);
     feed_tables_release(&tables);
 }
 END_TEST
@@ -63,25 +65,39 @@ START_TEST(test_events_off)
     config.events.enabled = false;
     ck_assert_int_eq(feed_tables_init(&tables, &config, &err), 0);
     ck_assert_ptr_null(tables.events);
-    ck_assert_int_eq(check(&tables, "events", NULL, NULL, &err), -ENOENT);
+    ck_assert_int_eq(check(&tables, "events", &err), -ENOENT);
     feed_tables_release(&tables);
 }
 END_TEST
 
-/* Nested scopes come later: refused by name, not cut to their first column. */
-START_TEST(test_nested_refused)
+/* A scope of several columns is a topic of its own: as deep, in that order, and beside those of
+ * some of its columns. */
+START_TEST(test_nested)
 {
     struct config config = record_config();
-    struct config_scope_column columns[] = {record_scope_column, record_scope_column};
-    struct config_scope nested = {columns, 2};
+    struct config_scope_column columns[] = {
+        {(char *)"org_id", (char *)"organizations"},
+        {(char *)"post_id", (char *)"blog.posts"},
+    };
+    struct config_scope scopes[] = {record_scope, {columns, 2}};
     struct config_table table = record_table;
     struct feed_tables tables;
     struct error err = {0};
 
-    table.scopes = &nested;
+    table.scopes = scopes;
+    table.scope_count = 2;
     config.tables = &table;
-    ck_assert_int_eq(feed_tables_init(&tables, &config, &err), -ENOTSUP);
-    ck_assert(strstr(err.text, "public.comments") != NULL);
+    ck_assert_int_eq(feed_tables_init(&tables, &config, &err), 0);
+    ck_assert_int_eq(check(&tables, "organizations/1/blog.posts/2/comments", &err), 0);
+    ck_assert_int_eq(check(&tables, "public.organizations/1/blog.posts/2/comments", &err), 0);
+    ck_assert_int_eq(check(&tables, "posts/2/comments", &err), 0);
+    ck_assert_int_eq(check(&tables, "blog.posts/2/organizations/1/comments", &err), -ENOENT);
+    ck_assert_ptr_nonnull(strstr(err.text, "no scope \"blog.posts\", \"organizations\";"));
+    ck_assert_int_eq(check(&tables, "organizations/1/posts/2/comments", &err), -ENOENT);
+    ck_assert_int_eq(check(&tables, "organizations/1/comments", &err), -ENOENT);
+    ck_assert_int_eq(check(&tables, "blog.posts/2/comments", &err), -ENOENT);
+    ck_assert_int_eq(check(&tables, "a/1/organizations/1/blog.posts/2/comments", &err), -ENOENT);
+    feed_tables_release(&tables);
 }
 END_TEST
 
@@ -99,15 +115,15 @@ START_TEST(test_marked)
     buffer_init(&list, 1000);
     marked_list(&list, STR("public"), STR("authors"));
     marked_replace(tables.marked, &list);
-    ck_assert_int_eq(check(&tables, "authors", NULL, NULL, &err), 0);
-    ck_assert_int_eq(check(&tables, "authors", "1", NULL, &err), 0);
-    ck_assert_int_eq(check(&tables, "posts", "1", "authors", &err), -ENOENT);
-    ck_assert_int_eq(check(&tables, "posts", NULL, NULL, &err), -ENOENT);
+    ck_assert_int_eq(check(&tables, "authors", &err), 0);
+    ck_assert_int_eq(check(&tables, "authors/1", &err), 0);
+    ck_assert_int_eq(check(&tables, "posts/1/authors", &err), -ENOENT);
+    ck_assert_int_eq(check(&tables, "posts", &err), -ENOENT);
     buffer_release(&list);
     marked_free(tables.marked);
     feed_tables_release(&tables);
 }
 END_TEST
 
-UNIT_SUITE("feed/tables", test_topics, test_events_listed, test_events_off, test_nested_refused,
+UNIT_SUITE("feed/tables", test_topics, test_events_listed, test_events_off, test_nested,
            test_marked)
