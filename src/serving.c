@@ -97,6 +97,7 @@ static int start_server(struct serving *s, struct error *err)
         .refuse = api_refuse,
         .proxy_protocol = config->http.proxy_protocol,
         .max_head_bytes = config->http.max_head,
+        .head_timeout_ms = config->http.request_timeout_ms,
         .room_timeout_ms = config->http.stall_timeout_ms,
         .drain_ms = config->http.drain_ms,
     };

@@ -111,6 +111,7 @@ struct config {
         size_t listen_count;
         unsigned threads; /* resolved: at least 1 */
         unsigned heartbeat_ms;
+        unsigned request_timeout_ms;
         unsigned stall_timeout_ms;
         unsigned drain_ms; /* 0: all at once */
         unsigned max_connections;

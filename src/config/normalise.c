@@ -281,6 +281,7 @@ static const struct fallback fallbacks[] = {
     {"http", "listen", "127.0.0.1:4000"},
     {"http", "threads", "0"},
     {"http", "heartbeat", "10s"},
+    {"http", "request_timeout", "15s"},
     {"http", "stall_timeout", "30s"},
     {"http", "drain", "5s"},
     {"http", "max_connections", "100000"},

@@ -237,6 +237,8 @@ static int rules_http_times(struct rules *r)
     const struct http_time times[] = {
         {"http.heartbeat", from->heartbeat, 100, MS_A_DAY, "from 100ms to 1d; write 10s",
          &r->config->http.heartbeat_ms},
+        {"http.request_timeout", from->request_timeout, 1000, 300000, "from 1s to 5m; write 15s",
+         &r->config->http.request_timeout_ms},
         {"http.stall_timeout", from->stall_timeout, 1000, 3600000, "from 1s to 1h; write 30s",
          &r->config->http.stall_timeout_ms},
         {"http.drain", from->drain, 0, 300000, "from 0 to 5m; write 5s", &r->config->http.drain_ms},

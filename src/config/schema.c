@@ -130,6 +130,7 @@ static const struct cyaml_schema_field http_fields[] = {
     LIST("listen", struct raw_http, listen, text_item),
     TEXT("threads", struct raw_http, threads),
     TEXT("heartbeat", struct raw_http, heartbeat),
+    TEXT("request_timeout", struct raw_http, request_timeout),
     TEXT("stall_timeout", struct raw_http, stall_timeout),
     TEXT("drain", struct raw_http, drain),
     TEXT("max_connections", struct raw_http, max_connections),

@@ -98,7 +98,7 @@ struct raw_tls {
 struct raw_http {
     char **listen;
     uint32_t listen_count;
-    char *threads, *heartbeat, *stall_timeout, *drain;
+    char *threads, *heartbeat, *request_timeout, *stall_timeout, *drain;
     char *max_connections, *max_connections_per_client, *max_connections_per_consumer;
     char *max_topics, *max_filters, *max_head, *publish_rate;
     bool proxy_protocol;

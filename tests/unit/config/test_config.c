@@ -24,6 +24,7 @@ static const char full[] =
     "  listen: ['127.0.0.1:4000', '[::1]:4000', 'unix:/run/w.sock']\n"
     "  threads: 3\n"
     "  heartbeat: 1500ms\n"
+    "  request_timeout: 20s\n"
     "  stall_timeout: 2m\n"
     "  drain: 0\n"
     "  max_connections: 77\n"
@@ -92,6 +93,7 @@ START_TEST(test_every_key_reaches_the_struct)
     ck_assert_uint_eq(c.http.stall_timeout_ms, 120000);
     ck_assert_uint_eq(c.http.drain_ms, 0);
     ck_assert_uint_eq(c.http.max_connections, 77);
+    ck_assert_uint_eq(c.http.request_timeout_ms, 20000);
     ck_assert_uint_eq(c.http.max_connections_per_client, 7);
     ck_assert_uint_eq(c.http.max_connections_per_consumer, 8);
     ck_assert_uint_eq(c.http.max_topics, 9);
@@ -207,6 +209,7 @@ static void assert_defaults(const struct config *c)
     ck_assert_uint_eq(c->http.stall_timeout_ms, 30000);
     ck_assert_uint_eq(c->http.drain_ms, 5000);
     ck_assert_uint_eq(c->http.max_connections, 100000);
+    ck_assert_uint_eq(c->http.request_timeout_ms, 15000);
     ck_assert_uint_eq(c->http.max_connections_per_client, 0);
     ck_assert_uint_eq(c->http.max_connections_per_consumer, 0);
     ck_assert_uint_eq(c->http.max_topics, 1000);

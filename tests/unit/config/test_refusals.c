@@ -108,6 +108,8 @@ START_TEST(test_numbers)
         {"http: {heartbeat: 10}\n", "FILE:1: http.heartbeat: no duration"},
         {"http: {heartbeat: 99ms}\n", "FILE:1: http.heartbeat: from 100ms"},
         {"http: {heartbeat: 2d}\n", "FILE:1: http.heartbeat: from 100ms"},
+        {"http: {request_timeout: 999ms}\n", "FILE:1: http.request_timeout: from 1s to 5m"},
+        {"http: {request_timeout: 6m}\n", "FILE:1: http.request_timeout: from 1s to 5m"},
         {"http: {stall_timeout: 500ms}\n", "FILE:1: http.stall_timeout: from 1s to 1h"},
         {"http: {stall_timeout: 2h}\n", "FILE:1: http.stall_timeout: from 1s to 1h"},
         {"http: {max_connections_per_client: -1}\n",
