@@ -4,7 +4,7 @@
  * One connection a serving loop, opened on demand, shared by a queue, closed when idle; between two
  * pages a client holds nothing. A page is handed over only once the journal has everything that was
  * committed when the page was read: from then on a row is in the journal, if its commit is one that
- * the journal keeps, and journal_find_tag() tells. Owns its connection, its queue and the pages. */
+ * the journal keeps, and journal_look_up() tells. Owns its connection, its queue and the pages. */
 #ifndef API_EVENTS_TABLE_H
 #define API_EVENTS_TABLE_H
 

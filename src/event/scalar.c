@@ -125,18 +125,3 @@ int json_scalar_text(struct buffer *out, struct str json)
     }
     return out->failed;
 }
-
-bool json_scalar_equals(struct str json, struct str text)
-{
-    struct str piece;
-
-    if (!is_string(json))
-        return json.len > 0 && !str_equal(json, STR("null")) && str_equal(json, text);
-    struct pieces p = pieces_of(json);
-    while (p.left.len > 0) {
-        if (take_piece(&p, &piece) < 0 || !str_starts_with(text, piece))
-            return false;
-        text = (struct str){text.data + piece.len, text.len - piece.len};
-    }
-    return text.len == 0;
-}

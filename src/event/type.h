@@ -59,7 +59,4 @@ int json_minify(struct buffer *out, struct str json);
  * JSON text. */
 int json_scalar_text(struct buffer *out, struct str json);
 
-/* True when the JSON scalar holds exactly TEXT, without allocating. */
-bool json_scalar_equals(struct str json, struct str text);
-
 #endif

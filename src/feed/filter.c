@@ -75,13 +75,6 @@ static bool cut_operator(struct str *text, enum filter_operator *ret)
     return false;
 }
 
-bool filter_has_operator(struct str text)
-{
-    enum filter_operator op;
-
-    return cut_operator(&text, &op);
-}
-
 static int put_operand(struct compiler *c, struct str text)
 {
     size_t at = c->out->len;

@@ -23,8 +23,6 @@ struct filter {
 /* "insert,delete". 0, or -EINVAL naming what is no type. */
 int filter_parse_types(unsigned *ret_types, struct str text, struct error *err);
 
-/* Whether TEXT begins with an operator. */
-bool filter_has_operator(struct str text);
 /* Appends the condition TEXT on COLUMN, whose base type has TYPE_OID. 0; -EINVAL naming column and
  * offence; or OUT's failure. */
 int filter_compile(struct buffer *out, struct str column, uint32_t type_oid, struct str text,

@@ -23,13 +23,6 @@ struct position router_newest(const struct router *router)
     return newest;
 }
 
-struct position router_earliest(const struct router *router)
-{
-    struct position oldest, newest;
-
-    return journal_bounds(router->journal, &oldest, &newest) ? position_before(oldest) : newest;
-}
-
 struct position router_position(const struct router *router)
 {
     return router->passes[PASS_LIVE].position;

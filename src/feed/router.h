@@ -38,7 +38,4 @@ uint64_t router_records_read(const struct router *router);
 size_t router_subscribers(const struct router *router);
 const struct feed_counters *router_counters(const struct router *router); /* any thread */
 
-/* The position from which a subscriber gets all that the journal holds. */
-struct position router_earliest(const struct router *router);
-
 #endif

@@ -222,10 +222,8 @@ static bool send_output(struct connection *connection)
         connection_close_errno(connection, (int)-sent);
         return false;
     }
-    if (sent > 0) {
-        connection->stream.last_write_ms = clock_monotonic_ms();
+    if (sent > 0)
         counter_add(&server->counters.sent_bytes, (uint64_t)sent);
-    }
     if (connection->output.count > 0)
         ev_io_start(server->loop->ev, &connection->writer);
     else

@@ -50,7 +50,6 @@ enum deadline {
 struct http_stream {
     const struct http_stream_events *events; /* NULL: no stream, or closed() was called */
     void *owner;
-    uint64_t last_write_ms;
     size_t excess; /* bytes queued since there was no room */
     bool woken;
 };

@@ -151,7 +151,5 @@ int http_stream_write_shared(struct http_stream *stream, struct shared *bytes, s
                              size_t len);
 int http_stream_write(struct http_stream *stream, struct str bytes); /* copies */
 void http_stream_end(struct http_stream *stream); /* closes once all is written */
-/* Milliseconds (clock_monotonic_ms) of the last write that reached the kernel. */
-uint64_t http_stream_last_write(const struct http_stream *stream);
 
 #endif

@@ -1,4 +1,3 @@
-#include "base/clock.h"
 #include "http/server_state.h"
 #include <assert.h>
 #include <errno.h>
@@ -30,8 +29,7 @@ struct http_stream *http_stream_start(struct http_exchange *exchange,
     /* Without a length the end of the connection is the end of the answer. */
     exchange->keep_alive = false;
     exchange->answered = true;
-    *stream = (struct http_stream){
-        .events = events, .owner = owner, .last_write_ms = clock_monotonic_ms()};
+    *stream = (struct http_stream){.events = events, .owner = owner};
     connection_set_state(connection, CONNECTION_STREAM);
     http_count(&connection->server->counters.streams);
     if (connection->server->draining)
@@ -142,9 +140,4 @@ void http_stream_end(struct http_stream *stream)
         return;
     connection_set_state(connection, CONNECTION_ENDING);
     queue_unless_blocked(connection);
-}
-
-uint64_t http_stream_last_write(const struct http_stream *stream)
-{
-    return stream->last_write_ms;
 }

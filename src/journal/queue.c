@@ -106,11 +106,6 @@ uint64_t queue_due_in(const struct queue *queue, uint64_t now_ms)
     return age < QUEUE_LAZY_MS ? QUEUE_LAZY_MS - age : 0;
 }
 
-bool queue_due(const struct queue *queue, uint64_t now_ms)
-{
-    return queue_due_in(queue, now_ms) == 0;
-}
-
 static bool batch_empty(const struct batch *batch)
 {
     return batch->count == 0 && batch->mark == 0;

@@ -45,7 +45,6 @@ int queue_append(struct queue *queue, const struct record *record);
 bool queue_mark(struct queue *queue, uint64_t lsn, bool urgent, uint64_t now_ms);
 void queue_flush(struct queue *queue);
 
-bool queue_due(const struct queue *queue, uint64_t now_ms);
 /* Milliseconds until a lazy mark is due; UINT64_MAX when none waits. */
 uint64_t queue_due_in(const struct queue *queue, uint64_t now_ms);
 bool queue_empty(const struct queue *queue); /* nothing waits and nothing is taken */

@@ -33,31 +33,13 @@ START_TEST(text_is_what_the_scalar_holds)
 }
 END_TEST
 
-START_TEST(equals_agrees_with_text)
-{
-    for (size_t i = 0; i < COUNT_OF(scalars); i++) {
-        for (size_t j = 0; j < COUNT_OF(scalars); j++)
-            ck_assert_int_eq(
-                json_scalar_equals(str_from(scalars[i].json), str_from(scalars[j].text)), i == j);
-        char longer[100];
-        snprintf(longer, sizeof(longer), "%sx", scalars[i].text);
-        ck_assert(!json_scalar_equals(str_from(scalars[i].json), str_from(longer)));
-    }
-    ck_assert(!json_scalar_equals(STR("\"abc\""), STR("ab")));
-    ck_assert(!json_scalar_equals(STR("\"ab\""), STR("abc")));
-}
-END_TEST
-
-START_TEST(null_and_nothing_equal_no_text)
+START_TEST(null_and_nothing_have_no_text)
 {
     struct buffer out;
 
     buffer_init(&out, 100);
     ck_assert_int_eq(json_scalar_text(&out, STR("null")), -ENODATA);
     ck_assert_int_eq(json_scalar_text(&out, (struct str){NULL, 0}), -EINVAL);
-    ck_assert(!json_scalar_equals(STR("null"), STR("null")));
-    ck_assert(!json_scalar_equals(STR("null"), STR("")));
-    ck_assert(!json_scalar_equals((struct str){NULL, 0}, STR("")));
     buffer_release(&out);
 }
 END_TEST
@@ -85,8 +67,6 @@ START_TEST(broken_strings_are_refused)
         buffer_append_char(&out, '#');
         ck_assert_msg(json_scalar_text(&out, str_from(broken[i])) == -EINVAL, "%s", broken[i]);
         ck_assert_uint_eq(out.len, 1);
-        ck_assert(!json_scalar_equals(str_from(broken[i]), STR("a")));
-        ck_assert(!json_scalar_equals(str_from(broken[i]), STR("")));
         buffer_release(&out);
     }
 }
@@ -105,6 +85,5 @@ START_TEST(output_is_bounded_by_the_buffer)
 }
 END_TEST
 
-UNIT_SUITE("event/scalar", text_is_what_the_scalar_holds, equals_agrees_with_text,
-           null_and_nothing_equal_no_text, broken_strings_are_refused,
-           output_is_bounded_by_the_buffer)
+UNIT_SUITE("event/scalar", text_is_what_the_scalar_holds, null_and_nothing_have_no_text,
+           broken_strings_are_refused, output_is_bounded_by_the_buffer)

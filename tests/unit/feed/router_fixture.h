@@ -153,6 +153,14 @@ static inline struct position insert(const struct comment *comment)
     return fixture_comment(&fixture, NULL, comment);
 }
 
+/* The position from which a subscriber gets all that the journal holds. */
+static inline struct position earliest_position(void)
+{
+    struct position oldest, newest;
+
+    return journal_bounds(fixture.journal, &oldest, &newest) ? position_before(oldest) : newest;
+}
+
 /* Waits until the router has read all that is on disk. */
 static inline void settle(uint64_t records)
 {

@@ -157,7 +157,7 @@ START_TEST(test_expired_behind_a_rider)
     FIXTURE_UNTIL(&fixture, journal_bounds(fixture.journal, &oldest, &newest) &&
                                 position_compare(oldest, first) > 0);
     settle(400);
-    oldest = router_earliest(router);
+    oldest = earliest_position();
     subscribe(&behind, "comments", PLENTY, &first);
     subscribe(&ahead, "comments", PLENTY, &oldest);
     FIXTURE_UNTIL(&fixture, behind.resets > 0);
@@ -218,7 +218,7 @@ START_TEST(test_epoch_under_riders)
         insert(&in_seven);
     sync_without_a_turn();
     FIXTURE_UNTIL(&fixture, !router->behind);
-    earliest = router_earliest(router);
+    earliest = earliest_position();
     subscribe(&riding, "posts/8/comments", PLENTY, &earliest);
     fixture_turn(&fixture);
     ck_assert_ptr_nonnull(riding.subscriber.pass);
@@ -283,7 +283,7 @@ START_TEST(test_damage)
     struct sink live, replays[2], ahead;
 
     setup(0);
-    struct position earliest = router_earliest(router);
+    struct position earliest = earliest_position();
     subscribe(&live, "comments", PLENTY, NULL);
     insert_damaged(at);
     FIXTURE_UNTIL(&fixture, live.resets == 1);

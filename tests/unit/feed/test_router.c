@@ -107,7 +107,7 @@ START_TEST(test_replay)
     for (int i = 0; i < 3; i++)
         got[i] = insert(&in_seven);
     settle(3);
-    struct position earliest = router_earliest(router);
+    struct position earliest = earliest_position();
     subscribe(&all, "posts/7/comments", 100, &earliest);
     subscribe(&some, "comments", 100, &got[1]);
     FIXTURE_UNTIL(&fixture, all.subscriber.mode == SUBSCRIBER_LIVE &&
@@ -129,7 +129,7 @@ START_TEST(test_replay_empty)
     struct sink sink;
 
     setup(0);
-    struct position earliest = router_earliest(router);
+    struct position earliest = earliest_position();
     subscribe(&sink, "comments", 100, &earliest);
     FIXTURE_UNTIL(&fixture, sink.subscriber.mode == SUBSCRIBER_LIVE);
     struct position first = insert(&in_seven);
@@ -185,7 +185,7 @@ START_TEST(test_exactly_once)
     unsigned seed = 12345;
 
     setup(0);
-    struct position start = router_earliest(router);
+    struct position start = earliest_position();
     for (size_t i = 0; i < SINKS; i++)
         subscribe(&sinks[i], paths[i % 3], i, i % 2 ? &start : NULL);
     for (int round = 0; round < ROUNDS; round++) {
@@ -225,7 +225,7 @@ START_TEST(test_replay_does_not_delay)
     for (int i = 0; i < OLD; i++)
         insert(&in_seven);
     settle(OLD);
-    struct position earliest = router_earliest(router);
+    struct position earliest = earliest_position();
     subscribe(&replay, "comments", PLENTY, &earliest);
     subscribe(&live, "comments", PLENTY, NULL);
     insert(&in_seven);
@@ -345,7 +345,7 @@ START_TEST(test_close_in_push)
     setup(0);
     struct position first = insert(&in_seven);
     settle(1);
-    struct position earliest = router_earliest(router);
+    struct position earliest = earliest_position();
     subscribe(&closing[0], "comments/1", 100, &earliest);
     closing[0].closes = true;
     FIXTURE_UNTIL(&fixture, closing[0].count == 1);
@@ -378,7 +378,7 @@ START_TEST(test_emptied_journal)
     FIXTURE_UNTIL(&fixture, !journal_bounds(fixture.journal, &oldest, &newest));
     router_free(router);
     start_router();
-    struct position earliest = router_earliest(router);
+    struct position earliest = earliest_position();
     subscribe(&live, "comments", 100, NULL);
     subscribe(&replay, "comments", 100, &earliest);
     FIXTURE_UNTIL(&fixture, replay.subscriber.mode == SUBSCRIBER_LIVE);
