@@ -53,6 +53,8 @@ static void on_cut(struct loop_wakeup *wakeup)
 static void *serving_thread(void *argument)
 {
     struct serving *s = argument;
+    /* For top -H, and whoever measures. */
+    pthread_setname_np(pthread_self(), "serving");
     loop_run(&s->loop);
     atomic_store(&s->ended, true);
     s->options.on_ended(s->options.owner);

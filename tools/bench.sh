@@ -8,7 +8,8 @@
 
 dev_bench() {
     read_install_option "$@"
-    packages_ensure "${packages_to_build[@]}" "${packages_to_run[@]}" "${packages_to_test[@]}"
+    packages_ensure "${packages_to_build[@]}" "${packages_to_run[@]}" "${packages_to_test[@]}" \
+        "${packages_to_bench[@]}"
     become_checkout_owner bench "$@"
     prepare_node_modules
     build_tree release -Dtests=disabled

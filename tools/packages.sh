@@ -12,6 +12,7 @@ packages_to_test=(
     clang libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck
     git nodejs npm lmdb-utils openssl nginx-light haproxy chromium-headless-shell
 )
+packages_to_bench=(libnginx-mod-nchan)
 
 # Takes --no-install out of the arguments: sets `install` and the array `rest`.
 read_install_option() {

@@ -1,5 +1,5 @@
 // What the benches share: a PostgreSQL of their own, a table of results, medians with their spread.
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { cpus } from 'node:os';
 import { Postgres } from '../integration/harness/postgres.mjs';
@@ -25,10 +25,30 @@ export function cpuSeconds(pid) {
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
 }
 
+/** CPU seconds of the threads of PID that are called NAME, or of all: to the nanosecond, up to the last
+ *  time that each was scheduled. */
+export function threadSeconds(pid, name) {
+  const read = (thread, file) => readFileSync(`/proc/${pid}/task/${thread}/${file}`, 'utf8');
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const wanted = threads.filter((thread) => !name || read(thread, 'comm').trim() === name);
+  if (wanted.length === 0) throw new Error(`process ${pid} has no thread '${name}'`);
+  return wanted.reduce((sum, thread) => sum + Number(read(thread, 'schedstat').split(' ')[0]) / 1e9, 0);
+}
+
+/** The options of the last stream of SLOT, as the server has logged them, for pg_recvlogical. */
+export function lastOptions(bench, slot) {
+  const commands = new RegExp(`START_REPLICATION SLOT "${slot}" LOGICAL \\S+ \\(.*\\)$`, 'gm');
+  const command = bench.server.logText().match(commands).at(-1);
+  const options = command.slice(command.indexOf('(') + 1, -1);
+  return [...options.matchAll(/"?([a-z_-]+)"? '([^']*)'/g)].flatMap(([, name, value]) => ['-o', `${name}=${value}`]);
+}
+
 export class Bench {
-  constructor(name, columns) {
+  /** SETTINGS: of its server, beyond those below. */
+  constructor(name, columns, settings = {}) {
     this.name = name;
     this.columns = columns;
+    this.settings = settings;
     this.rows = [];
     this.turn = 0;
   }
@@ -43,6 +63,7 @@ export class Bench {
       synchronous_commit: 'off',
       autovacuum: 'off',
       log_replication_commands: 'on',
+      ...this.settings,
     });
     try {
       await this.server.create();
@@ -72,6 +93,14 @@ export class Bench {
   row(...cells) {
     this.rows.push(cells.map(String));
     this.say(`  ${cells.join(' | ')}`);
+  }
+
+  /** A further table of results. */
+  table(columns) {
+    this.print();
+    this.say('');
+    this.columns = columns;
+    this.rows = [];
   }
 
   print() {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { until, within } from '../integration/harness/wait.mjs';
 import { isRunning, startChild } from '../integration/harness/process.mjs';
 import { Walpiper } from '../integration/harness/walpiper.mjs';
-import { Bench, cpuSeconds, median, spread } from './bench.mjs';
+import { Bench, cpuSeconds, lastOptions, median, spread } from './bench.mjs';
 
 const bin = process.env.POSTGRES_BIN ?? '/usr/lib/postgresql/15/bin';
 const plugins = ['pgoutput', 'wal2json'];
@@ -59,13 +59,6 @@ async function dropSlot(db, name) {
   await db.query('SELECT pg_drop_replication_slot($1)', [name]);
 }
 
-/** The options of walpiper's last stream, as the server has logged them, for pg_recvlogical. */
-function lastOptions(bench) {
-  const command = bench.server.logText().match(/START_REPLICATION SLOT "turn" LOGICAL \S+ \(.*\)$/gm).at(-1);
-  const options = command.slice(command.indexOf('(') + 1, -1);
-  return [...options.matchAll(/"?([a-z_-]+)"? '([^']*)'/g)].flatMap(([, name, value]) => ['-o', `${name}=${value}`]);
-}
-
 async function runPeer(bench, db, plugin, { end, options }) {
   await copySlot(db, plugin, 'turn');
   const began = performance.now();
@@ -113,7 +106,7 @@ async function compare(bench, db, plugin, { turns, events, end }) {
   const peer = [];
   const ours = [];
   await runWalpiper(bench, db, plugin, { end }); // warms the caches, and shows the options
-  const options = lastOptions(bench);
+  const options = lastOptions(bench, 'turn');
   for (let turn = 0; turn < turns; turn++) {
     peer.push(await runPeer(bench, db, plugin, { end, options }));
     ours.push(await runWalpiper(bench, db, plugin, { end }));

@@ -1,9 +1,11 @@
 // node tests/bench/run.mjs [--turns N] [--scale X] [NAME...]: the benches, one after the other.
 import { parseArgs } from 'node:util';
 import { capture } from './capture.mjs';
+import { fanout } from './fanout.mjs';
+import { latency } from './latency.mjs';
 import { replay } from './replay.mjs';
 
-const benches = { capture, replay };
+const benches = { capture, replay, fanout, latency };
 
 function refuse(why) {
   console.error(`bench: ${why}`);
