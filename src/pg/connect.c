@@ -80,6 +80,30 @@ static int keywords_fill(struct keywords *k, const struct pg_params *params, boo
     return k->failed ? -ENOMEM : 0;
 }
 
+static const char *value_of(const PQconninfoOption *options, const char *keyword)
+{
+    for (; options->keyword; options++)
+        if (strcmp(options->keyword, keyword) == 0)
+            return options->val ? options->val : "";
+    return "";
+}
+
+/* A password in a URI ends at a '/' or '@' that is not escaped. What is left of it becomes a port
+ * or a host, which libpq would tell. A host that begins with '@' is an abstract socket. */
+static int check_place(const PQconninfoOption *parsed, struct error *err)
+{
+    const char *host = value_of(parsed, "host"), *port = value_of(parsed, "port");
+    if (port[strspn(port, "0123456789,")] != '\0')
+        return error_set(err, -EINVAL,
+                         "database.url: a port that is no number; correct it, and write a '/' in a "
+                         "password as %%2F");
+    if (strchr(*host ? host + 1 : host, '@'))
+        return error_set(err, -EINVAL,
+                         "database.url: a host with an '@'; correct it, and write an '@' in a "
+                         "password as %%40");
+    return 0;
+}
+
 /* libpq quotes what it cannot parse, passwords included: its words are not repeated. */
 static int check_url(const char *url, struct error *err)
 {
@@ -91,8 +115,9 @@ static int check_url(const char *url, struct error *err)
             err, -EINVAL,
             "database.url: not a libpq URI (postgresql://user@host/database) and not a "
             "list of key=value; correct it");
+    int rc = check_place(parsed, err);
     PQconninfoFree(parsed);
-    return 0;
+    return rc;
 }
 
 static int keywords_make(struct keywords *k, const struct pg_params *params, bool replication,
