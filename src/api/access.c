@@ -1,5 +1,6 @@
 #include "api/access.h"
 
+#include "api/refuse.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -107,8 +108,10 @@ static bool admit_token(struct access *access)
         auth_check(access->context->auth, &access->claims, token, clock_wall_us() / 1000000, &why);
     if (code == 0)
         return true;
-    if (code == -ENOMEM)
-        return refuse(access, 503, STR("Out of memory"), STR(""));
+    if (code == -ENOMEM) {
+        api_respond_unavailable(access->exchange, STR("Out of memory"));
+        return false;
+    }
     log_debug("auth", "a token is refused: %s", why.text);
     return refuse(access, 401, text, STR("Bearer realm=\"walpiper\", error=\"invalid_token\""));
 }

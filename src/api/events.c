@@ -9,6 +9,7 @@
 #include "api/events_json.h"
 #include "api/events_page.h"
 #include "api/pull.h"
+#include "api/refuse.h"
 #include "api/reset.h"
 
 #include <errno.h>
@@ -458,7 +459,7 @@ static void serve(struct api *api, const struct api_request *request, enum form 
         return;
     struct consumer_stream *self = consumer_stream_new(consumer);
     if (self == NULL) {
-        api_respond_text(request, 503, STR("Out of memory"));
+        api_respond_unavailable(request->exchange, STR("Out of memory"));
         return;
     }
     /* Who pulls and has no id yet wants its mail: all of it. */

@@ -1,5 +1,6 @@
 #include "api/pull.h"
 
+#include "api/refuse.h"
 #include "base/clock.h"
 
 #include <stddef.h>
@@ -35,20 +36,16 @@ struct pull {
 static const struct http_header headers[] = {
     {STR("Cache-Control"), STR("no-store")},
     {STR("Vary"), STR("Accept")},
-    {STR("Retry-After"), STR("1")}, /* the last one: for a failure only */
 };
-#define HEADERS (sizeof(headers) / sizeof(headers[0]))
 
 static void respond(struct http_exchange *exchange, int status, struct str body)
 {
-    bool failure = status == 503;
-
     http_respond(exchange, &(struct http_response){
                                .status = status,
-                               .content_type = failure ? "text/plain" : "application/json",
+                               .content_type = "application/json",
                                .body = body,
                                .headers = headers,
-                               .header_count = failure ? HEADERS : HEADERS - 1,
+                               .header_count = sizeof(headers) / sizeof(headers[0]),
                            });
 }
 
@@ -147,9 +144,10 @@ static void complete(struct pull *pull, bool all_read, bool more)
 
 static void answer(struct pull *pull)
 {
-    static const struct str failure = STR("The events cannot be read now; try again");
-
-    respond(pull->exchange, pull->status, pull->status == 503 ? failure : buffer_str(&pull->text));
+    if (pull->status == 503)
+        api_respond_unavailable(pull->exchange, STR("The events cannot be read now; try again"));
+    else
+        respond(pull->exchange, pull->status, buffer_str(&pull->text));
     release(pull);
 }
 
@@ -270,7 +268,7 @@ bool pull_open(struct feed_stream *stream, const struct feed_stream_kind *kind, 
     double wait = query->wait_ms / 1000.;
 
     if (pull == NULL) {
-        respond(request->exchange, 503, STR("Out of memory"));
+        api_respond_unavailable(request->exchange, STR("Out of memory"));
         return false;
     }
     if (!feed_stream_init(stream, kind, &outlet, api, request, FORM_JSON)) {

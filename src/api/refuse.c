@@ -40,21 +40,34 @@ static void send_away(struct http_exchange *exchange)
     buffer_release(&frame);
 }
 
-void api_refuse_with(struct http_exchange *exchange, int status, struct str text)
+static void respond(struct http_exchange *exchange, int status, struct str seconds, struct str text)
 {
-    static const struct http_header retry_after = {STR("Retry-After"), STR("5")};
+    const struct http_header headers[] = {
+        {STR("Cache-Control"), STR("no-store")},
+        {STR("Retry-After"), seconds},
+    };
 
-    if (is_event_source(http_exchange_request(exchange))) {
-        send_away(exchange);
-        return;
-    }
     http_respond(exchange, &(struct http_response){
                                .status = status,
                                .content_type = "text/plain",
                                .body = text,
-                               .headers = &retry_after,
-                               .header_count = 1,
+                               .headers = headers,
+                               .header_count = sizeof(headers) / sizeof(headers[0]),
                            });
+}
+
+void api_respond_unavailable(struct http_exchange *exchange, struct str text)
+{
+    respond(exchange, 503, STR("1"), text);
+}
+
+void api_refuse_with(struct http_exchange *exchange, int status, struct str text)
+{
+    if (is_event_source(http_exchange_request(exchange))) {
+        send_away(exchange);
+        return;
+    }
+    respond(exchange, status, STR("5"), text);
 }
 
 void api_refuse(void *app, struct http_exchange *exchange, int status)

@@ -1,6 +1,7 @@
 /* GET /streams/TABLE, /streams/TABLE/ID, /streams/PARENT/ID/TABLE,
  * /streams/PARENT/ID/PARENT/ID/TABLE, /streams?topic=...&topic=... */
 #include "api/pull.h"
+#include "api/refuse.h"
 #include "api/reset.h"
 #include "api/wanted.h"
 #include "event/id.h"
@@ -218,7 +219,7 @@ static void refuse_id(struct api *api, const struct api_request *request, enum r
     if (reset_append(&text, FORM_JSON, reason, range) == 0)
         pull_respond_gone(request->exchange, buffer_str(&text));
     else
-        api_respond_text(request, 503, STR("Out of memory"));
+        api_respond_unavailable(request->exchange, STR("Out of memory"));
     buffer_release(&text);
 }
 
@@ -228,7 +229,7 @@ static void start(struct api *api, const struct api_request *request, enum form 
     struct topic_stream *self = calloc(1, sizeof(*self));
 
     if (self == NULL) {
-        api_respond_text(request, 503, STR("Out of memory"));
+        api_respond_unavailable(request->exchange, STR("Out of memory"));
         return;
     }
     struct resume_range range = read_range(api, self->epoch);
@@ -250,7 +251,6 @@ static void start(struct api *api, const struct api_request *request, enum form 
 static void send_away(struct api *api, const struct api_request *request, enum form form,
                       const struct error *why)
 {
-    static const struct http_header retry_after = {STR("Retry-After"), STR("1")};
     struct topic_stream *self = form == FORM_SSE ? calloc(1, sizeof(*self)) : NULL;
 
     if (self != NULL) {
@@ -260,13 +260,7 @@ static void send_away(struct api *api, const struct api_request *request, enum f
             free(self);
         return;
     }
-    http_respond(request->exchange, &(struct http_response){
-                                        .status = 503,
-                                        .content_type = "text/plain",
-                                        .body = str_from(why->text),
-                                        .headers = &retry_after,
-                                        .header_count = 1,
-                                    });
+    api_respond_unavailable(request->exchange, str_from(why->text));
 }
 
 void api_streams(struct api *api, const struct api_request *request)
