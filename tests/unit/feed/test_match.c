@@ -230,6 +230,10 @@ START_TEST(test_nested_moved)
     ck_assert(belongs("authors/ann/posts/7/comments"));
     ck_assert(belongs("authors/ann/posts/8/comments"));
     record_comment(&record, at, &(struct comment){"1", "7", "ann"},
+                   &(struct comment){"1", "7", "bob"});
+    ck_assert(belongs("authors/ann/posts/7/comments"));
+    ck_assert(belongs("authors/bob/posts/7/comments"));
+    record_comment(&record, at, &(struct comment){"1", "7", "ann"},
                    &(struct comment){"1", "8", "bob"});
     ck_assert(belongs("authors/ann/posts/7/comments"));
     ck_assert(belongs("authors/bob/posts/8/comments"));

@@ -96,6 +96,8 @@ START_TEST(test_nested)
     ck_assert_int_eq(check(&tables, "organizations/1/posts/2/comments", &err), -ENOENT);
     ck_assert_int_eq(check(&tables, "organizations/1/comments", &err), -ENOENT);
     ck_assert_int_eq(check(&tables, "blog.posts/2/comments", &err), -ENOENT);
+    ck_assert_int_eq(check(&tables, "organizations/1/blog.posts/2/a/3/comments", &err), -ENOENT);
+    ck_assert_int_eq(check(&tables, "posts/2/a/3/comments", &err), -ENOENT);
     ck_assert_int_eq(check(&tables, "a/1/organizations/1/blog.posts/2/comments", &err), -ENOENT);
     feed_tables_release(&tables);
 }

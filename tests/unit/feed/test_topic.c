@@ -189,6 +189,25 @@ START_TEST(test_key_begins)
 }
 END_TEST
 
+/* A value of an event that has NULs, as a JSON text may, makes no key of a topic with more parents.
+ */
+START_TEST(test_key_of_a_forged_id)
+{
+    static const char forged[] = "public\0posts\0001\0002";
+    struct topic nested = path("organizations/1/posts/2/comments");
+    struct topic single = path("organizations/1/comments");
+    struct buffer key, forgery;
+
+    key_of(&key, &nested);
+    buffer_init(&forgery, TOPIC_KEY_MAX);
+    topic_key_begin(&forgery, &single);
+    buffer_append(&forgery, forged, sizeof(forged) - 1);
+    ck_assert(!str_equal(buffer_str(&key), buffer_str(&forgery)));
+    buffer_release(&key);
+    buffer_release(&forgery);
+}
+END_TEST
+
 /* TRUNCATE reaches the table, its rows and its scopes, not another table's and no consumer. */
 START_TEST(test_truncated)
 {
@@ -235,4 +254,4 @@ START_TEST(test_key_bound)
 END_TEST
 
 UNIT_SUITE("feed/topic", test_kinds, test_nested, test_refused, test_keys_differ, test_key_begins,
-           test_truncated, test_key_bound)
+           test_key_of_a_forged_id, test_truncated, test_key_bound)
