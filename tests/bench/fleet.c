@@ -22,7 +22,7 @@
 struct member {
     int fd; /* -1: closed */
     bool asked;
-    struct reader reader;
+    struct intake intake;
 };
 
 static int raise_descriptors(unsigned wanted, struct error *err)
@@ -75,7 +75,7 @@ void fleet_release(struct fleet *f)
 {
     for (unsigned k = 0; k < f->started; k++) {
         member_close(&f->members[k]);
-        reader_release(&f->members[k].reader);
+        intake_release(&f->members[k].intake);
     }
     free(f->members);
     close(f->epoll);
@@ -101,7 +101,7 @@ static int open_member(struct fleet *f, unsigned number, struct error *err)
     struct member *m = &f->members[number];
     struct epoll_event wanted = {.events = EPOLLOUT, .data.u32 = number};
 
-    reader_init(&m->reader, number, READER_STATUS);
+    intake_init(&m->intake, number, INTAKE_STATUS);
     m->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     f->started++;
     if (m->fd < 0)
@@ -138,12 +138,12 @@ static void compose_request(const struct fleet *f, unsigned number, struct buffe
 /* The connection is there: the request is small enough for the socket to take it whole. */
 static int ask(struct fleet *f, struct member *m)
 {
-    struct epoll_event wanted = {.events = EPOLLIN, .data.u32 = m->reader.subscriber};
+    struct epoll_event wanted = {.events = EPOLLIN, .data.u32 = m->intake.subscriber};
     struct buffer request;
 
     m->asked = true;
     buffer_init(&request, REQUEST_MAX);
-    compose_request(f, m->reader.subscriber, &request);
+    compose_request(f, m->intake.subscriber, &request);
     ssize_t sent = request.failed == 0 ? send(m->fd, request.data, request.len, MSG_NOSIGNAL) : -1;
     int rc = sent == (ssize_t)request.len ? 0 : -EIO;
     buffer_release(&request);
@@ -160,7 +160,7 @@ static int receive(struct fleet *f, struct member *m)
     if (len <= 0)
         return -ECONNRESET;
     f->bytes += (uint64_t)len;
-    return reader_feed(&m->reader, f->reading, (struct str){bytes, (size_t)len}, clock_wall_us());
+    return intake_feed(&m->intake, f->reading, (struct str){bytes, (size_t)len}, clock_wall_us());
 }
 
 static int open_some(struct fleet *f, struct error *err)
@@ -189,7 +189,7 @@ int fleet_turn(struct fleet *f, int timeout_ms, struct error *err)
         if (rc == 0)
             continue;
         f->closed++;
-        f->cut += reader_is_cut(&m->reader);
+        f->cut += intake_is_cut(&m->intake);
         member_close(m);
     }
     return 0;

@@ -1,9 +1,9 @@
 /* tests/bench/fleet.h - many connections to one server, each a subscriber that asks for its path
- * and reads what comes: one thread, one epoll, one buffer. Owns sockets and readers. */
+ * and reads what comes: one thread, one epoll, one buffer. Owns the sockets. */
 #ifndef BENCH_FLEET_H
 #define BENCH_FLEET_H
 
-#include "reader.h"
+#include "intake.h"
 
 #include <netinet/in.h>
 

@@ -163,7 +163,7 @@ static void review(struct run *r)
         stopped = 1;
 }
 
-static int read_pipe(struct run *r, struct reader *reader)
+static int read_pipe(struct run *r, struct intake *intake)
 {
     static char bytes[64 << 10];
     struct pollfd pipe = {STDIN_FILENO, POLLIN, 0};
@@ -174,21 +174,21 @@ static int read_pipe(struct run *r, struct reader *reader)
     if (len <= 0)
         return -EPIPE;
     r->fleet.bytes += (uint64_t)len;
-    return reader_feed(reader, &r->reading, (struct str){bytes, (size_t)len}, clock_wall_us());
+    return intake_feed(intake, &r->reading, (struct str){bytes, (size_t)len}, clock_wall_us());
 }
 
 static int run_pipe(struct run *r)
 {
-    struct reader reader;
+    struct intake intake;
     int rc = 0;
 
-    reader_init(&reader, 0, READER_LINES);
+    intake_init(&intake, 0, INTAKE_LINES);
     say("ready\n", 6);
     while (rc == 0 && !stopped) {
-        rc = read_pipe(r, &reader);
+        rc = read_pipe(r, &intake);
         review(r);
     }
-    reader_release(&reader);
+    intake_release(&intake);
     return 0; /* what has not come is missing */
 }
 
