@@ -1,7 +1,9 @@
+#include "admin/host.h"
 #include "admin/internal.h"
 #include "api/health.h"
 #include "base/clock.h"
 #include "base/thread.h"
+#include "config/address.h"
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -89,10 +91,24 @@ static void refuse_method(struct http_exchange *exchange, struct str path)
     buffer_release(&methods);
 }
 
+/* A page of anybody may have the browser on this machine ask here, under a name of its own that it
+ * lets point to 127.0.0.1, and could read the answer. It cannot choose the Host. */
+static bool is_meant(const struct admin *admin, const struct http_request *request)
+{
+    struct str host = http_request_header(request, STR("Host"));
+
+    return !admin->checks_host || host.data == NULL || host_is_local(host);
+}
+
 static void handle(void *app, struct http_exchange *exchange)
 {
     const struct http_request *request = http_exchange_request(exchange);
 
+    if (!is_meant(app, request)) {
+        respond_text(exchange, 403, STR("Ask for localhost or an address, not for another name"),
+                     NULL);
+        return;
+    }
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         if (str_equal(request->path, str_from(routes[i].path)) &&
             allows(&routes[i], request->method)) {
@@ -151,6 +167,8 @@ int admin_start(struct admin **ret_admin, const struct admin_context *context, s
         return error_set(err, -ENOMEM, "no memory for the admin listener");
     }
     admin->context = *context;
+    const char *listen = context->config->admin.listen;
+    admin->checks_host = strncmp(listen, "unix:", 5) != 0 && address_is_loopback(listen);
     admin->started_us = clock_wall_us();
     admin->started_ms = clock_monotonic_ms();
     admin->stop.on_wake = on_stop;

@@ -14,6 +14,7 @@ struct admin {
     struct http_server *server;
     struct loop_wakeup stop;
     struct admin_context context;
+    bool checks_host;    /* who asks must be on this machine */
     int64_t started_us;  /* since 1970 */
     uint64_t started_ms; /* of the monotonic clock */
 };

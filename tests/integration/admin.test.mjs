@@ -265,7 +265,11 @@ scenario('on TCP too; a port that is taken is told in one line, and nothing is l
   assert.equal(errors.length, 1, log);
   assert.match(errors[0], new RegExp(`admin\\.listen: .*127\\.0\\.0\\.1:${port}.*in use`));
   await walpiper.start();
-  assert.equal((await walpiper.admin('/manage/health')).status, 200);
+  for (const [host, status] of [['localhost', 200], [`127.0.0.1:${port}`, 200], ['pages.example.org', 403]]) {
+    for (const path of ['/manage/health', '/metrics', '/status']) {
+      assert.equal((await walpiper.admin(path, { headers: { Host: host } })).status, status, host);
+    }
+  }
   const again = scene.unstarted(db, { admin: { listen: `127.0.0.1:${port}` }, slot: { name: 'other' } });
   assert.equal((await again.refuse()).code, 1, 'two have the same port');
 });
