@@ -1,16 +1,7 @@
 // NDJSON: the same stream as Server-Sent Events, for programs that read lines.
 import { assert, scenario, until } from './harness/lib.mjs';
 import { lines } from './harness/ndjson.mjs';
-
-const things = 'CREATE TABLE things (id int PRIMARY KEY, name text); CREATE TABLE quiet (id int PRIMARY KEY)';
-const tables = [{ name: 'public.things' }, { name: 'public.quiet' }];
-
-async function walpiperOfThings(scene, config = {}) {
-  const db = await scene.database();
-  await db.query(things);
-  const walpiper = await scene.walpiper(db, { tables, ...config });
-  return { db, walpiper };
-}
+import { walpiperOfThings } from './harness/things.mjs';
 
 scenario('each line is the data of the frame that the event stream has, byte for byte', async (scene) => {
   const { db, walpiper } = await walpiperOfThings(scene);

@@ -4,16 +4,7 @@ import http from 'node:http';
 import { Agent, request as undiciRequest } from 'undici';
 import { assert, assertInOrder, position, scenario, sleep, until, within } from './harness/lib.mjs';
 import { pull, pullAll, pulled } from './harness/pull.mjs';
-
-const things = 'CREATE TABLE things (id int PRIMARY KEY, name text); CREATE TABLE quiet (id int PRIMARY KEY)';
-const tables = [{ name: 'public.things' }, { name: 'public.quiet' }];
-
-async function walpiperOfThings(scene, config = {}) {
-  const db = await scene.database();
-  await db.query(things);
-  const walpiper = await scene.walpiper(db, { tables, ...config });
-  return { db, walpiper };
-}
+import { walpiperOfThings } from './harness/things.mjs';
 
 const insert = (db, from, to) =>
   db.query(`INSERT INTO things SELECT n, 'name ' || n FROM generate_series($1::int, $2::int) n`, [from, to]);

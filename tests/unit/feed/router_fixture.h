@@ -168,6 +168,20 @@ static inline void settle(uint64_t records)
     FIXTURE_UNTIL(&fixture, router_records_read(router) >= records);
 }
 
+/* On disk, and the router has had no turn. */
+static inline void sync_without_a_turn(void)
+{
+    journal_mark(fixture.journal, fixture.lsn, true);
+    journal_flush(fixture.journal);
+    while (!journal_idle(fixture.journal))
+        usleep(1000);
+}
+
+static inline void until_live(const struct sink *sink)
+{
+    FIXTURE_UNTIL(&fixture, sink->subscriber.mode == SUBSCRIBER_LIVE);
+}
+
 static inline void assert_received(const struct sink *sink, const struct position *expected,
                                    size_t count)
 {

@@ -18,20 +18,6 @@ static size_t open_passes(struct pass **ret_first)
     return count;
 }
 
-/* On disk, and the router has had no turn. */
-static void sync_without_a_turn(void)
-{
-    journal_mark(fixture.journal, fixture.lsn, true);
-    journal_flush(fixture.journal);
-    while (!journal_idle(fixture.journal))
-        usleep(1000);
-}
-
-static void until_live(const struct sink *sink)
-{
-    FIXTURE_UNTIL(&fixture, sink->subscriber.mode == SUBSCRIBER_LIVE);
-}
-
 /* Subscribers that come back together, each with an id of its own and nothing in common, share one
  * reading. */
 START_TEST(test_many_share_one_pass)

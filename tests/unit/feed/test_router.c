@@ -36,10 +36,7 @@ START_TEST(test_live_from_now)
 
     setup(0);
     insert(&in_seven);
-    journal_mark(fixture.journal, fixture.lsn, true);
-    journal_flush(fixture.journal);
-    while (!journal_idle(fixture.journal)) /* and the router did not have a turn */
-        usleep(1000);
+    sync_without_a_turn();
     subscribe(&sink, "comments", 100, NULL);
     struct position second = insert(&in_seven);
     settle(2);
@@ -110,8 +107,8 @@ START_TEST(test_replay)
     struct position earliest = earliest_position();
     subscribe(&all, "posts/7/comments", 100, &earliest);
     subscribe(&some, "comments", 100, &got[1]);
-    FIXTURE_UNTIL(&fixture, all.subscriber.mode == SUBSCRIBER_LIVE &&
-                                some.subscriber.mode == SUBSCRIBER_LIVE);
+    until_live(&all);
+    until_live(&some);
     got[3] = insert(&in_seven);
     settle(4);
     assert_received(&all, got, 4);
@@ -131,7 +128,7 @@ START_TEST(test_replay_empty)
     setup(0);
     struct position earliest = earliest_position();
     subscribe(&sink, "comments", 100, &earliest);
-    FIXTURE_UNTIL(&fixture, sink.subscriber.mode == SUBSCRIBER_LIVE);
+    until_live(&sink);
     struct position first = insert(&in_seven);
     settle(1);
     assert_received(&sink, &first, 1);
@@ -163,7 +160,7 @@ START_TEST(test_no_room)
     FIXTURE_UNTIL(&fixture, slow.wants_room);
     assert_received(&slow, got, 4);
     give_room(&slow, 100);
-    FIXTURE_UNTIL(&fixture, slow.subscriber.mode == SUBSCRIBER_LIVE);
+    until_live(&slow);
     got[6] = insert(&in_seven);
     settle(7);
     assert_received(&slow, got, 7);
@@ -206,7 +203,7 @@ START_TEST(test_exactly_once)
     settle(all_count);
     for (size_t i = 0; i < SINKS; i++) {
         bool scope = i % 3 == 1;
-        FIXTURE_UNTIL(&fixture, sinks[i].subscriber.mode == SUBSCRIBER_LIVE);
+        until_live(&sinks[i]);
         assert_received(&sinks[i], scope ? seven : all, scope ? seven_count : all_count);
         ck_assert_int_eq(sinks[i].resets, 0);
         unsubscribe(&sinks[i]);
@@ -229,13 +226,10 @@ START_TEST(test_replay_does_not_delay)
     subscribe(&replay, "comments", PLENTY, &earliest);
     subscribe(&live, "comments", PLENTY, NULL);
     insert(&in_seven);
-    journal_mark(fixture.journal, fixture.lsn, true);
-    journal_flush(fixture.journal);
-    while (!journal_idle(fixture.journal)) /* before the loop has its first turn */
-        usleep(1000);
+    sync_without_a_turn();
     FIXTURE_UNTIL(&fixture, live.count == 1);
     ck_assert_uint_lt(replay.count, OLD);
-    FIXTURE_UNTIL(&fixture, replay.subscriber.mode == SUBSCRIBER_LIVE);
+    until_live(&replay);
     ck_assert_uint_eq(replay.count, OLD + 1);
     unsubscribe(&replay);
     unsubscribe(&live);
@@ -381,7 +375,7 @@ START_TEST(test_emptied_journal)
     struct position earliest = earliest_position();
     subscribe(&live, "comments", 100, NULL);
     subscribe(&replay, "comments", 100, &earliest);
-    FIXTURE_UNTIL(&fixture, replay.subscriber.mode == SUBSCRIBER_LIVE);
+    until_live(&replay);
     ck_assert_int_eq(live.resets, 0);
     ck_assert_int_eq(replay.resets, 0);
     unsubscribe(&live);
@@ -425,7 +419,7 @@ START_TEST(test_several_topics)
     settle(4);
     assert_received(&live, (struct position[]){at[1], at[3]}, 2);
     subscribe_many(&replayed, paths, 4, &at[0]);
-    FIXTURE_UNTIL(&fixture, replayed.subscriber.mode == SUBSCRIBER_LIVE);
+    until_live(&replayed);
     assert_received(&replayed, &at[1], 3);
     ck_assert_uint_eq(router_subscribers(router), 2);
     unsubscribe(&live);

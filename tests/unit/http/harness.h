@@ -135,6 +135,15 @@ static inline void client_close(struct client *c)
     buffer_release(&c->got);
 }
 
+/* C was the only client: nothing of its connection is left. */
+static inline void harness_finish(struct harness *h, struct client *c)
+{
+    client_close(c);
+    WAIT_FOR(h, http_server_connections(h->server) == 0);
+    ck_assert_uint_eq(h->server->body_bytes, 0);
+    harness_stop(h);
+}
+
 static inline size_t client_count(const struct client *c, const char *text)
 {
     size_t count = 0, len = strlen(text);

@@ -64,11 +64,8 @@ static void start(struct harness *h, struct client *c, struct app *app, unsigned
 
 static void stop(struct harness *h, struct client *c, struct app *app)
 {
-    client_close(c);
-    WAIT_FOR(h, http_server_connections(h->server) == 0);
-    ck_assert_uint_eq(h->server->body_bytes, 0);
+    harness_finish(h, c);
     buffer_release(&app->body);
-    harness_stop(h);
 }
 
 #define POST(path, headers) "POST " path " HTTP/1.1\r\nHost: a\r\n" headers "\r\n"

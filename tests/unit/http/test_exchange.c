@@ -64,13 +64,6 @@ static void start(struct harness *h, struct client *c, struct app *app)
     client_connect(c, h);
 }
 
-static void stop(struct harness *h, struct client *c)
-{
-    client_close(c);
-    WAIT_FOR(h, http_server_connections(h->server) == 0);
-    harness_stop(h);
-}
-
 static bool is_paused(struct harness *h)
 {
     return only_connection(h)->paused;
@@ -95,7 +88,7 @@ START_TEST(test_later)
         ck_assert_ptr_null(only_connection(&h)->input.data);
     }
     ck_assert_uint_eq(app.gone, 0);
-    stop(&h, &c);
+    harness_finish(&h, &c);
     ck_assert_uint_eq(app.gone, 0);
 }
 END_TEST
@@ -127,7 +120,7 @@ START_TEST(test_later_head_and_version)
     WAIT_FOR(&h, old.ended);
     client_expect(&old, "Connection: close\r\n");
     client_close(&old);
-    stop(&h, &c);
+    harness_finish(&h, &c);
 }
 END_TEST
 
@@ -155,7 +148,7 @@ START_TEST(test_later_pipelined)
     client_expect(&c, "nowHTTP");
     client_expect(&c, "firstHTTP");
     client_expect(&c, "secondHTTP");
-    stop(&h, &c);
+    harness_finish(&h, &c);
 }
 END_TEST
 
@@ -174,7 +167,7 @@ START_TEST(test_later_with_body)
     client_send(&c, "\n" GET("/now"));
     WAIT_FOR(&h, client_has(&c, "now"));
     ck_assert_uint_eq(client_count(&c, "HTTP/1.1 200"), 2);
-    stop(&h, &c);
+    harness_finish(&h, &c);
 }
 END_TEST
 
@@ -205,7 +198,7 @@ START_TEST(test_later_is_bounded)
     ck_assert_uint_eq(app.count, 1);
     answer(&app, 0, STR("late"));
     WAIT_FOR(&h, client_count(&c, "now") == sent / len);
-    stop(&h, &c);
+    harness_finish(&h, &c);
 }
 END_TEST
 
@@ -229,7 +222,7 @@ START_TEST(test_later_peer_gone)
     WAIT_FOR(&h, half.ended);
     ck_assert_uint_eq(app.gone, 2);
     ck_assert_uint_eq(client_count(&half, "HTTP/1.1 200"), 1);
-    stop(&h, &half);
+    harness_finish(&h, &half);
     ck_assert_uint_eq(app.gone, 2);
 }
 END_TEST
@@ -257,7 +250,7 @@ START_TEST(test_later_half_close_behind_an_answer)
     WAIT_FOR(&h, c.ended);
     ck_assert_uint_eq(client_body(&c).len, LARGE_BYTES);
     ck_assert_uint_eq(app.gone, 1);
-    stop(&h, &c);
+    harness_finish(&h, &c);
 }
 END_TEST
 
@@ -281,7 +274,7 @@ START_TEST(test_later_and_timeouts)
     WAIT_FOR(&h, c.ended);
     client_expect(&c, "late");
     ck_assert_int_eq(c.error, 0);
-    stop(&h, &c);
+    harness_finish(&h, &c);
 }
 END_TEST
 
@@ -301,7 +294,7 @@ START_TEST(test_later_drained)
     client_expect(&c, "\r\n\r\ndrained");
     ck_assert_uint_eq(client_count(&c, "HTTP/1.1"), 1);
     ck_assert_uint_eq(app.gone, 0);
-    stop(&h, &c);
+    harness_finish(&h, &c);
 }
 END_TEST
 

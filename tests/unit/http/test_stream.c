@@ -100,13 +100,6 @@ static void start(struct harness *h, struct client *c, struct owner *owner, cons
     WAIT_FOR(h, owner->stream != NULL && client_has(c, "\r\n\r\n"));
 }
 
-static void stop(struct harness *h, struct client *c)
-{
-    client_close(c);
-    WAIT_FOR(h, http_server_connections(h->server) == 0);
-    harness_stop(h);
-}
-
 static void expect_lines(struct str body, unsigned count)
 {
     ck_assert_uint_eq(body.len, (size_t)count * LINE_BYTES);
@@ -131,7 +124,7 @@ START_TEST(test_start)
     ck_assert(!client_has(&c, "Content-Length") && !client_has(&c, "Transfer-Encoding"));
     ck_assert(str_equal(client_body(&c), STR(":\n")));
     ck_assert_uint_eq(owner.fills, 0);
-    stop(&h, &c);
+    harness_finish(&h, &c);
     ck_assert_uint_eq(owner.closed, 1);
     ck_assert_str_eq(owner.reason, "peer");
 }
@@ -157,7 +150,7 @@ START_TEST(test_order_of_pieces)
     ck_assert_uint_eq(atomic_load(&bytes->references), 1);
     ck_assert_int_eq(memcmp(bytes->data, "-1234567-", 9), 0);
     shared_unref(bytes);
-    stop(&h, &c);
+    harness_finish(&h, &c);
 }
 END_TEST
 
@@ -180,7 +173,7 @@ START_TEST(test_small_parts_are_copied)
     ck_assert_int_eq(client_body(&c).data[300], 'y');
     ck_assert_uint_eq(atomic_load(&block->references), 1);
     shared_unref(block);
-    stop(&h, &c);
+    harness_finish(&h, &c);
 }
 END_TEST
 
@@ -202,7 +195,7 @@ START_TEST(test_wake)
     ev_run(h.loop.ev, EVRUN_NOWAIT);
     ck_assert(!h.loop.again);
     ck_assert_uint_eq(owner.fills, 3);
-    stop(&h, &c);
+    harness_finish(&h, &c);
 }
 END_TEST
 
@@ -231,7 +224,7 @@ START_TEST(test_wake_after_the_flush)
     ck_assert(h.loop.again); /* do not sleep */
     WAIT_FOR(&h, client_body(&c).len == LINE_BYTES);
     loop_hook_remove(&h.loop, &hook);
-    stop(&h, &c);
+    harness_finish(&h, &c);
 }
 END_TEST
 
@@ -259,7 +252,7 @@ START_TEST(test_progress_renews_the_deadline)
     ck_assert_int_eq(connection->deadline, DEADLINE_ROOM);
     ck_assert_uint_gt(connection->deadline_ms, deadline);
     shared_unref(big);
-    stop(&h, &c);
+    harness_finish(&h, &c);
 }
 END_TEST
 
@@ -277,7 +270,7 @@ START_TEST(test_idle_is_small)
     ck_assert_ptr_null(connection->input.data);
     ck_assert_ptr_eq(connection->output.pieces, connection->output.inline_pieces);
     ck_assert_uint_eq(connection->output.count, 0);
-    stop(&h, &c);
+    harness_finish(&h, &c);
 }
 END_TEST
 
@@ -305,7 +298,7 @@ START_TEST(test_slow_reader)
     expect_lines(client_body(&c), count);
     ck_assert_uint_lt(owner.most_waiting, 65536 + LINE_BYTES);
     ck_assert_uint_eq(owner.closed, 0);
-    stop(&h, &c);
+    harness_finish(&h, &c);
 }
 END_TEST
 
@@ -338,7 +331,7 @@ START_TEST(test_end_flushes)
     ck_assert_uint_eq(owner.fills, 0);
     ck_assert_uint_eq(atomic_load(&big->references), 1);
     shared_unref(big);
-    stop(&h, &c);
+    harness_finish(&h, &c);
     ck_assert_uint_eq(owner.closed, 1);
 }
 END_TEST
@@ -392,7 +385,7 @@ START_TEST(test_overflow)
     ck_assert_uint_le(owner.next, 2 * 65536 / LINE_BYTES + 1);
     ck_assert_uint_eq(http_server_connections(h.server), 0);
     ck_assert_uint_eq(owner.closed, 1);
-    stop(&h, &c);
+    harness_finish(&h, &c);
 }
 END_TEST
 
@@ -415,7 +408,7 @@ START_TEST(test_tiny_pieces)
     ck_assert_uint_eq(client_body(&c).len, written + 7);
     ck_assert_uint_gt(http_stream_room(owner.stream), 0);
     shared_unref(byte);
-    stop(&h, &c);
+    harness_finish(&h, &c);
 }
 END_TEST
 
@@ -439,7 +432,7 @@ START_TEST(test_noise)
     }
     ck_assert_uint_eq(owner.closed, 1);
     ck_assert_str_eq(owner.reason, "noise");
-    stop(&h, &c);
+    harness_finish(&h, &c);
     ck_assert_uint_eq(owner.closed, 1);
 }
 END_TEST
@@ -459,7 +452,7 @@ START_TEST(test_drain)
     ck_assert(str_equal(client_body(&c), STR("retry: 100\n\n")));
     ck_assert_uint_eq(owner.closed, 1);
     ck_assert_str_eq(owner.reason, "ended");
-    stop(&h, &c);
+    harness_finish(&h, &c);
 }
 END_TEST
 
@@ -489,7 +482,7 @@ START_TEST(test_stalled)
     wake(&owner, 100000);
     WAIT_FOR(&h, owner.closed > 0);
     ck_assert_str_eq(owner.reason, "stalled");
-    stop(&h, &c);
+    harness_finish(&h, &c);
     ck_assert_uint_eq(owner.closed, 1);
 }
 END_TEST
@@ -532,7 +525,7 @@ START_TEST(test_other_requests)
     client_send(&c, "GET / HTTP/1.0\r\n\r\n");
     WAIT_FOR(&h, client_has(&c, "\r\n\r\nfirst"));
     ck_assert_uint_eq(owner.closed, 0);
-    stop(&h, &c);
+    harness_finish(&h, &c);
 }
 END_TEST
 
@@ -547,7 +540,7 @@ START_TEST(test_bad_header)
     client_expect(&c, "HTTP/1.1 500 ");
     ck_assert_uint_eq(client_body(&c).len, 0);
     ck_assert_uint_eq(owner.closed, 1);
-    stop(&h, &c);
+    harness_finish(&h, &c);
 }
 END_TEST
 
@@ -572,7 +565,7 @@ START_TEST(test_after_pipelined_request)
     ck_assert_uint_eq(client_count(&c, "HTTP/1.1 200"), 2);
     ck_assert_uint_eq(client_count(&c, "\r\n\r\ntext"), 1);
     ck_assert_uint_eq(owner.closed, 0);
-    stop(&h, &c);
+    harness_finish(&h, &c);
 }
 END_TEST
 
