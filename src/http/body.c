@@ -5,6 +5,11 @@
 #include <assert.h>
 #include <errno.h>
 
+bool body_is_full(const struct http_server *server)
+{
+    return server->body_bytes > BODIES_MAX * server->max_body_bytes;
+}
+
 uint64_t body_bound(const struct http_server *server, const struct http_request *request)
 {
     return request->chunked ? server->max_body_bytes : request->content_length;
@@ -17,7 +22,7 @@ void body_free(struct connection *connection)
     if (body == NULL)
         return;
     connection->body = NULL;
-    connection->server->body_bytes -= body->reserved;
+    connection->server->body_bytes -= body->held;
     buffer_release(&body->bytes);
     free(body);
 }
@@ -34,6 +39,18 @@ static void deliver(struct connection *connection)
     body_free(connection);
 }
 
+/* Only what has come counts: who announces much and sends nothing keeps nobody out. False: there is
+ * more than the server may keep. */
+static bool keep(struct connection *connection)
+{
+    struct http_server *server = connection->server;
+    struct body *body = connection->body;
+
+    server->body_bytes += body->bytes.capacity - body->held;
+    body->held = body->bytes.capacity;
+    return !body_is_full(server);
+}
+
 /* The rest of the body is anyone's guess: nothing more is read. */
 static void refuse(struct connection *connection, int error)
 {
@@ -43,7 +60,7 @@ static void refuse(struct connection *connection, int error)
     exchange->body_events = NULL;
     body_free(connection);
     exchange_refuse(connection, error == -EMSGSIZE ? 413 : error == -EBADMSG ? 400 : 503);
-    events->gone(exchange->owner, error == -ENOMEM ? "memory" : "malformed");
+    events->gone(exchange->owner, error == -ENOMEM || error == -ENOBUFS ? "memory" : "malformed");
 }
 
 static size_t take_chunks(struct connection *connection, struct str bytes)
@@ -56,6 +73,8 @@ static size_t take_chunks(struct connection *connection, struct str bytes)
         refuse(connection, status);
     else if (status > 0)
         deliver(connection);
+    else if (!keep(connection))
+        refuse(connection, -ENOBUFS);
     return bytes.len - rest.len;
 }
 
@@ -69,8 +88,10 @@ size_t body_take(struct connection *connection, struct str bytes)
     connection->body_left -= len;
     if (buffer_append(&body->bytes, bytes.data, len) < 0)
         refuse(connection, -ENOMEM);
-    else
-        body_finish(connection);
+    else if (connection->body_left == 0)
+        deliver(connection);
+    else if (!keep(connection))
+        refuse(connection, -ENOBUFS);
     return len;
 }
 
@@ -113,9 +134,7 @@ void http_take_body(struct http_exchange *exchange, const struct http_body_event
         return;
     }
     body->is_chunked = request->chunked;
-    body->reserved = (size_t)body_bound(server, request);
-    buffer_init(&body->bytes, body->reserved);
-    server->body_bytes += body->reserved;
+    buffer_init(&body->bytes, (size_t)body_bound(server, request));
     connection->body = body;
     connection_queue(connection);
 }

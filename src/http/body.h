@@ -10,11 +10,14 @@ struct body {
     struct buffer bytes;
     bool is_chunked;
     struct chunked chunked;
-    size_t reserved; /* of what the server may keep in all */
+    size_t held; /* of what the server may keep in all */
 };
 
 /* How much the body of REQUEST may come to; 0 for none. */
 uint64_t body_bound(const struct http_server *server, const struct http_request *request);
+
+/* Whether the server keeps as much of bodies as it may. */
+bool body_is_full(const struct http_server *server);
 
 /* Takes of BYTES what belongs to the body, and hands it over when it is whole. The number of bytes
  * taken. */

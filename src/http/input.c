@@ -33,7 +33,7 @@ static void serve(struct connection *connection)
         exchange_refuse(connection, 413);
         return;
     }
-    if (bound > 0 && server->body_bytes + bound > BODIES_MAX * server->max_body_bytes) {
+    if (bound > 0 && body_is_full(server)) {
         exchange_refuse(connection, 503);
         return;
     }

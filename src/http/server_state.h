@@ -9,7 +9,7 @@
 
 #define READ_BYTES 16384u     /* of one recv() */
 #define BODY_MAX 65536u       /* a request body that is read away; larger: the connection ends */
-#define BODIES_MAX 32u        /* of the largest size that are kept at a time; one more: 503 */
+#define BODIES_MAX 32u        /* of the largest size are kept at a time; more: 503 */
 #define PIPELINE_BYTES 65536u /* answers that wait before further requests do */
 #define DISCARD_MAX 1048576u  /* bytes read away before the client is taken for a nuisance */
 #define HEAD_BYTES_MAX 65536u /* of a response */
@@ -35,7 +35,7 @@ struct http_server {
     struct link waiting[DEADLINE_COUNT]; /* each in the order of its deadlines */
     size_t connection_count;
     size_t shed_count;
-    size_t body_bytes; /* what the bodies that are being taken may come to */
+    size_t body_bytes; /* of the bodies that are being taken, what has come */
     size_t drain_batch;
     ev_timer sweep;
     ev_timer drain_tick;

@@ -144,11 +144,11 @@ export class Walpiper {
     return request(`http://localhost${path}`, { ...options, socketPath: listen.slice('unix:'.length) });
   }
 
-  /** Resident memory in KiB: {now, peak}. */
+  /** Resident memory in KiB: {now, peak, anonymous}; the last one is now, without what lies in files. */
   memory() {
     const status = readFileSync(`/proc/${this.child.pid}/status`, 'utf8');
     const kib = (key) => Number(status.match(new RegExp(`^${key}:\\s+(\\d+) kB`, 'm'))[1]);
-    return { now: kib('VmRSS'), peak: kib('VmHWM') };
+    return { now: kib('VmRSS'), peak: kib('VmHWM'), anonymous: kib('RssAnon') };
   }
 
   descriptors() {

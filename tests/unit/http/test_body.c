@@ -253,30 +253,54 @@ START_TEST(test_answer_later)
 }
 END_TEST
 
-/* What many clients announce at once is bounded; who leaves makes room. */
+static void send_much(struct harness *h, struct client *c, size_t len)
+{
+    static const char bytes[16384];
+    while (len > 0) {
+        size_t part = len < sizeof(bytes) ? len : sizeof(bytes);
+        ssize_t sent = send(c->fd, bytes, part, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ck_assert(sent >= 0 || errno == EAGAIN);
+        len -= sent > 0 ? (size_t)sent : 0;
+        ev_run(h->loop.ev, EVRUN_NOWAIT);
+    }
+}
+
+/* What many clients send at once is bounded, not what they announce; who leaves makes room. */
 START_TEST(test_bodies_in_all)
 {
     struct harness h;
     struct client c, many[BODIES_MAX];
     struct app app;
+    const size_t most = 1048576;
     start(&h, &c, &app, 0);
     for (size_t i = 0; i < BODIES_MAX; i++) {
         client_connect(&many[i], &h);
-        client_send(&many[i], POST("/take", "Content-Length: 1048576\r\n"));
+        client_send(&many[i], i % 2 ? POST("/take", "Content-Length: 1048576\r\n")
+                                    : POST("/take", "Transfer-Encoding: chunked\r\n") "100000\r\n");
     }
     WAIT_FOR(&h, app.handled == BODIES_MAX);
     client_send(&c, POST("/take", "Content-Length: 1\r\n") "x");
+    WAIT_FOR(&h, client_has(&c, "1:x"));
+    for (size_t i = 0; i < BODIES_MAX; i++)
+        send_much(&h, &many[i], most - 1);
+    WAIT_FOR(&h, h.server->body_bytes == BODIES_MAX * most);
+    client_send(&c, POST("/take", "Content-Length: 2\r\n") "x");
     WAIT_FOR(&h, c.ended);
     client_expect(&c, "HTTP/1.1 503 ");
     client_expect(&c, "Retry-After: 5\r\n");
+    ck_assert_uint_eq(app.gone, 1);
     client_close(&c);
     client_close(&many[0]);
-    WAIT_FOR(&h, app.gone == 1);
+    WAIT_FOR(&h, app.gone == 2);
     client_connect(&c, &h);
-    client_send(&c, POST("/take", "Content-Length: 1\r\n") "x");
-    WAIT_FOR(&h, client_has(&c, "1:x"));
+    client_send(&c, POST("/take", "Content-Length: 2\r\n") "x");
+    WAIT_FOR(&h, app.handled == BODIES_MAX + 3);
+    client_send(&c, "y");
+    WAIT_FOR(&h, client_has(&c, "2:xy"));
     for (size_t i = 1; i < BODIES_MAX; i++)
         client_close(&many[i]);
+    WAIT_FOR(&h, app.gone == BODIES_MAX + 1);
+    ck_assert_uint_eq(h.server->body_bytes, 0);
     stop(&h, &c, &app);
 }
 END_TEST
