@@ -119,7 +119,7 @@ const quotients = (above, below, value) => spread(above.map((run, turn) => value
 const medianOf = (runs, value) => median(runs.map(value));
 
 async function measureSingle(bench, bed, { turns, scale }) {
-  bench.say('one event at a time, the next one once all have it');
+  bench.say('one event at a time, the next one once all have it; /s: from the first subscriber that has it to the last');
   for (const { subscribers, single } of levels) {
     const events = scaled(single, scale);
     const [loop, ours] = await takeTurns(
@@ -146,7 +146,7 @@ async function measureSingle(bench, bed, { turns, scale }) {
 }
 
 async function measureBurst(bench, bed, { turns, scale }) {
-  bench.say('under load: all events of walpiper in one transaction, all of nchan posted without waiting');
+  bench.say('under load: all events of walpiper in one transaction, from its commit; all of nchan posted without waiting');
   for (const { subscribers, burst, posted } of levels) {
     const [nchan, ours] = await takeTurns(
       turns,
@@ -237,7 +237,10 @@ async function measure(bench, settings) {
     await measureMemory(bench, bed);
     bed.frame = await sampleFrame(stamps, walpiper);
     writeFileSync(bed.frameFile, bed.frame.text);
-    bench.say(`an event has ${bed.frame.text.length} bytes; CPU is in microseconds a delivery; ${settings.turns} turns`);
+    bench.say(
+      `${settings.turns} turns; an event has ${bed.frame.text.length} bytes; walpiper with pgoutput, one serving thread, no ` +
+        'heartbeat; nginx with one worker, messages in its memory, posted over one connection; CPU in microseconds a delivery',
+    );
     await nchan.start(bench.directory);
     await measureSingle(bench, bed, settings);
     bench.table(burstColumns);
