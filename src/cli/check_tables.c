@@ -134,22 +134,6 @@ static bool find_column(struct check *c, const char *schema, const char *table, 
     return true;
 }
 
-static bool check_column(struct check *c, const struct config_table *t, const char *column,
-                         const char *key)
-{
-    char object[CHECK_OBJECT_MAX], mend[CHECK_MEND_MAX];
-    bool exists;
-
-    if (!find_column(c, t->schema, t->table, column, &exists))
-        return false;
-    table_object(object, t->schema, t->table);
-    snprintf(mend, sizeof(mend), "correct %s in the configuration", key);
-    if (!exists)
-        finding(c->findings, FINDING_ERROR, object, mend,
-                "%s names column %s, which does not exist", key, column);
-    return true;
-}
-
 static bool check_table(struct check *c, const struct config_table *t)
 {
     char object[CHECK_OBJECT_MAX];
@@ -164,12 +148,6 @@ static bool check_table(struct check *c, const struct config_table *t)
         finding(c->findings, FINDING_OK, object, NULL,
                 "has no topics of single rows: its primary key is not one column, and tables[].id "
                 "names none");
-    if (t->id && !check_column(c, t, t->id, "tables[].id"))
-        return false;
-    for (size_t i = 0; i < t->scope_count; i++)
-        for (size_t j = 0; j < t->scopes[i].column_count; j++)
-            if (!check_column(c, t, t->scopes[i].columns[j].column, "tables[].scopes"))
-                return false;
     return true;
 }
 
@@ -186,7 +164,7 @@ static void tell_columns(struct check *c)
     }
 }
 
-/* The lists of columns, of all tables at once, as the service looks at them. */
+/* The columns that the configuration names, of all tables at once, as the service looks at them. */
 static bool check_columns(struct check *c)
 {
     struct buffer arrays[COLUMNS_ARRAYS] = {0};

@@ -17,7 +17,8 @@ struct list {
 
 struct listed {
     const struct config_table *table;
-    const struct list *list;
+    const char *key;
+    enum column_rule_kind kind; /* of a list */
     const char *column;
 };
 
@@ -27,7 +28,7 @@ static int each_of_list(const struct config_table *table, const struct list *lis
                         listed_visit visit, void *context)
 {
     for (size_t i = 0; i < list->columns->count; i++) {
-        const struct listed listed = {table, list, list->columns->items[i].text};
+        const struct listed listed = {table, list->key, list->kind, list->columns->items[i].text};
         int rc = visit(context, &listed);
         if (rc < 0)
             return rc;
@@ -49,6 +50,31 @@ static int each_listed(const struct config *config, listed_visit visit, void *co
     return rc;
 }
 
+static int each_of_topics(const struct config_table *table, listed_visit visit, void *context)
+{
+    struct listed listed = {.table = table, .key = "id", .column = table->id};
+    int rc = table->id ? visit(context, &listed) : 0;
+
+    listed.key = "scopes";
+    for (size_t i = 0; i < table->scope_count; i++) {
+        const struct config_scope *scope = &table->scopes[i];
+        for (size_t j = 0; j < scope->column_count && rc == 0; j++) {
+            listed.column = scope->columns[j].column;
+            rc = visit(context, &listed);
+        }
+    }
+    return rc;
+}
+
+/* Those of the lists, and those that topics go by. */
+static int each_named(const struct config *config, listed_visit visit, void *context)
+{
+    int rc = each_listed(config, visit, context);
+    for (size_t i = 0; i < config->table_count && rc == 0; i++)
+        rc = each_of_topics(&config->tables[i], visit, context);
+    return rc;
+}
+
 static int count_one(void *context, const struct listed *listed)
 {
     size_t *count = context;
@@ -64,7 +90,7 @@ static int add_rule(void *context, const struct listed *listed)
         .schema = str_from(listed->table->schema),
         .table = str_from(listed->table->table),
         .column = str_from(listed->column),
-        .kind = listed->list->kind,
+        .kind = listed->kind,
     };
     return 0;
 }
@@ -103,6 +129,7 @@ const char columns_sql[] =
     "  AND NOT a.attisdropped"
     " LEFT JOIN pg_publication pub ON pub.pubname = $6"
     " CROSS JOIN LATERAL (SELECT CASE WHEN a.attname IS NULL THEN 'missing'"
+    "  WHEN u.k IN ('id', 'scopes') THEN NULL"
     "  WHEN u.by_key AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid"
     "   AND i.indisprimary AND a.attnum = ANY (i.indkey)) THEN 'key'"
     "  WHEN c.relkind = 'p' AND NOT pub.pubviaroot THEN 'partitions'"
@@ -117,7 +144,7 @@ const char columns_sql[] =
     "   OR EXISTS (SELECT FROM pg_partition_tree(c.oid) l JOIN pg_class lc ON lc.oid = l.relid"
     "   WHERE l.isleaf AND lc.relreplident <> 'f')) THEN 'identities' END) q(problem)"
     " CROSS JOIN LATERAL (SELECT q.problem,"
-    "  CASE WHEN q.problem IN ('missing', 'key') THEN u.n END AS of) p"
+    "  CASE WHEN q.problem IN ('missing', 'key') THEN u.c END AS of) p"
     " WHERE p.problem IS NOT NULL ORDER BY u.s, u.t, u.k, p.problem, p.of, u.n";
 
 static int put_element(void *context, const struct listed *listed)
@@ -125,7 +152,7 @@ static int put_element(void *context, const struct listed *listed)
     struct buffer *arrays = context;
     const char *const texts[COLUMNS_ARRAYS] = {
         listed->table->schema, listed->table->table,          listed->column,
-        listed->list->key,     listed->table->id ? "f" : "t",
+        listed->key,           listed->table->id ? "f" : "t",
     };
     for (size_t i = 0; i < COLUMNS_ARRAYS; i++)
         catalog_array_element(&arrays[i], str_from(texts[i]));
@@ -141,8 +168,8 @@ int columns_arrays(struct buffer arrays[COLUMNS_ARRAYS], const struct config *co
         buffer_init(&arrays[i], ARRAY_MAX);
         buffer_append_char(&arrays[i], '{');
     }
-    each_listed(config, count_one, &count);
-    each_listed(config, put_element, arrays);
+    each_named(config, count_one, &count);
+    each_named(config, put_element, arrays);
     for (size_t i = 0; i < COLUMNS_ARRAYS; i++) {
         buffer_append_char(&arrays[i], '}');
         if (buffer_append_char(&arrays[i], '\0') < 0)

@@ -1,6 +1,6 @@
-/* source/columns.h - what the configuration says of single columns of marked tables: made into
- * rules for the decoders, and compared with the catalog, for the service and for `walpiper check`.
- * Asks nothing itself. */
+/* source/columns.h - what the configuration says of single columns of marked tables: lists of them
+ * are made into rules for the decoders, and all, those of topics too, are compared with the
+ * catalog, for the service and for `walpiper check`. Asks nothing itself. */
 #ifndef SOURCE_COLUMNS_H
 #define SOURCE_COLUMNS_H
 

@@ -203,3 +203,22 @@ scenario('what is no scope is 400, and says which', async (scene) => {
     }
   }
 });
+
+scenario('a column that is not there is refused at start, and named; one that goes later stops nothing', async (scene) => {
+  const db = await scene.database();
+  await db.query(ddl);
+  const wrong = { name: 'comments', id: 'idd', scopes: [{ org: 'organizations', postt: 'posts' }, { org: 'o', postt: 'p' }] };
+  const refused = scene.unstarted(db, { tables: [wrong] });
+  const { code, log } = await refused.refuse();
+  assert.equal(code, 1);
+  assert.match(log, /public\.comments: (id names column idd|scopes names column postt), which does not exist: correct tables\[\]\.(id|scopes)/);
+  const checked = await run(binary, ['check', '-c', refused.file]);
+  assert.equal(checked.code, 1);
+  assert.deepEqual(checked.stdout.match(/\w+ names column \w+/g), ['id names column idd', 'scopes names column postt']);
+  const walpiper = await scene.walpiper(db, { tables });
+  const other = await walpiper.subscribe('/streams/posts/1/comments');
+  await db.query(`INSERT INTO comments VALUES (1, 'a', 1); ALTER TABLE comments DROP COLUMN org; INSERT INTO comments VALUES (2, 1)`);
+  assert.equal((await other.first(2)).length, 2);
+  const { events } = await pullAll(walpiper, '/streams/organizations/a/posts/1/comments', { after: 'earliest' });
+  assert.deepEqual(events.map(({ new_record: row }) => row.id), [1]);
+});
