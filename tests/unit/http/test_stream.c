@@ -1,6 +1,28 @@
 #include "harness.h"
 #include <fcntl.h>
 
+/* --- what goes to the kernel: the program is linked with counted_sends (meson.build) -----------
+ */
+
+static struct {
+    unsigned calls;
+    size_t pieces; /* of the last one */
+    const void *first;
+} sends;
+
+ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    sends.calls++;
+    sends.pieces = message->msg_iovlen;
+    sends.first = message->msg_iov[0].iov_base;
+    return __real_sendmsg(fd, message, flags);
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
 /* An owner that sends numbered lines by reference, LIMIT of them, whenever there is room. */
 struct owner {
     struct http_stream *stream;
@@ -124,9 +146,43 @@ START_TEST(test_start)
     ck_assert(!client_has(&c, "Content-Length") && !client_has(&c, "Transfer-Encoding"));
     ck_assert(str_equal(client_body(&c), STR(":\n")));
     ck_assert_uint_eq(owner.fills, 0);
+    int value = 0;
+    socklen_t len = sizeof(value);
+    int fd = only_connection(&h)->fd;
+    ck_assert_int_eq(getsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, &len), 0);
+    ck_assert_int_eq(value, 16384); /* what the kernel hides of a slow reader */
     harness_finish(&h, &c);
     ck_assert_uint_eq(owner.closed, 1);
     ck_assert_str_eq(owner.reason, "peer");
+}
+END_TEST
+
+/* All that is there at the end of a turn is one system call, of the bytes as they lie, however many
+ * events and however they came: by fill(), or written from elsewhere. */
+START_TEST(test_one_call_a_turn)
+{
+    enum { LINES = 60 };
+    struct harness h;
+    struct client c;
+    struct owner owner = {0};
+    struct shared *bytes = line(0);
+    sends.calls = 0;
+    start(&h, &c, &owner, GET("/"));
+    ck_assert_uint_eq(sends.calls, 1);
+    wake(&owner, LINES);
+    WAIT_FOR(&h, client_body(&c).len == LINES * LINE_BYTES);
+    ck_assert_uint_eq(owner.next, LINES);
+    ck_assert_uint_eq(sends.calls, 2);
+    ck_assert_uint_eq(sends.pieces, LINES);
+    for (int i = 0; i < LINES; i++)
+        ck_assert_int_eq(http_stream_write_shared(owner.stream, bytes, 0, LINE_BYTES), 0);
+    WAIT_FOR(&h, client_body(&c).len == 2 * LINES * LINE_BYTES);
+    ck_assert_uint_eq(sends.calls, 3);
+    ck_assert_uint_eq(sends.pieces, LINES);
+    ck_assert_ptr_eq(sends.first, bytes->data);
+    shared_unref(bytes);
+    harness_finish(&h, &c);
+    ck_assert_uint_eq(sends.calls, 3);
 }
 END_TEST
 
@@ -569,8 +625,9 @@ START_TEST(test_after_pipelined_request)
 }
 END_TEST
 
-UNIT_SUITE("http/stream", test_start, test_order_of_pieces, test_small_parts_are_copied, test_wake,
-           test_wake_after_the_flush, test_progress_renews_the_deadline, test_idle_is_small,
-           test_slow_reader, test_end_flushes, test_client_leaves, test_overflow, test_tiny_pieces,
-           test_noise, test_drain, test_stalled, test_free_closes, test_other_requests,
-           test_bad_header, test_after_pipelined_request)
+UNIT_SUITE("http/stream", test_start, test_one_call_a_turn, test_order_of_pieces,
+           test_small_parts_are_copied, test_wake, test_wake_after_the_flush,
+           test_progress_renews_the_deadline, test_idle_is_small, test_slow_reader,
+           test_end_flushes, test_client_leaves, test_overflow, test_tiny_pieces, test_noise,
+           test_drain, test_stalled, test_free_closes, test_other_requests, test_bad_header,
+           test_after_pipelined_request)
