@@ -48,9 +48,10 @@ static int send_row(struct writer *w, struct error *err)
 {
     char key[24], number[24];
     const char *values[] = {key, number};
+    long long turn = w->sent / w->plan.keys;
 
-    snprintf(key, sizeof(key), "%lld", (long long)(w->sent % w->plan.keys));
-    snprintf(number, sizeof(number), "%lld", (long long)(w->plan.first + w->sent / w->plan.keys));
+    snprintf(key, sizeof(key), "%lld", (long long)w->sent % w->plan.keys);
+    snprintf(number, sizeof(number), "%lld", turn + w->plan.first);
     if (!PQsendQueryPrepared(w->conn, "insert", 2, values, NULL, NULL, 0) ||
         !PQpipelineSync(w->conn))
         return failed(w, err);
