@@ -42,43 +42,58 @@ static bool check_state(struct check *c)
 
 /* --- target and sources ---------------------------------------------------------------------- */
 
-/* The rule of the running service. INDEX is that of a source, -1 the target. */
-static bool check_relation(struct check *c, const char *object, const struct config_operator *op,
-                           int index)
+/* "a, b" for SQL; cut when it is longer than any mend may be. */
+static struct str columns_sql(const struct config_names *columns, char text[CHECK_MEND_MAX])
 {
-    const struct config_operator_source *source = index < 0 ? NULL : &op->sources[index];
-    const char *values[] = {source ? source->schema : op->target_schema,
-                            source ? source->table : op->target_table,
-                            source ? source->column : op->target_id};
-    struct error err = {0};
-
-    if (!check_ask(c, object, catalog_check_sql, 3, values))
-        return false;
-    int rc = source ? catalog_check_source(op, (size_t)index, c->server.result, &err)
-                    : catalog_check_target(op, c->server.result, &err);
-    if (rc < 0)
-        finding_of_error(c->findings, FINDING_ERROR, object, NULL, &err);
-    return true;
+    size_t len = 0;
+    for (size_t i = 0; i < columns->count && len < CHECK_MEND_MAX; i++)
+        len += (size_t)snprintf(text + len, CHECK_MEND_MAX - len, "%s%s", i == 0 ? "" : ", ",
+                                sql_name(columns->items[i].text).text);
+    return (struct str){text, len < CHECK_MEND_MAX ? len : CHECK_MEND_MAX - 1};
 }
 
-static bool check_target(struct check *c, const char *object, const struct config_operator *op)
+/* A question about columns of a table, with the parameters of catalog_check_sql. */
+static bool ask_of_columns(struct check *c, const char *object, const char *sql,
+                           const char *const table[2], const struct config_names *columns)
 {
-    static const char sql[] =
-        "SELECT concat_ws(', ', CASE WHEN NOT has_table_privilege(c.oid, 'SELECT')"
-        "  THEN 'SELECT' END, CASE WHEN NOT has_table_privilege(c.oid, 'INSERT') THEN 'INSERT' END,"
-        "  CASE WHEN NOT has_table_privilege(c.oid, 'UPDATE') THEN 'UPDATE' END,"
-        "  CASE WHEN NOT has_table_privilege(c.oid, 'DELETE') THEN 'DELETE' END),"
-        " EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid"
-        "  AND a.attnum = i.indkey[0] WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid"
-        "  AND i.indnkeyatts = 1 AND i.indpred IS NULL AND a.attname = $3)"
-        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " JOIN pg_attribute k ON k.attrelid = c.oid AND k.attname = $3"
-        " WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')";
-    const char *values[] = {op->target_schema, op->target_table, op->target_id};
-    struct sql_name table = sql_table(op->target_schema, op->target_table);
-    char mend[CHECK_MEND_MAX];
+    struct buffer names;
+    buffer_init(&names, CATALOG_NAMES_MAX);
+    bool asked = catalog_check_names(&names, columns) == 0 &&
+                 check_ask(c, object, sql, 3, (const char *[]){table[0], table[1], names.data});
+    buffer_release(&names);
+    return asked;
+}
 
-    if (!check_relation(c, object, op, -1) || !check_ask(c, object, sql, 3, values))
+static const char target_sql[] =
+    "SELECT concat_ws(', ', CASE WHEN NOT has_table_privilege(c.oid, 'SELECT')"
+    "  THEN 'SELECT' END, CASE WHEN NOT has_table_privilege(c.oid, 'INSERT') THEN 'INSERT' END,"
+    "  CASE WHEN NOT has_table_privilege(c.oid, 'UPDATE') THEN 'UPDATE' END,"
+    "  CASE WHEN NOT has_table_privilege(c.oid, 'DELETE') THEN 'DELETE' END),"
+    " EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique"
+    "  AND i.indisvalid AND i.indpred IS NULL AND NOT EXISTS ("
+    "   SELECT FROM unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) AS k (attnum)"
+    "   WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid"
+    "    AND a.attnum = k.attnum AND a.attname = ANY ($3::text[]))))"
+    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')";
+
+/* The rule of the running service, then what would fail or be slow later. */
+static bool check_target(struct check *c, const char *object, const struct config_operator *op,
+                         struct id_types *ret_types)
+{
+    const char *const names[] = {op->target_schema, op->target_table};
+    struct sql_name table = sql_table(op->target_schema, op->target_table);
+    char mend[CHECK_MEND_MAX], columns[CHECK_MEND_MAX];
+    struct str id = columns_sql(&op->target_id, columns);
+    struct error err = {0};
+
+    if (!ask_of_columns(c, object, catalog_check_sql, names, &op->target_id))
+        return false;
+    if (catalog_check_target(op, c->server.result, ret_types, &err) < 0) {
+        finding_of_error(c->findings, FINDING_ERROR, object, NULL, &err);
+        return true;
+    }
+    if (!ask_of_columns(c, object, target_sql, names, &op->target_id))
         return false;
     if (server_rows(&c->server) == 0)
         return true;
@@ -89,14 +104,33 @@ static bool check_target(struct check *c, const char *object, const struct confi
                 op->target_schema, op->target_table);
     }
     if (!server_true(&c->server, 0, 1)) {
-        snprintf(mend, sizeof(mend), "ALTER TABLE %s ADD UNIQUE (%s)", table.text,
-                 sql_name(op->target_id).text);
+        snprintf(mend, sizeof(mend), "ALTER TABLE %s ADD UNIQUE (%.*s)", table.text, STR_ARG(id));
         finding(c->findings, FINDING_WARNING, object, mend,
-                "target_id: %s of %s.%s is not unique, an id may have several rows and each look "
+                "target_id: %.*s of %s.%s is not unique, an id may have several rows and each look "
                 "for it scans the table",
-                op->target_id, op->target_schema, op->target_table);
+                STR_ARG(id), op->target_schema, op->target_table);
     }
     return true;
+}
+
+static void check_rights_on_source(struct check *c, const char *object,
+                                   const struct config_operator_source *source)
+{
+    char mend[CHECK_MEND_MAX];
+
+    if (!server_true(&c->server, 0, 0)) {
+        snprintf(mend, sizeof(mend), "GRANT USAGE ON SCHEMA %s TO %s",
+                 sql_name(source->schema).text, c->role.text);
+        finding(c->findings, FINDING_ERROR, object, mend, "the role may not use schema %s",
+                source->schema);
+    }
+    if (!server_true(&c->server, 0, 1)) {
+        snprintf(mend, sizeof(mend), "GRANT SELECT ON %s TO %s",
+                 sql_table(source->schema, source->table).text, c->role.text);
+        finding(c->findings, FINDING_ERROR, object, mend,
+                "the role may not read the ids of %s.%s, to compute all rows anew", source->schema,
+                source->table);
+    }
 }
 
 /* A rebuild reads the ids from the sources, whatever the query reads. */
@@ -104,42 +138,38 @@ static bool check_source(struct check *c, const char *object, const struct confi
                          size_t index)
 {
     static const char sql[] = "SELECT has_schema_privilege(n.oid, 'USAGE'),"
-                              " has_column_privilege(c.oid, a.attnum, 'SELECT')"
+                              " bool_and(has_column_privilege(c.oid, a.attnum, 'SELECT'))"
                               " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-                              " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $3"
-                              " WHERE n.nspname = $1 AND c.relname = $2";
+                              " JOIN pg_attribute a ON a.attrelid = c.oid"
+                              " WHERE n.nspname = $1 AND c.relname = $2"
+                              " AND a.attname = ANY ($3::text[]) GROUP BY n.oid";
     const struct config_operator_source *source = &op->sources[index];
-    const char *values[] = {source->schema, source->table, source->column};
-    char mend[CHECK_MEND_MAX];
+    const char *const table[] = {source->schema, source->table};
+    struct error err = {0};
 
-    if (!check_relation(c, object, op, (int)index) || !check_ask(c, object, sql, 3, values))
+    if (!ask_of_columns(c, object, catalog_check_sql, table, &source->columns))
         return false;
-    if (server_rows(&c->server) == 0)
-        return true;
-    bool usage = server_true(&c->server, 0, 0), readable = server_true(&c->server, 0, 1);
-    if (!usage) {
-        snprintf(mend, sizeof(mend), "GRANT USAGE ON SCHEMA %s TO %s",
-                 sql_name(source->schema).text, c->role.text);
-        finding(c->findings, FINDING_ERROR, object, mend, "the role may not use schema %s",
-                source->schema);
-    }
-    if (!readable) {
-        snprintf(mend, sizeof(mend), "GRANT SELECT ON %s TO %s",
-                 sql_table(source->schema, source->table).text, c->role.text);
-        finding(c->findings, FINDING_ERROR, object, mend,
-                "the role may not read the ids of %s.%s, to compute all rows anew", source->schema,
-                source->table);
-    }
+    if (catalog_check_source(op, index, c->server.result, &err) < 0)
+        finding_of_error(c->findings, FINDING_ERROR, object, NULL, &err);
+    if (!ask_of_columns(c, object, sql, table, &source->columns))
+        return false;
+    if (server_rows(&c->server) > 0)
+        check_rights_on_source(c, object, source);
     return true;
 }
 
 /* --- the query ------------------------------------------------------------------------------- */
 
 /* EXPLAIN asks for the rights and runs nothing. */
-static bool check_rights(struct check *c, const char *object)
+static bool check_rights(struct check *c, const char *object, int parameters)
 {
+    static const char nulls[] = "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL";
+    char sql[sizeof("EXPLAIN EXECUTE " STATEMENT "()") + sizeof(nulls)];
+    int len = parameters * (int)strlen("NULL, ") - (int)strlen(", ");
     struct error err = {0};
-    if (server_query(&c->server, "EXPLAIN EXECUTE " STATEMENT "(NULL)", 0, NULL, &err) == 0)
+
+    snprintf(sql, sizeof(sql), "EXPLAIN EXECUTE " STATEMENT "(%.*s)", len, nulls);
+    if (server_query(&c->server, sql, 0, NULL, &err) == 0)
         return true;
     if (strcmp(err.sqlstate, "42501") != 0)
         return PQstatus(c->server.pg) == CONNECTION_OK;
@@ -150,12 +180,15 @@ static bool check_rights(struct check *c, const char *object)
     return true;
 }
 
-static bool check_query(struct check *c, const char *object, const struct config_operator *op)
+static bool check_query(struct check *c, const char *object, const struct config_operator *op,
+                        const struct id_types *types)
 {
     struct server *s = &c->server;
     struct error err = {0};
+    int typed = op->form == CONFIG_BATCH ? (int)types->count : 0;
 
-    if (server_take(s, PQprepare(s->pg, STATEMENT, op->query, 0, NULL), &err) < 0 ||
+    if (server_take(s, PQprepare(s->pg, STATEMENT, op->query, typed, types->array_oids), &err) <
+            0 ||
         server_take(s, PQdescribePrepared(s->pg, STATEMENT), &err) < 0) {
         error_prefix(&err, "query");
         finding_of_error(c->findings, FINDING_ERROR, object, "correct query or query_file", &err);
@@ -163,11 +196,11 @@ static bool check_query(struct check *c, const char *object, const struct config
     }
     int parameters = PQnparams(s->result);
     bool going = true;
-    if (parameters != 1)
-        finding(c->findings, FINDING_ERROR, object, "give it one, $1, the id",
+    if ((size_t)parameters != op->target_id.count)
+        finding(c->findings, FINDING_ERROR, object, "give it one for each column of target_id",
                 "query: has %d parameters", parameters);
     else
-        going = check_rights(c, object);
+        going = check_rights(c, object, parameters);
     return going && check_ask(c, object, "DEALLOCATE " STATEMENT, 0, NULL);
 }
 
@@ -175,14 +208,16 @@ static bool check_operator(struct check *c, const struct config_operator *op)
 {
     unsigned errors = c->findings->errors;
     char object[CHECK_OBJECT_MAX];
+    struct id_types types = {0};
 
     snprintf(object, sizeof(object), "operator %s", op->name);
-    if (!check_target(c, object, op))
+    if (!check_target(c, object, op, &types))
         return false;
     for (size_t i = 0; i < op->source_count; i++)
         if (!check_source(c, object, op, i))
             return false;
-    if (!check_query(c, object, op))
+    /* Without the target's types most of it would be nonsense. */
+    if (types.count > 0 && !check_query(c, object, op, &types))
         return false;
     if (c->findings->errors == errors)
         finding(c->findings, FINDING_OK, object, NULL, "can run");

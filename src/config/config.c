@@ -37,13 +37,13 @@ static void release_operator(struct config_operator *operator)
     for (size_t i = 0; i < operator->source_count; i++) {
         free(operator->sources[i].schema);
         free(operator->sources[i].table);
-        free(operator->sources[i].column);
+        release_names(&operator->sources[i].columns);
     }
     free(operator->sources);
     free(operator->name);
     free(operator->target_schema);
     free(operator->target_table);
-    free(operator->target_id);
+    release_names(&operator->target_id);
     free(operator->query);
 }
 

@@ -56,11 +56,19 @@ enum config_jwt_algorithm {
 enum config_on_large_event { CONFIG_STRIP_EVENT, CONFIG_STOP_CAPTURE };
 enum config_on_error { CONFIG_PARK, CONFIG_STOP, CONFIG_SKIP };
 
-/* Which column of a source table is the target's id. */
+/* How an operator says what a derived row is. */
+enum config_form {
+    CONFIG_QUERY, /* SQL for one id: $1, and of an id of N columns $1 to $N */
+    CONFIG_BATCH, /* SQL for many: the same parameters are arrays */
+};
+
+#define CONFIG_ID_COLUMNS_MAX 8
+
+/* Which columns of a source table are the target's id, in the order of target_id. */
 struct config_operator_source {
     char *schema;
     char *table;
-    char *column;
+    struct config_names columns;
     bool delete_with; /* a delete here deletes the target row */
 };
 
@@ -68,10 +76,11 @@ struct config_operator {
     char *name;
     char *target_schema;
     char *target_table;
-    char *target_id;
+    struct config_names target_id; /* 1 to CONFIG_ID_COLUMNS_MAX */
     bool on_insert, on_update, on_delete;
     struct config_operator_source *sources;
     size_t source_count;
+    enum config_form form;
     char *query; /* of query, or read from query_file */
     enum config_on_error on_error;
 };

@@ -90,7 +90,6 @@ enum later_rule {
     ONLY, /* TEXT is the one value that is taken today */
     NONE, /* nothing is taken but an empty value, false, or TEXT */
     NOT,  /* TEXT is not taken, any other value is */
-    LIST, /* a list stands for the later feature, a single value is today's */
 };
 
 struct later {
@@ -104,8 +103,6 @@ static const struct later later_features[] = {
     {"events.retention", ONLY, "0"},
     {"http.tls.certificate", NONE, NULL},
     {"http.tls.key", NONE, NULL},
-    {"operators[].target_id", LIST, NULL},
-    {"operators[].batch", NONE, NULL},
     {"operators[].select", NONE, NULL},
     {"operators[].call", NONE, NULL},
     {"plugins", NONE, NULL},
@@ -130,8 +127,6 @@ static bool is_later(const struct later *later, const struct node *node)
         return !same && !is_empty(node);
     case NOT:
         return same;
-    case LIST:
-        return node->kind == NODE_LIST;
     }
     return true;
 }
@@ -149,8 +144,6 @@ static int refuse_later(struct node *node, void *context)
 
     if (!is_later(later, node))
         return 0;
-    if (later->rule == LIST)
-        return refuse(p, node, "a single column");
     return refuse(p, node, later->rule == ONLY ? later->text : NULL);
 }
 
@@ -159,9 +152,9 @@ static int refuse_later(struct node *node, void *context)
 
 /* Where a list of values is wanted, a single one will do. */
 static const char *const lists[] = {
-    "http.listen",       "operators[].events",         "operators[].delete_with",
-    "tables[].exclude",  "tables[].ignore_updates_of", "numbers_as_strings",
-    "http.cors.origins", "auth.gateway.trusted"};
+    "http.listen",           "operators[].events", "operators[].delete_with",
+    "operators[].target_id", "tables[].exclude",   "tables[].ignore_updates_of",
+    "numbers_as_strings",    "http.cors.origins",  "auth.gateway.trusted"};
 
 static int wrap_scalar(struct node *node, void *context)
 {
@@ -173,6 +166,60 @@ static int wrap_scalar(struct node *node, void *context)
     free(node->text);
     node->text = NULL;
     node->kind = NODE_LIST;
+    return 0;
+}
+
+/* A child of INTO; errors about it will speak of PLACE: it has its line and path. */
+static struct node *add_like(struct node *into, enum node_kind kind, const char *key,
+                             const struct node *place)
+{
+    struct str text = kind == NODE_SCALAR ? str_from(place->text) : NOTHING;
+    struct node *child = node_add(into, kind, key, text);
+
+    return child && node_adopt_place(child, place) == 0 ? child : NULL;
+}
+
+/* post_id, or [org_id, post_id]: a list of columns. */
+static int add_columns(struct pass *p, struct node *source, const struct node *said)
+{
+    struct node *columns = add_like(source, NODE_LIST, "columns", said);
+
+    if (!columns)
+        return no_memory(p);
+    const struct node *item = said->kind == NODE_LIST ? said->first : said;
+    for (; item; item = said->kind == NODE_LIST ? item->next : NULL) {
+        if (item->kind != NODE_SCALAR)
+            return node_fail(p->tree, item, p->err, "no name of a column; write one");
+        if (!add_like(columns, NODE_SCALAR, NULL, item))
+            return no_memory(p);
+    }
+    return 0;
+}
+
+/* tables: {comments: post_id} to [{table: comments, columns: [post_id]}]. */
+static int reshape_sources(struct node *node, void *context)
+{
+    struct pass *p = context;
+
+    if (node->kind != NODE_MAP)
+        return 0;
+    for (struct node *pair = node->first; pair; pair = pair->next)
+        if (pair->kind == NODE_MAP)
+            return refuse(p, pair, "the names of columns");
+    node->kind = NODE_LIST;
+    for (size_t left = node->count; left > 0; left--) {
+        const struct node *pair = node->first;
+        struct node *item = node_add(node, NODE_MAP, NULL, NOTHING);
+        if (!item || node_adopt_place(item, pair) < 0)
+            return no_memory(p);
+        struct node *table = node_add(item, NODE_SCALAR, "table", str_from(pair->key));
+        if (!table || node_adopt_place(table, pair) < 0)
+            return no_memory(p);
+        int code = add_columns(p, item, pair);
+        if (code < 0)
+            return code;
+        node_remove(node->first);
+    }
     return 0;
 }
 
@@ -205,21 +252,6 @@ static int move_pairs(struct pass *p, struct node *from, size_t count, struct no
         node_remove(from->first);
     }
     return 0;
-}
-
-/* tables: {comments: post_id} to [{table: comments, column: post_id}]. */
-static int reshape_sources(struct node *node, void *context)
-{
-    static const char *const names[2] = {"table", "column"};
-    struct pass *p = context;
-
-    if (node->kind != NODE_MAP)
-        return 0;
-    for (struct node *pair = node->first; pair; pair = pair->next)
-        if (pair->kind != NODE_SCALAR)
-            return refuse(p, pair, "the name of one column");
-    node->kind = NODE_LIST;
-    return move_pairs(p, node, node->count, node, names);
 }
 
 /* {org_id: organizations, post_id: posts} to {columns: [{column: org_id, parent: organizations},

@@ -23,8 +23,10 @@ int rules_operators(struct rules *r);             /* after the tables */
 int rules_auth(struct rules *r);                  /* and cors */
 int rules_scopes(struct rules *r, size_t table);  /* those of one table */
 int rules_columns(struct rules *r, size_t table); /* its lists of columns, after id and scopes */
-/* An operator that finds its target's id in COLUMN of a table: fails at PLACE when the events do
- * not have it. */
+/* The names of columns FROM, which LIST of the tree says, into TO: no name twice. */
+int rules_column_names(struct rules *r, const struct node *list, char **from, size_t count,
+                       struct config_names *to);
+/* An operator that goes by COLUMN of a table: fails at PLACE when the events do not have it. */
 int rules_mapped_column(struct rules *r, const char *const names[2], const char *column,
                         const struct node *place);
 

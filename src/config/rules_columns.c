@@ -26,37 +26,43 @@ static const char *role_of(const struct config_table *table, const char *column)
     return NULL;
 }
 
-static int one_column(struct rules *r, size_t table, const struct list *list, size_t index)
+int rules_column_names(struct rules *r, const struct node *list, char **from, size_t count,
+                       struct config_names *to)
 {
-    const char *column = list->from[index];
-    const struct node *place = node_at(r->tree, "tables[%zu].%s[%zu]", table, list->key, index);
-    const char *role = role_of(&r->config->tables[table], column);
+    const struct node *place = list->first;
 
-    int code = rules_check(r, name_check_identifier(column), place);
-    if (code == 0 && config_names_have(list->to, column))
-        code = node_fail(r->tree, place, r->err, "the same column twice; remove one");
-    if (code == 0 && role)
-        code = node_fail(r->tree, place, r->err,
-                         "column %s is named by %s of the same table, and topics go by it; remove "
-                         "it here or there",
-                         column, role);
-    return code;
+    if (count == 0)
+        return 0;
+    to->items = calloc(count, sizeof(*to->items));
+    if (!to->items)
+        return rules_no_memory(r);
+    for (size_t i = 0; i < count; i++, place = place->next) {
+        int code = rules_check(r, name_check_identifier(from[i]), place);
+        if (code == 0 && config_names_have(to, from[i]))
+            code = node_fail(r->tree, place, r->err, "the same column twice; remove one");
+        if (code < 0)
+            return code;
+        to->items[to->count++].text = rules_take(&from[i]);
+    }
+    return 0;
 }
 
 static int read_list(struct rules *r, size_t table, const struct list *list)
 {
-    if (list->count == 0)
-        return 0;
-    list->to->items = calloc(list->count, sizeof(*list->to->items));
-    if (!list->to->items)
-        return rules_no_memory(r);
-    for (size_t i = 0; i < list->count; i++) {
-        int code = one_column(r, table, list, i);
-        if (code < 0)
-            return code;
-        list->to->items[list->to->count++].text = rules_take(&list->from[i]);
+    const struct node *place = node_at(r->tree, "tables[%zu].%s", table, list->key);
+    int code = rules_column_names(r, place, list->from, list->count, list->to);
+
+    place = place->first;
+    for (size_t i = 0; i < list->to->count && code == 0; i++, place = place->next) {
+        const char *column = list->to->items[i].text;
+        const char *role = role_of(&r->config->tables[table], column);
+        if (role)
+            code = node_fail(r->tree, place, r->err,
+                             "column %s is named by %s of the same table, and topics go by it; "
+                             "remove it here or there",
+                             column, role);
     }
-    return 0;
+    return code;
 }
 
 int rules_columns(struct rules *r, size_t table)

@@ -1,23 +1,14 @@
-/* config/rules_operators.c - operators: their query, their sources, and how they hang together. */
-#include "config/file.h"
+/* config/rules_operators.c - operators: what each is called and derives, and how they hang
+ * together.
+ */
 #include "config/name.h"
-#include "config/rules.h"
+#include "config/rules_operator.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The operator that is being read. */
-struct reading {
-    struct rules *r;
-    size_t index;
-    struct raw_operator *from;
-    struct config_operator *to;
-};
-
-#define PLACE(o, key) node_at((o)->r->tree, "operators[%zu]." key, (o)->index)
-
-static int read_table_name(struct reading *o, const char *name, const struct node *place,
-                           char *ret_names[2])
+int operator_table_name(struct reading *o, const char *name, const struct node *place,
+                        char *ret_names[2])
 {
     const char *complaint = NULL;
 
@@ -30,6 +21,18 @@ static int read_table_name(struct reading *o, const char *name, const struct nod
 /* --- name, target, events
  * --------------------------------------------------------------------------- */
 
+static int read_target_id(struct reading *o)
+{
+    const struct node *place = PLACE(o, "target_id");
+    size_t count = o->from->target_id_count;
+
+    if (count == 0 || count > CONFIG_ID_COLUMNS_MAX)
+        return node_fail(o->r->tree, place, o->r->err,
+                         "%zu columns; write one, or a list of at most %d", count,
+                         CONFIG_ID_COLUMNS_MAX);
+    return rules_column_names(o->r, place, o->from->target_id, count, &o->to->target_id);
+}
+
 static int operator_names(struct reading *o)
 {
     char *target[2] = {NULL, NULL};
@@ -40,13 +43,12 @@ static int operator_names(struct reading *o)
             code = node_fail(o->r->tree, PLACE(o, "name"), o->r->err,
                              "is the name of operators[%zu] already; rename one", i);
     if (code == 0)
-        code = read_table_name(o, o->from->target, PLACE(o, "target"), target);
+        code = operator_table_name(o, o->from->target, PLACE(o, "target"), target);
     if (code == 0)
-        code = rules_check(o->r, name_check_identifier(o->from->target_id), PLACE(o, "target_id"));
+        code = read_target_id(o);
     o->to->name = rules_take(&o->from->name);
     o->to->target_schema = target[0];
     o->to->target_table = target[1];
-    o->to->target_id = rules_take(&o->from->target_id);
     return code;
 }
 
@@ -67,140 +69,6 @@ static int operator_events(struct reading *o)
     return 0;
 }
 
-/* --- sources
- * ---------------------------------------------------------------------------------------- */
-
-static struct config_operator_source *find_source(struct config_operator *operator,
-                                                  const char * schema, const char *table)
-{
-    for (size_t i = 0; i < operator->source_count; i++)
-        if (name_same_table(schema, table, operator->sources[i].schema, operator->sources[i].table))
-            return &operator->sources[i];
-    return NULL;
-}
-
-static int check_source(struct reading *o, char *names[2], const struct node *place)
-{
-    if (find_source(o->to, names[0], names[1]))
-        return node_fail(o->r->tree, place, o->r->err, "the same table twice; remove one");
-    if (name_same_table(names[0], names[1], o->to->target_schema, o->to->target_table))
-        return node_fail(o->r->tree, place, o->r->err,
-                         "is the operator's own target: it would run for ever; remove it");
-    if (!config_marks(o->r->config, names[0], names[1]))
-        return node_fail(o->r->tree, place, o->r->err,
-                         "is no marked table; add {name: %s.%s} to tables", names[0], names[1]);
-    return 0;
-}
-
-static int one_source(struct reading *o, size_t index)
-{
-    struct raw_source *from = &o->from->tables[index];
-    const struct node *place =
-        node_at(o->r->tree, "operators[%zu].tables[%zu].table", o->index, index);
-    char *names[2] = {NULL, NULL};
-
-    int code = rules_check(o->r, name_check_identifier(from->column), place);
-    if (code == 0)
-        code = read_table_name(o, from->table, place, names);
-    if (code == 0)
-        code = check_source(o, names, place);
-    if (code == 0)
-        code = rules_mapped_column(o->r, (const char *const *)names, from->column, place);
-    if (code < 0) {
-        free(names[0]);
-        free(names[1]);
-        return code;
-    }
-    o->to->sources[o->to->source_count++] = (struct config_operator_source){
-        .schema = names[0],
-        .table = names[1],
-        .column = rules_take(&from->column),
-    };
-    return 0;
-}
-
-static int operator_sources(struct reading *o)
-{
-    size_t count = o->from->tables_count;
-
-    if (count == 0)
-        return node_fail(
-            o->r->tree, PLACE(o, "tables"), o->r->err,
-            "no source; write tables: {TABLE: COLUMN}, the column with the target's id");
-    o->to->sources = calloc(count, sizeof(*o->to->sources));
-    if (!o->to->sources)
-        return rules_no_memory(o->r);
-    for (size_t i = 0; i < count; i++) {
-        int code = one_source(o, i);
-        if (code < 0)
-            return code;
-    }
-    return 0;
-}
-
-static int operator_delete_with(struct reading *o)
-{
-    for (size_t i = 0; i < o->from->delete_with_count; i++) {
-        const struct node *place =
-            node_at(o->r->tree, "operators[%zu].delete_with[%zu]", o->index, i);
-        char *names[2] = {NULL, NULL};
-        int code = read_table_name(o, o->from->delete_with[i], place, names);
-        if (code < 0)
-            return code;
-        struct config_operator_source *source = find_source(o->to, names[0], names[1]);
-        free(names[0]);
-        free(names[1]);
-        if (!source)
-            return node_fail(o->r->tree, place, o->r->err,
-                             "is not among the operator's tables; add it there or remove it here");
-        source->delete_with = true;
-    }
-    if (o->from->delete_with_count > 0 && !o->to->on_delete)
-        return node_fail(o->r->tree, PLACE(o, "delete_with"), o->r->err,
-                         "events leaves delete out; add it there or remove delete_with");
-    return 0;
-}
-
-/* --- query
- * ------------------------------------------------------------------------------------------ */
-
-static int read_query_file(struct reading *o)
-{
-    struct error why = {0};
-    size_t len = 0;
-
-    int code = file_read(&o->to->query, &len, o->from->query_file, CONFIG_FILE_MAX, &why);
-    if (code == -ENOMEM)
-        return rules_no_memory(o->r);
-    if (code < 0)
-        code = node_fail(o->r->tree, PLACE(o, "query_file"), o->r->err,
-                         "%s; mend the path or the file", why.text);
-    else if (strlen(o->to->query) != len)
-        code = node_fail(o->r->tree, PLACE(o, "query_file"), o->r->err,
-                         "%s: has a NUL byte; save it as UTF-8 text", o->from->query_file);
-    return code;
-}
-
-static int operator_query(struct reading *o)
-{
-    bool inline_query = o->from->query && *o->from->query;
-    bool file = o->from->query_file && *o->from->query_file;
-    int code = 0;
-
-    if (inline_query == file)
-        return node_fail(o->r->tree, PLACE(o, "query"), o->r->err, "%s",
-                         file ? "query and query_file are both said; remove one"
-                              : "no query; write query or query_file");
-    if (file)
-        code = read_query_file(o);
-    else
-        o->to->query = rules_take(&o->from->query);
-    if (code == 0 && !strstr(o->to->query, "$1"))
-        code = node_fail(o->r->tree, file ? PLACE(o, "query_file") : PLACE(o, "query"), o->r->err,
-                         "the query does not use $1, the target's id; restrict it to that id");
-    return code;
-}
-
 /* --- cycles
  * ----------------------------------------------------------------------------------------- */
 
@@ -210,7 +78,7 @@ static bool feeds(struct config *config, const struct config_operator *from,
 {
     for (size_t i = 0; i < config->operator_count; i++) {
         struct config_operator *next = &config->operators[i];
-        if (seen[i] || !find_source(next, from->target_schema, from->target_table))
+        if (seen[i] || !operator_source(next, from->target_schema, from->target_table))
             continue;
         seen[i] = true;
         if (next == to || feeds(config, next, to, seen))

@@ -226,7 +226,7 @@ static const struct cyaml_schema_value table_item = {
 
 static const struct cyaml_schema_field source_fields[] = {
     NEEDED("table", struct raw_source, table),
-    NEEDED("column", struct raw_source, column),
+    LIST("columns", struct raw_source, columns, text_item),
     CYAML_FIELD_END,
 };
 
@@ -237,7 +237,7 @@ static const struct cyaml_schema_value source_item = {
 static const struct cyaml_schema_field operator_fields[] = {
     NEEDED("name", struct raw_operator, name),
     NEEDED("target", struct raw_operator, target),
-    TEXT("target_id", struct raw_operator, target_id),
+    LIST("target_id", struct raw_operator, target_id, text_item),
     LIST("events", struct raw_operator, events, event_type_item),
     LIST("tables", struct raw_operator, tables, source_item),
     LIST("delete_with", struct raw_operator, delete_with, text_item),

@@ -30,7 +30,8 @@ struct raw_table {
 
 struct raw_source {
     char *table;
-    char *column;
+    char **columns;
+    uint32_t columns_count;
 };
 
 enum raw_event { RAW_INSERT, RAW_UPDATE, RAW_DELETE };
@@ -38,7 +39,8 @@ enum raw_event { RAW_INSERT, RAW_UPDATE, RAW_DELETE };
 struct raw_operator {
     char *name;
     char *target;
-    char *target_id;
+    char **target_id;
+    uint32_t target_id_count;
     int *events; /* of enum raw_event; NULL: not said */
     uint32_t events_count;
     struct raw_source *tables;

@@ -4,17 +4,22 @@
 #define OPERATOR_CATALOG_CHECK_H
 
 #include "base/error.h"
-#include "config/config.h"
+#include "operator/statements.h"
 #include <libpq-fe.h>
 
-/* Asks for one relation: $1 schema, $2 table, $3 column. One row (oid, has the column, the column
- * is in the replica identity), or none when there is no such table. Of a partitioned table the
- * identities of the leaves count: the log has their rows. */
+/* Asks for one relation: $1 schema, $2 table, $3 columns (catalog_check_names()). One row a column,
+ * none when there is no such table. Of a partitioned table the identities of the leaves count: the
+ * log has their rows. */
 extern const char catalog_check_sql[];
 
-/* 0, or -EINVAL with the mend in ERR. */
-int catalog_check_target(const struct config_operator *op, const PGresult *row, struct error *err);
-int catalog_check_source(const struct config_operator *op, size_t index, const PGresult *row,
+/* Names of 63 bytes, all of them escaped. */
+#define CATALOG_NAMES_MAX (CONFIG_ID_COLUMNS_MAX * 160)
+int catalog_check_names(struct buffer *out, const struct config_names *columns);
+
+/* Each 0, or -EINVAL with the mend in ERR. */
+int catalog_check_target(const struct config_operator *op, const PGresult *rows,
+                         struct id_types *ret_types, struct error *err);
+int catalog_check_source(const struct config_operator *op, size_t index, const PGresult *rows,
                          struct error *err);
 
 #endif

@@ -1,4 +1,5 @@
 #include "operator/rebuild.h"
+#include "operator/id.h"
 #include "operator/statements.h"
 #include "pg/result.h"
 #include <errno.h>
@@ -93,23 +94,34 @@ void rebuild_take_settle(struct rebuild *r, const PGresult *result)
 
 /* --- pages and batches ----------------------------------------------------------------------- */
 
+/* What the page begins behind. An id of another shape than the operator's is of a former
+ * configuration: false, and the step begins anew. */
+static bool split_after(const struct rebuild *r, const struct config_operator *op,
+                        struct buffer *scratch, const char *ret_values[CONFIG_ID_COLUMNS_MAX])
+{
+    return r->after && id_split(scratch, r->after, op->target_id.count, ret_values) == 0;
+}
+
 int rebuild_send_page(struct rebuild *r, struct session *session, pg_on_result on_result,
                       pg_on_done on_done)
 {
-    struct buffer sql;
+    struct buffer sql, scratch;
+    const char *values[CONFIG_ID_COLUMNS_MAX];
     buffer_init(&sql, STATEMENT_MAX);
-    statement_page(&sql, session->op, r->step, r->after != NULL, PAGE_IDS);
+    buffer_init(&scratch, DIRTY_BYTES_MAX);
+    bool after = split_after(r, session->op, &scratch, values);
+    statement_page(&sql, session->op, r->step, after, PAGE_IDS);
     int rc = buffer_append_char(&sql, '\0');
     if (rc == 0) {
-        const char *values[] = {r->after};
         struct pg_statement ask = {.sql = sql.data,
-                                   .parameter_count = r->after ? 1 : 0,
+                                   .parameter_count = after ? (int)session->op->target_id.count : 0,
                                    .values = values,
                                    .on_result = on_result};
         (void)pg_conn_send(session->conn, &ask);
         session_sync(session, on_done);
     }
     buffer_release(&sql);
+    buffer_release(&scratch);
     return rc;
 }
 
@@ -122,15 +134,25 @@ int rebuild_take_page(struct rebuild *r, const PGresult *result)
     return r->page ? 0 : -ENOMEM;
 }
 
-static int fill_ids(struct rebuild *r, struct op_batch *batch)
+/* The id in ROW of the page, in SCRATCH. 0 or the buffer's failure. */
+static int page_id(const struct rebuild *r, int row, size_t columns, struct buffer *scratch)
+{
+    struct str parts[CONFIG_ID_COLUMNS_MAX];
+    for (size_t i = 0; i < columns; i++)
+        parts[i] = pg_cell(r->page, row, (int)i);
+    buffer_reset(scratch);
+    return id_join(scratch, parts, columns);
+}
+
+static int fill_ids(struct rebuild *r, size_t columns, struct buffer *scratch,
+                    struct op_batch *batch)
 {
     for (; r->row < PQntuples(r->page) && !dirty_full(&batch->dirty); r->row++) {
-        struct str id = pg_cell(r->page, r->row, 0);
-        int rc = 0;
-        if (PQgetvalue(r->page, r->row, 1)[0] == 't')
-            rc = dirty_touch(&batch->dirty, id, DIRTY_DELETE);
+        int rc = page_id(r, r->row, columns, scratch);
+        if (rc == 0 && PQgetvalue(r->page, r->row, (int)columns)[0] == 't')
+            rc = dirty_touch(&batch->dirty, buffer_str(scratch), DIRTY_DELETE);
         if (rc == 0)
-            rc = dirty_touch(&batch->dirty, id, DIRTY_REFRESH);
+            rc = dirty_touch(&batch->dirty, buffer_str(scratch), DIRTY_REFRESH);
         if (rc < 0)
             return rc;
     }
@@ -140,13 +162,16 @@ static int fill_ids(struct rebuild *r, struct op_batch *batch)
 int rebuild_fill(struct rebuild *r, const struct config_operator *op, struct op_batch *batch)
 {
     int row = r->row;
-    int rc = fill_ids(r, batch);
+    struct buffer scratch; /* behind the last one it has the last id */
+    buffer_init(&scratch, DIRTY_BYTES_MAX);
+    int rc = fill_ids(r, op->target_id.count, &scratch, batch);
     bool complete = r->row == PQntuples(r->page) && PQntuples(r->page) < PAGE_IDS;
     char *after = NULL;
     if (rc == 0 && !complete) {
-        after = strdup(PQgetvalue(r->page, r->row - 1, 0));
+        after = str_dup(buffer_str(&scratch));
         rc = after ? 0 : -ENOMEM;
     }
+    buffer_release(&scratch);
     if (rc < 0) {
         r->row = row;
         return rc;

@@ -159,7 +159,7 @@ static void prepare(struct session *s)
     buffer_init(&sql, STATEMENT_MAX);
     for (const struct statement_text *t = statement_texts; t->name; t++)
         (void)pg_conn_prepare(s->conn, t->name, t->sql);
-    statement_delete(&sql, s->op);
+    statement_delete(&sql, s->op, &s->id_types);
     if (buffer_append_char(&sql, '\0') < 0)
         error_set(&s->refusal, -ENOMEM, "no memory for its statements");
     else
@@ -173,10 +173,12 @@ static void prepare(struct session *s)
 static void on_query_described(void *owner, const PGresult *result)
 {
     struct session *s = owner;
-    if (PQresultStatus(result) != PGRES_COMMAND_OK || PQnparams(result) == 1)
+    size_t wanted = s->op->target_id.count;
+    if (PQresultStatus(result) != PGRES_COMMAND_OK || (size_t)PQnparams(result) == wanted)
         return;
-    error_set(&s->refusal, -EINVAL, "query: has %d parameters; it must have one, $1, the id",
-              PQnparams(result));
+    error_set(&s->refusal, -EINVAL,
+              "query: has %d parameters; it must have %zu, one for each column of target_id",
+              PQnparams(result), wanted);
 }
 
 static void on_query_prepared(void *owner, const struct error *err)
@@ -192,7 +194,10 @@ static void on_query_prepared(void *owner, const struct error *err)
 
 static void prepare_query(struct session *s)
 {
-    (void)pg_conn_prepare(s->conn, STATEMENT_QUERY, s->op->query);
+    /* That of one id is left to the server, which sees what it is compared with. */
+    int typed = s->op->form == CONFIG_BATCH ? (int)s->id_types.count : 0;
+    (void)pg_conn_prepare_typed(s->conn, STATEMENT_QUERY, s->op->query, typed,
+                                s->id_types.array_oids);
     (void)pg_conn_describe(s->conn, STATEMENT_QUERY, on_query_described);
     session_sync(s, on_query_prepared);
 }
@@ -206,7 +211,7 @@ static void on_relation(void *owner, const PGresult *result)
     if (PQresultStatus(result) != PGRES_TUPLES_OK || s->refusal.code)
         return;
     if (index == 0) {
-        catalog_check_target(s->op, result, &s->refusal);
+        catalog_check_target(s->op, result, &s->id_types, &s->refusal);
         return;
     }
     if (catalog_check_source(s->op, index - 1, result, &s->refusal) < 0)
@@ -232,13 +237,20 @@ static void on_catalog_done(void *owner, const struct error *err)
 }
 
 static void ask_for_relation(struct session *s, const char *schema, const char *table,
-                             const char *column)
+                             const struct config_names *columns)
 {
-    const char *values[] = {schema, table, column};
-    (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = catalog_check_sql,
-                                                       .parameter_count = 3,
-                                                       .values = values,
-                                                       .on_result = on_relation});
+    struct buffer names;
+    buffer_init(&names, CATALOG_NAMES_MAX);
+    if (catalog_check_names(&names, columns) < 0) {
+        error_set(&s->refusal, -ENOMEM, "no memory for its catalog checks");
+    } else {
+        const char *values[] = {schema, table, names.data};
+        (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = catalog_check_sql,
+                                                           .parameter_count = 3,
+                                                           .values = values,
+                                                           .on_result = on_relation});
+    }
+    buffer_release(&names);
 }
 
 static void check_catalog(struct session *s)
@@ -247,9 +259,9 @@ static void check_catalog(struct session *s)
     s->checked = 0;
     buffer_reset(&s->sources);
     buffer_append_char(&s->sources, '{');
-    ask_for_relation(s, op->target_schema, op->target_table, op->target_id);
+    ask_for_relation(s, op->target_schema, op->target_table, &op->target_id);
     for (size_t i = 0; i < op->source_count; i++)
-        ask_for_relation(s, op->sources[i].schema, op->sources[i].table, op->sources[i].column);
+        ask_for_relation(s, op->sources[i].schema, op->sources[i].table, &op->sources[i].columns);
     session_sync(s, on_catalog_done);
 }
 

@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/position.h"
 #include "config/config.h"
+#include "operator/statements.h"
 #include "pg/conn.h"
 
 struct session;
@@ -40,8 +41,9 @@ struct session {
     size_t checked;        /* relations whose catalog row has come: the target, then sources */
     struct error refusal;  /* by our own checks */
     struct buffer sources; /* "{oid,oid}" */
-    bool claimed;          /* once a process: a second claim would hide that we were replaced */
-    char generation[24];   /* as text, a parameter of every transaction */
+    struct id_types id_types;
+    bool claimed;        /* once a process: a second claim would hide that we were replaced */
+    char generation[24]; /* as text, a parameter of every transaction */
     struct session_checkpoint found; /* valid once claimed */
 };
 

@@ -13,13 +13,49 @@ const struct statement_text statement_texts[] = {
     {NULL, NULL},
 };
 
-int statement_delete(struct buffer *out, const struct config_operator *op)
+/* Appends the columns of id NAMES, as those of the relation ALIAS. */
+static void append_columns(struct buffer *out, char alias, const struct config_names *names)
 {
+    for (size_t i = 0; i < names->count; i++) {
+        buffer_printf(out, "%s%c.", i == 0 ? "" : ", ", alias);
+        pg_identifier(out, str_from(names->items[i].text));
+    }
+}
+
+/* Appends the numbers 1 to COUNT, each between PREFIX and SUFFIX. */
+static void append_numbered(struct buffer *out, const char *prefix, size_t count,
+                            const char *suffix)
+{
+    for (size_t i = 1; i <= count; i++)
+        buffer_printf(out, "%s%s%zu%s", i == 1 ? "" : ", ", prefix, i, suffix);
+}
+
+/* Appends the ids of the parameters as a relation k of the columns c1, c2... */
+static void append_ids(struct buffer *out, const struct id_types *types)
+{
+    buffer_append_str(out, STR("unnest("));
+    for (size_t i = 0; i < types->count; i++)
+        buffer_printf(out, "%s$%zu::%s[]", i == 0 ? "" : ", ", i + 1, types->names[i]);
+    buffer_append_str(out, STR(") AS k ("));
+    append_numbered(out, "c", types->count, "");
+    buffer_append_char(out, ')');
+}
+
+int statement_delete(struct buffer *out, const struct config_operator *op,
+                     const struct id_types *types)
+{
+    const struct config_names *id = &op->target_id;
+
     buffer_append_str(out, STR("DELETE FROM "));
     pg_qualified(out, str_from(op->target_schema), str_from(op->target_table));
-    buffer_append_str(out, STR(" WHERE "));
-    pg_identifier(out, str_from(op->target_id));
-    return buffer_append_str(out, STR(" = $1"));
+    buffer_append_str(out, STR(" AS t USING "));
+    append_ids(out, types);
+    for (size_t i = 0; i < id->count; i++) {
+        buffer_append_str(out, i == 0 ? STR(" WHERE t.") : STR(" AND t."));
+        pg_identifier(out, str_from(id->items[i].text));
+        buffer_printf(out, " = k.c%zu", i + 1);
+    }
+    return out->failed;
 }
 
 int statement_steps(const struct config_operator *op)
@@ -37,15 +73,18 @@ static bool deletes(const struct config_operator *op)
 
 /* The columns may differ in type, and their text is what makes them the same id. */
 static void append_lacking(struct buffer *out, const struct config_operator_source *source,
-                           const char *target_id)
+                           const struct config_names *target_id)
 {
     buffer_append_str(out, STR("NOT EXISTS (SELECT FROM "));
     pg_qualified(out, str_from(source->schema), str_from(source->table));
-    buffer_append_str(out, STR(" s WHERE s."));
-    pg_identifier(out, str_from(source->column));
-    buffer_append_str(out, STR("::text = t."));
-    pg_identifier(out, str_from(target_id));
-    buffer_append_str(out, STR("::text)"));
+    for (size_t i = 0; i < target_id->count; i++) {
+        buffer_append_str(out, i == 0 ? STR(" s WHERE s.") : STR(" AND s."));
+        pg_identifier(out, str_from(source->columns.items[i].text));
+        buffer_append_str(out, STR("::text = t."));
+        pg_identifier(out, str_from(target_id->items[i].text));
+        buffer_append_str(out, STR("::text"));
+    }
+    buffer_append_char(out, ')');
 }
 
 static void append_orphan(struct buffer *out, const struct config_operator *op)
@@ -55,9 +94,25 @@ static void append_orphan(struct buffer *out, const struct config_operator *op)
         if (!op->sources[i].delete_with)
             continue;
         buffer_append_str(out, str_from(separator));
-        append_lacking(out, &op->sources[i], op->target_id);
+        append_lacking(out, &op->sources[i], &op->target_id);
         separator = " OR ";
     }
+    buffer_append_char(out, ')');
+}
+
+static void append_condition(struct buffer *out, const struct config_names *columns, bool after)
+{
+    for (size_t i = 0; i < columns->count; i++) {
+        buffer_append_str(out, i == 0 ? STR(" WHERE t.") : STR(" AND t."));
+        pg_identifier(out, str_from(columns->items[i].text));
+        buffer_append_str(out, STR(" IS NOT NULL"));
+    }
+    if (!after)
+        return;
+    buffer_append_str(out, STR(" AND ("));
+    append_columns(out, 't', columns);
+    buffer_append_str(out, STR(") > ("));
+    append_numbered(out, "$", columns->count, "");
     buffer_append_char(out, ')');
 }
 
@@ -65,19 +120,27 @@ int statement_page(struct buffer *out, const struct config_operator *op, int ste
                    unsigned limit)
 {
     const struct config_operator_source *source = step == 0 ? NULL : &op->sources[step - 1];
+    const struct config_names *columns = source ? &source->columns : &op->target_id;
     bool orphans = !source && deletes(op);
-    const char *schema = source ? source->schema : op->target_schema;
-    const char *table = source ? source->table : op->target_table;
-    struct str column = str_from(source ? source->column : op->target_id);
 
-    buffer_printf(out, "SELECT p.k::text, %s FROM (SELECT DISTINCT t.", orphans ? "true" : "false");
-    pg_identifier(out, column);
-    buffer_append_str(out, STR(" AS k FROM "));
-    pg_qualified(out, str_from(schema), str_from(table));
-    buffer_append_str(out, STR(" t WHERE t."));
-    pg_identifier(out, column);
-    buffer_append_str(out, after ? STR(" > $1") : STR(" IS NOT NULL"));
+    buffer_append_str(out, STR("SELECT "));
+    append_numbered(out, "p.c", columns->count, "::text");
+    buffer_printf(out, ", %s FROM (SELECT DISTINCT ", orphans ? "true" : "false");
+    append_columns(out, 't', columns);
+    buffer_append_str(out, STR(" FROM "));
+    if (source)
+        pg_qualified(out, str_from(source->schema), str_from(source->table));
+    else
+        pg_qualified(out, str_from(op->target_schema), str_from(op->target_table));
+    buffer_append_str(out, STR(" AS t"));
+    append_condition(out, columns, after);
     if (orphans)
         append_orphan(out, op);
-    return buffer_printf(out, " ORDER BY k LIMIT %u) p ORDER BY p.k", limit);
+    buffer_append_str(out, STR(" ORDER BY "));
+    append_columns(out, 't', columns);
+    buffer_printf(out, " LIMIT %u) AS p (", limit);
+    append_numbered(out, "c", columns->count, "");
+    buffer_append_str(out, STR(") ORDER BY "));
+    append_numbered(out, "p.c", columns->count, "");
+    return out->failed;
 }

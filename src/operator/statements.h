@@ -19,20 +19,28 @@
 #define STATEMENT_TOUCH_PARKED "walpiper_touch_parked"
 #define STATEMENT_UNPARK "walpiper_unpark"
 
+/* The types of the columns of a target's id. */
+struct id_types {
+    size_t count;
+    char names[CONFIG_ID_COLUMNS_MAX][300]; /* as SQL has them: two quoted names at most */
+    unsigned oids[CONFIG_ID_COLUMNS_MAX], array_oids[CONFIG_ID_COLUMNS_MAX];
+};
+
 struct statement_text {
     const char *name, *sql;
 };
 /* Those that are the same for every operator; ends with a NULL name. */
 extern const struct statement_text statement_texts[];
 
-/* Appends "DELETE FROM target WHERE id = $1". */
-int statement_delete(struct buffer *out, const struct config_operator *op);
+/* Appends the DELETE of the rows whose ids are in arrays, one parameter for each column. */
+int statement_delete(struct buffer *out, const struct config_operator *op,
+                     const struct id_types *types);
 
 /* Steps of a rebuild: 0 reads ids of the target, N those of source N - 1. */
 int statement_steps(const struct config_operator *op);
-/* Appends the query for the next LIMIT ids of STEP in order: two columns, the id as text and
- * whether its target row is an orphan, to be deleted before the query runs. With AFTER, $1 is the
- * last id before them; without, it has no parameter.
+/* Appends the query for the next LIMIT ids of STEP in order: the id, a text for each of its
+ * columns, and whether its target row is an orphan, to be deleted before the query runs. With
+ * AFTER, the parameters are the columns of the last id before them; without, it has none.
  *
  * A target row is an orphan when a table of delete_with lacks its id. When there is such a table
  * only orphans are read, as the step of that table gives all other ids. */

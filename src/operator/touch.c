@@ -2,69 +2,128 @@
 #include "event/record.h"
 #include "event/type.h"
 #include "operator/definition.h"
+#include "operator/id.h"
 #include <errno.h>
 
 struct toucher {
+    size_t columns; /* of an id */
     struct dirty *dirty;
     struct buffer *scratch;
     uint64_t *nulls;
 };
 
-static int touch_id(const struct toucher *t, struct str json, enum dirty_wish wish)
+/* What the mapped columns hold on one side of an event, as JSON. */
+struct side {
+    struct str values[CONFIG_ID_COLUMNS_MAX];
+    bool unknown; /* the event does not tell one of them */
+    bool null;    /* one is NULL, so there is no id */
+};
+
+static void take_value(struct side *side, size_t index, struct str json)
 {
-    if (str_equal(json, STR("null"))) {
+    side->values[index] = json;
+    side->unknown |= !json.data;
+    side->null |= str_equal(json, STR("null"));
+}
+
+static void read_sides(const struct event *event, const struct config_names *columns,
+                       struct side *ret_now, struct side *ret_before)
+{
+    *ret_now = *ret_before = (struct side){0};
+    for (size_t i = 0; i < columns->count; i++) {
+        struct event_column column;
+        /* Left out: an id that is longer than what a large event keeps. */
+        if (!event_column_find(event, str_from(columns->items[i].text), &column) ||
+            column.left_out) {
+            ret_now->unknown = ret_before->unknown = true;
+            continue;
+        }
+        struct str now = column.new_value, before = column.old_value;
+        if (!now.data)
+            now = before; /* untouched and too large to be sent */
+        /* A primary key that the update left alone need not be in the old row. */
+        if (!before.data && column.primary_key)
+            before = now;
+        take_value(ret_now, i, now);
+        take_value(ret_before, i, before);
+    }
+}
+
+/* Appends the id of several columns behind the texts of its parts, which SCRATCH holds. */
+static int join_parts(struct buffer *scratch, const size_t *ends, size_t count, struct str *ret_id)
+{
+    struct str parts[CONFIG_ID_COLUMNS_MAX];
+    size_t start = scratch->len;
+    /* At most six bytes an escape: the parts must not move while they are read. */
+    if (!buffer_reserve(scratch, 6 * start + 3 * count + 1))
+        return scratch->failed;
+    for (size_t i = 0, from = 0; i < count; from = ends[i++])
+        parts[i] = (struct str){scratch->data + from, ends[i] - from};
+    int rc = id_join(scratch, parts, count);
+    *ret_id = (struct str){scratch->data + start, scratch->len - start};
+    return rc;
+}
+
+static int touch_id(const struct toucher *t, const struct side *side, enum dirty_wish wish)
+{
+    size_t ends[CONFIG_ID_COLUMNS_MAX];
+    if (side->null) {
         (*t->nulls)++;
         return 0;
     }
     buffer_reset(t->scratch);
-    int rc = json_scalar_text(t->scratch, json);
-    return rc < 0 ? rc : dirty_touch(t->dirty, buffer_str(t->scratch), wish);
+    for (size_t i = 0; i < t->columns; i++) {
+        int rc = json_scalar_text(t->scratch, side->values[i]);
+        if (rc < 0)
+            return rc;
+        ends[i] = t->scratch->len;
+    }
+    struct str id = buffer_str(t->scratch);
+    int rc = t->columns > 1 ? join_parts(t->scratch, ends, t->columns, &id) : 0;
+    return rc < 0 ? rc : dirty_touch(t->dirty, id, wish);
 }
 
-static int touch_inserted(const struct toucher *t, const struct event_column *column)
+static int touch_inserted(const struct toucher *t, const struct side *now)
 {
-    if (!column->new_value.data)
+    if (now->unknown)
         return TOUCH_UNKNOWN;
-    int rc = touch_id(t, column->new_value, DIRTY_REFRESH);
+    int rc = touch_id(t, now, DIRTY_REFRESH);
     return rc < 0 ? rc : TOUCH_IDS;
 }
 
 static int touch_deleted(const struct toucher *t, const struct config_operator_source *source,
-                         const struct event_column *column)
+                         const struct side *before)
 {
-    if (!column->old_value.data)
+    if (before->unknown)
         return TOUCH_UNKNOWN;
-    enum dirty_wish wish = source->delete_with ? DIRTY_DELETE : DIRTY_REFRESH;
-    int rc = touch_id(t, column->old_value, wish);
+    int rc = touch_id(t, before, source->delete_with ? DIRTY_DELETE : DIRTY_REFRESH);
     return rc < 0 ? rc : TOUCH_IDS;
 }
 
 /* A row that leaves an id is to that id as if it was deleted, but the query has the last word:
  * another row may have the id now. */
-static int touch_left(const struct toucher *t, const struct config_operator *op,
-                      const struct config_operator_source *source, struct str old_value)
+static int touch_left(const struct toucher *t, bool deletes, const struct side *before)
 {
-    int rc = 0;
-    if (source->delete_with && op->on_delete)
-        rc = touch_id(t, old_value, DIRTY_DELETE);
-    if (rc == 0 && !str_equal(old_value, STR("null")))
-        rc = touch_id(t, old_value, DIRTY_REFRESH);
+    int rc = deletes ? touch_id(t, before, DIRTY_DELETE) : 0;
+    if (rc == 0 && !before->null)
+        rc = touch_id(t, before, DIRTY_REFRESH);
     return rc;
 }
 
-static int touch_updated(const struct toucher *t, const struct config_operator *op,
-                         const struct config_operator_source *source,
-                         const struct event_column *column)
+static bool same_id(const struct toucher *t, const struct side *a, const struct side *b)
 {
-    struct str now = column->new_value, before = column->old_value;
-    if (!now.data)
-        now = before; /* untouched and too large to be sent */
-    /* A primary key that the update left alone need not be in the old row. */
-    if (!before.data && column->primary_key)
-        before = now;
-    if (!now.data || !before.data)
+    for (size_t i = 0; i < t->columns; i++)
+        if (!str_equal(a->values[i], b->values[i]))
+            return false;
+    return true;
+}
+
+static int touch_updated(const struct toucher *t, bool deletes, const struct side *now,
+                         const struct side *before)
+{
+    if (now->unknown || before->unknown)
         return TOUCH_UNKNOWN;
-    int rc = str_equal(now, before) ? 0 : touch_left(t, op, source, before);
+    int rc = same_id(t, now, before) ? 0 : touch_left(t, deletes, before);
     if (rc == 0)
         rc = touch_id(t, now, DIRTY_REFRESH);
     return rc < 0 ? rc : TOUCH_IDS;
@@ -98,16 +157,13 @@ int touch_event(const struct config_operator *op, const struct event *event, str
         return rc;
     if (event->type == EVENT_TRUNCATE)
         return TOUCH_ALL;
-    struct event_column column;
-    if (!event_column_find(event, str_from(source->column), &column))
-        return TOUCH_UNKNOWN;
-    /* An id that is longer than what a large event keeps. */
-    if (column.left_out)
-        return TOUCH_UNKNOWN;
-    struct toucher t = {.dirty = dirty, .scratch = scratch, .nulls = nulls};
+    struct side now, before;
+    read_sides(event, &source->columns, &now, &before);
+    struct toucher t = {
+        .columns = source->columns.count, .dirty = dirty, .scratch = scratch, .nulls = nulls};
     if (event->type == EVENT_INSERT)
-        return touch_inserted(&t, &column);
+        return touch_inserted(&t, &now);
     if (event->type == EVENT_DELETE)
-        return touch_deleted(&t, source, &column);
-    return touch_updated(&t, op, source, &column);
+        return touch_deleted(&t, source, &before);
+    return touch_updated(&t, source->delete_with && op->on_delete, &now, &before);
 }

@@ -51,7 +51,7 @@ static void conn_set_state(struct pg_conn *c, enum conn_state state)
     c->state = state;
 }
 
-static void conn_fail(struct pg_conn *c, const struct error *why)
+void pg_conn_fail(struct pg_conn *c, const struct error *why)
 {
     if (c->state == CONN_FAILED || c->state == CONN_CLOSED)
         return;
@@ -65,7 +65,7 @@ static int conn_fail_libpq(struct pg_conn *c)
 {
     struct error why = {0};
     pg_failure_of_connection(&why, c->pg);
-    conn_fail(c, &why);
+    pg_conn_fail(c, &why);
     return why.code;
 }
 
@@ -86,7 +86,7 @@ static int reply_expect(struct pg_conn *c, enum reply_kind kind, pg_on_result on
     if (!r) {
         struct error why = {0};
         error_set(&why, -ENOMEM, "no memory for a statement");
-        conn_fail(c, &why);
+        pg_conn_fail(c, &why);
         return -ENOMEM;
     }
     *r = (struct reply){.kind = kind, .on_result = on_result, .on_done = on_done};
@@ -202,7 +202,7 @@ static void on_connected(void *owner, PGconn *pg, const struct error *err)
 {
     struct pg_conn *c = owner;
     if (err) {
-        conn_fail(c, err);
+        pg_conn_fail(c, err);
         return;
     }
     c->pg = pg;
@@ -301,9 +301,15 @@ int pg_conn_send(struct pg_conn *c, const struct pg_statement *s)
 
 int pg_conn_prepare(struct pg_conn *c, const char *name, const char *sql)
 {
+    return pg_conn_prepare_typed(c, name, sql, 0, NULL);
+}
+
+int pg_conn_prepare_typed(struct pg_conn *c, const char *name, const char *sql, int count,
+                          const Oid *types)
+{
     if (c->state != CONN_READY)
         return -ENOTCONN;
-    return requested(c, PQsendPrepare(c->pg, name, sql, 0, NULL), NULL);
+    return requested(c, PQsendPrepare(c->pg, name, sql, count, types), NULL);
 }
 
 int pg_conn_describe(struct pg_conn *c, const char *name, pg_on_result on_result)

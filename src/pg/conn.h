@@ -54,6 +54,8 @@ struct pg_statement {
 /* Starts connecting. Fails at once only for want of memory or unusable parameters. */
 int pg_conn_start(struct pg_conn **ret_conn, struct loop *loop, const struct pg_params *params,
                   const struct pg_conn_events *events, void *owner, struct error *err);
+/* Ends it as if the server had: on_closed tells WHY, later. */
+void pg_conn_fail(struct pg_conn *conn, const struct error *why);
 /* Silent: no callback follows. Freed at the end of the turn. NULL is fine. */
 void pg_conn_close(struct pg_conn *conn);
 
@@ -62,6 +64,9 @@ void pg_conn_close(struct pg_conn *conn);
 int pg_conn_send(struct pg_conn *conn, const struct pg_statement *statement);
 /* Prepares SQL as NAME with parameter types left to the server; its failure reaches on_done. */
 int pg_conn_prepare(struct pg_conn *conn, const char *name, const char *sql);
+/* The same with the types of the first COUNT parameters. */
+int pg_conn_prepare_typed(struct pg_conn *conn, const char *name, const char *sql, int count,
+                          const Oid *types);
 /* Asks for the description of a prepared statement; on_result gets it (PQparamtype, PQfname...). */
 int pg_conn_describe(struct pg_conn *conn, const char *name, pg_on_result on_result);
 /* Ends the transaction and calls ON_DONE when the server has answered all. */

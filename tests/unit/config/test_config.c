@@ -162,12 +162,14 @@ START_TEST(test_operators_know_their_sources)
     ck_assert_str_eq(o->name, "counts");
     ck_assert_str_eq(o->target_schema, "shop");
     ck_assert_str_eq(o->target_table, "counts");
-    ck_assert_str_eq(o->target_id, "post");
+    ck_assert_uint_eq(o->target_id.count, 1);
+    ck_assert_str_eq(o->target_id.items[0].text, "post");
+    ck_assert_int_eq(o->form, CONFIG_QUERY);
     ck_assert(o->on_insert && !o->on_update && o->on_delete);
     ck_assert_uint_eq(o->source_count, 3);
     ck_assert_str_eq(o->sources[0].schema, "shop");
     ck_assert_str_eq(o->sources[0].table, "comments");
-    ck_assert_str_eq(o->sources[0].column, "post_id");
+    ck_assert_str_eq(o->sources[0].columns.items[0].text, "post_id");
     ck_assert(!o->sources[0].delete_with);
     ck_assert_str_eq(o->sources[1].table, "posts");
     ck_assert(o->sources[1].delete_with);
@@ -288,7 +290,7 @@ START_TEST(test_one_value_is_a_list_of_one)
     ck_assert_uint_eq(c.http.listen_count, 1);
     ck_assert_str_eq(c.http.listen[0].text, "unix:/tmp/x");
     ck_assert(!c.operators[0].on_insert && c.operators[0].on_update && !c.operators[0].on_delete);
-    ck_assert_str_eq(c.operators[0].target_id, "id");
+    ck_assert_str_eq(c.operators[0].target_id.items[0].text, "id");
     ck_assert_int_eq(c.operators[0].on_error, CONFIG_PARK);
     config_release(&c);
 }
@@ -439,12 +441,30 @@ START_TEST(test_release_is_safe_on_a_zeroed_one)
 }
 END_TEST
 
+START_TEST(test_an_id_may_have_several_columns)
+{
+    struct config c = scene_right("tables: [{name: a}, {name: b}]\n"
+                                  "operators: [{name: o, target: t, target_id: [org, id],"
+                                  " tables: {a: [x, y], b: [id, org]}, batch: true,"
+                                  " query: 'SELECT $1, $2'}]\n");
+    const struct config_operator *o = &c.operators[0];
+
+    ck_assert_int_eq(o->form, CONFIG_BATCH);
+    ck_assert_uint_eq(o->target_id.count, 2);
+    ck_assert_str_eq(o->target_id.items[1].text, "id");
+    ck_assert_uint_eq(o->sources[0].columns.count, 2);
+    ck_assert_str_eq(o->sources[0].columns.items[1].text, "y");
+    ck_assert_str_eq(o->sources[1].columns.items[1].text, "org");
+    config_release(&c);
+}
+END_TEST
+
 UNIT_SUITE("config/config", test_tokens, test_the_secret_comes_from_its_variable,
            test_the_gateway_is_near_unless_said, test_every_key_reaches_the_struct,
            test_tables_are_split_and_keep_their_scopes, test_operators_know_their_sources,
-           test_what_is_not_said_has_its_default, test_pg_variables_fill_what_database_leaves_out,
-           test_url_wins_over_the_single_fields, test_one_value_is_a_list_of_one,
-           test_operator_without_events_takes_all,
+           test_an_id_may_have_several_columns, test_what_is_not_said_has_its_default,
+           test_pg_variables_fill_what_database_leaves_out, test_url_wins_over_the_single_fields,
+           test_one_value_is_a_list_of_one, test_operator_without_events_takes_all,
            test_events_table_may_be_off_or_an_operator_source, test_a_variable_stays_one_value,
            test_unused_variable_may_be_unset, test_public_listeners_by_mode,
            test_release_is_safe_on_a_zeroed_one)

@@ -73,7 +73,7 @@ static PGresult *row_of(int columns, const char *const *values, bool any)
 {
     PGresult *result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
     static char name[] = "column";
-    PGresAttDesc descriptions[6] = {0};
+    PGresAttDesc descriptions[7] = {0};
     for (int i = 0; i < columns; i++)
         descriptions[i].name = name;
     PQsetResultAttrs(result, columns, descriptions);
@@ -92,7 +92,7 @@ static PGresult *answer(const struct statement *s)
     if (strstr(s->name, "obj_description"))
         return row_of(1, (const char *[]){STATE_SQL_VERSION}, true);
     if (strstr(s->name, "SELECT c.oid"))
-        return row_of(3, (const char *[]){"16384", "t", "t"},
+        return row_of(7, (const char *[]){"16384", "id", "t", "t", "bigint", "20", "1016"},
                       !server.missing || strcmp(server.missing, s->values[1]) != 0);
     if (strstr(s->name, "SELECT generation"))
         return row_of(6, server.checkpoint, true);
@@ -253,6 +253,17 @@ int pg_conn_send(struct pg_conn *c, const struct pg_statement *statement)
 int pg_conn_prepare(struct pg_conn *c, const char *name, const char *sql)
 {
     return 0;
+}
+
+int pg_conn_prepare_typed(struct pg_conn *c, const char *name, const char *sql, int count,
+                          const Oid *types)
+{
+    return 0;
+}
+
+void pg_conn_fail(struct pg_conn *c, const struct error *why)
+{
+    ck_abort_msg("%s", why->text);
 }
 
 int pg_conn_describe(struct pg_conn *c, const char *name, pg_on_result on_result)

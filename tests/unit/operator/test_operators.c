@@ -166,8 +166,9 @@ START_TEST(test_a_batch_is_one_transaction_fence_guard_deletes_queries)
     append(EVENT_INSERT, &comments, ROW("10", "1"), NULL);
     flush();
     run_until(did, "-> ok");
-    ck_assert_str_eq(server.history.data, "advance 0/100/4 | visible {700} | delete 2 | query 1 | "
-                                          "query 3 | query 4 | -> ok\n");
+    ck_assert_str_eq(server.history.data,
+                     "advance 0/100/4 | visible {700} | delete {\"2\"} | query 1 | "
+                     "query 3 | query 4 | -> ok\n");
     teardown();
 }
 END_TEST

@@ -18,12 +18,13 @@ START_TEST(test_names_are_quoted)
     struct config_operator_source sources[2];
     struct config_operator op = blog_operator(sources);
     op.target_table = TEXT("Odd \"name\"; DROP TABLE x");
-    op.target_id = TEXT("a\"b");
+    op.target_id.items = (struct config_name[]){{TEXT("a\"b")}};
+    const struct id_types types = {.count = 1, .names = {"uuid"}};
     buffer_init(&sql, STATEMENT_MAX);
-    statement_delete(&sql, &op);
+    statement_delete(&sql, &op, &types);
     buffer_append_char(&sql, '\0');
-    ck_assert_str_eq(sql.data, "DELETE FROM \"public\".\"Odd \"\"name\"\"; DROP TABLE x\" "
-                               "WHERE \"a\"\"b\" = $1");
+    ck_assert_str_eq(sql.data, "DELETE FROM \"public\".\"Odd \"\"name\"\"; DROP TABLE x\" AS t "
+                               "USING unnest($1::uuid[]) AS k (c1) WHERE t.\"a\"\"b\" = k.c1");
     buffer_release(&sql);
 }
 END_TEST
@@ -35,13 +36,13 @@ START_TEST(test_pages_follow_each_other_by_key)
     buffer_init(&sql, STATEMENT_MAX);
     ck_assert_int_eq(statement_steps(&op), 3);
     ck_assert_str_eq(page(&op, 1, false),
-                     "SELECT p.k::text, false FROM (SELECT DISTINCT t.\"post_id\" AS k "
-                     "FROM \"public\".\"comments\" t WHERE t.\"post_id\" IS NOT NULL "
-                     "ORDER BY k LIMIT 10) p ORDER BY p.k");
+                     "SELECT p.c1::text, false FROM (SELECT DISTINCT t.\"post_id\" "
+                     "FROM \"public\".\"comments\" AS t WHERE t.\"post_id\" IS NOT NULL "
+                     "ORDER BY t.\"post_id\" LIMIT 10) AS p (c1) ORDER BY p.c1");
     ck_assert_str_eq(page(&op, 2, true),
-                     "SELECT p.k::text, false FROM (SELECT DISTINCT t.\"id\" AS k "
-                     "FROM \"public\".\"posts\" t WHERE t.\"id\" > $1 "
-                     "ORDER BY k LIMIT 10) p ORDER BY p.k");
+                     "SELECT p.c1::text, false FROM (SELECT DISTINCT t.\"id\" "
+                     "FROM \"public\".\"posts\" AS t WHERE t.\"id\" IS NOT NULL "
+                     "AND (t.\"id\") > ($1) ORDER BY t.\"id\" LIMIT 10) AS p (c1) ORDER BY p.c1");
     buffer_release(&sql);
 }
 END_TEST
@@ -53,15 +54,41 @@ START_TEST(test_rows_of_the_target_that_no_source_has_are_orphans)
     buffer_init(&sql, STATEMENT_MAX);
     ck_assert_str_eq(
         page(&op, 0, true),
-        "SELECT p.k::text, true FROM (SELECT DISTINCT t.\"id\" AS k "
-        "FROM \"public\".\"post_counts\" t WHERE t.\"id\" > $1 AND (NOT EXISTS (SELECT "
-        "FROM \"public\".\"posts\" s WHERE s.\"id\"::text = t.\"id\"::text)) "
-        "ORDER BY k LIMIT 10) p ORDER BY p.k");
+        "SELECT p.c1::text, true FROM (SELECT DISTINCT t.\"id\" "
+        "FROM \"public\".\"post_counts\" AS t WHERE t.\"id\" IS NOT NULL AND (t.\"id\") > ($1) "
+        "AND (NOT EXISTS (SELECT FROM \"public\".\"posts\" s WHERE s.\"id\"::text = "
+        "t.\"id\"::text)) ORDER BY t.\"id\" LIMIT 10) AS p (c1) ORDER BY p.c1");
     sources[1].delete_with = false;
     ck_assert_str_eq(page(&op, 0, false),
-                     "SELECT p.k::text, false FROM (SELECT DISTINCT t.\"id\" AS k "
-                     "FROM \"public\".\"post_counts\" t WHERE t.\"id\" IS NOT NULL "
-                     "ORDER BY k LIMIT 10) p ORDER BY p.k");
+                     "SELECT p.c1::text, false FROM (SELECT DISTINCT t.\"id\" "
+                     "FROM \"public\".\"post_counts\" AS t WHERE t.\"id\" IS NOT NULL "
+                     "ORDER BY t.\"id\" LIMIT 10) AS p (c1) ORDER BY p.c1");
+    buffer_release(&sql);
+}
+END_TEST
+
+START_TEST(test_an_id_of_columns_is_compared_column_by_column)
+{
+    static struct config_name target[] = {{TEXT("org")}, {TEXT("id")}},
+                              own[] = {{TEXT("o")}, {TEXT("i")}};
+    struct config_operator_source sources[2];
+    struct config_operator op = blog_operator(sources);
+    const struct id_types types = {.count = 2, .names = {"integer", "text"}};
+    op.target_id = (struct config_names){target, 2};
+    sources[0].columns = sources[1].columns = (struct config_names){own, 2};
+    buffer_init(&sql, STATEMENT_MAX);
+    statement_delete(&sql, &op, &types);
+    buffer_append_char(&sql, '\0');
+    ck_assert_str_eq(sql.data, "DELETE FROM \"public\".\"post_counts\" AS t "
+                               "USING unnest($1::integer[], $2::text[]) AS k (c1, c2) "
+                               "WHERE t.\"org\" = k.c1 AND t.\"id\" = k.c2");
+    ck_assert_str_eq(page(&op, 1, true),
+                     "SELECT p.c1::text, p.c2::text, false FROM (SELECT DISTINCT t.\"o\", t.\"i\" "
+                     "FROM \"public\".\"comments\" AS t WHERE t.\"o\" IS NOT NULL "
+                     "AND t.\"i\" IS NOT NULL AND (t.\"o\", t.\"i\") > ($1, $2) "
+                     "ORDER BY t.\"o\", t.\"i\" LIMIT 10) AS p (c1, c2) ORDER BY p.c1, p.c2");
+    ck_assert_ptr_nonnull(strstr(page(&op, 0, false), "WHERE s.\"o\"::text = t.\"org\"::text "
+                                                      "AND s.\"i\"::text = t.\"id\"::text)"));
     buffer_release(&sql);
 }
 END_TEST
@@ -77,4 +104,5 @@ END_TEST
 
 UNIT_SUITE("operator/statements", test_names_are_quoted, test_pages_follow_each_other_by_key,
            test_rows_of_the_target_that_no_source_has_are_orphans,
+           test_an_id_of_columns_is_compared_column_by_column,
            test_the_state_tables_end_with_their_version)

@@ -149,7 +149,7 @@ START_TEST(test_an_unknown_old_id_is_said_and_not_guessed)
     setup();
     ck_assert_int_eq(touch(EVENT_UPDATE, &comments, ROW("9", "7"), ROW("9", NULL)), TOUCH_UNKNOWN);
     ck_assert_int_eq(touch(EVENT_DELETE, &comments, NULL, ROW("9", NULL)), TOUCH_UNKNOWN);
-    sources[0].column = TEXT("renamed");
+    sources[0].columns.items = (struct config_name[]){{TEXT("renamed")}};
     ck_assert_int_eq(touch(EVENT_INSERT, &comments, ROW("9", "7"), NULL), TOUCH_UNKNOWN);
     teardown();
 }
@@ -185,7 +185,7 @@ END_TEST
 START_TEST(test_ids_of_text_lose_quotes_and_escapes)
 {
     setup();
-    sources[1].column = TEXT("title");
+    sources[1].columns.items = (struct config_name[]){{TEXT("title")}};
     ck_assert_int_eq(touch(EVENT_INSERT, &posts, ROW("1", "a\"b\\c\n\xc3\xa9"), NULL), TOUCH_IDS);
     ck_assert_str_eq(dirty_text(dirty_first(&dirty)), "a\"b\\c\n\xc3\xa9");
     dirty_clear(&dirty);
@@ -209,6 +209,56 @@ START_TEST(test_an_id_that_was_left_out_is_not_known)
 }
 END_TEST
 
+static void setup_composite(void)
+{
+    static struct config_name both[] = {{TEXT("id")}, {TEXT("title")}};
+    setup();
+    op.target_id = sources[1].columns = (struct config_names){both, 2};
+}
+
+START_TEST(test_an_id_of_columns_is_one_text)
+{
+    setup_composite();
+    ck_assert_int_eq(touch(EVENT_INSERT, &posts, ROW("1", "a\"b\\c\n"), NULL), TOUCH_IDS);
+    ck_assert_str_eq(ids(), "[\"1\",\"a\\\"b\\\\c\\n\"]+");
+    teardown();
+}
+END_TEST
+
+START_TEST(test_a_change_of_any_column_of_an_id_is_a_move)
+{
+    setup_composite();
+    sources[1].delete_with = false;
+    ck_assert_int_eq(touch(EVENT_UPDATE, &posts, ROW("1", "b"), ROW("1", "a")), TOUCH_IDS);
+    ck_assert_str_eq(ids(), "[\"1\",\"a\"]+ [\"1\",\"b\"]+");
+    dirty_clear(&dirty);
+    ck_assert_int_eq(touch(EVENT_UPDATE, &posts, ROW("1", "b"), ROW("1", "b")), TOUCH_IDS);
+    ck_assert_str_eq(ids(), "[\"1\",\"b\"]+");
+    teardown();
+}
+END_TEST
+
+START_TEST(test_an_id_with_a_null_in_it_is_none)
+{
+    setup_composite();
+    ck_assert_int_eq(touch(EVENT_INSERT, &posts, ROW("1", "NULL"), NULL), TOUCH_IDS);
+    ck_assert_int_eq(touch(EVENT_UPDATE, &posts, ROW("1", "NULL"), ROW("1", "a")), TOUCH_IDS);
+    ck_assert_str_eq(ids(), "[\"1\",\"a\"]-+");
+    ck_assert_uint_eq(nulls, 2);
+    teardown();
+}
+END_TEST
+
+START_TEST(test_an_id_is_not_known_when_a_column_of_it_is_not)
+{
+    setup_composite();
+    ck_assert_int_eq(touch(EVENT_UPDATE, &posts, ROW("1", "b"), ROW("1", NULL)), TOUCH_UNKNOWN);
+    ck_assert_int_eq(touch(EVENT_DELETE, &posts, NULL, ROW("1", NULL)), TOUCH_UNKNOWN);
+    ck_assert_str_eq(ids(), "");
+    teardown();
+}
+END_TEST
+
 UNIT_SUITE("operator/touch", test_insert_refreshes_the_mapped_id, test_a_move_refreshes_both_ids,
            test_an_update_in_place_refreshes_one,
            test_a_delete_refreshes_and_with_delete_with_deletes,
@@ -217,4 +267,6 @@ UNIT_SUITE("operator/touch", test_insert_refreshes_the_mapped_id, test_a_move_re
            test_a_key_that_is_not_in_the_old_row_did_not_change,
            test_null_ids_are_skipped_and_counted, test_an_unknown_old_id_is_said_and_not_guessed,
            test_truncate_touches_all, test_other_tables_and_types_touch_nothing,
-           test_ids_of_text_lose_quotes_and_escapes, test_an_id_that_was_left_out_is_not_known)
+           test_ids_of_text_lose_quotes_and_escapes, test_an_id_that_was_left_out_is_not_known,
+           test_an_id_of_columns_is_one_text, test_a_change_of_any_column_of_an_id_is_a_move,
+           test_an_id_with_a_null_in_it_is_none, test_an_id_is_not_known_when_a_column_of_it_is_not)
