@@ -124,7 +124,7 @@ run_free_port() {
     local port
     for port in 40{0..9}"$1"; do
         if ! (: >"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-            printf '%s' $port
+            printf '%s' "$port"
             return
         fi
     done

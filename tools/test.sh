@@ -11,7 +11,7 @@ integration_directories=(tests/clients tests/browser tests/integration)
 # Those whose promise is not about size or about ./dev; and of these, those in which threads meet. For
 # what kill.test.mjs promises there is chaos.
 sanitized_files=(tests/integration/{events,eventpiper,eventstreamex,downtime,slot,shutdown,plugins,publication}.test.mjs)
-threaded_files=(tests/integration/{events,eventpiper,downtime,slot,shutdown}.test.mjs)
+threaded_files=(tests/integration/{admin,events,eventpiper,downtime,slot,shutdown}.test.mjs)
 
 dev_test() {
     read_install_option "$@"
