@@ -9,6 +9,7 @@ import { binary } from '../integration/harness/walpiper.mjs';
 import { within } from '../integration/harness/wait.mjs';
 
 const patience = 60_000;
+const longPatience = 900_000; // the subscribers themselves give up sooner, when nothing comes any more
 
 /** True when somebody listens at PORT. */
 export function accepts(port) {
@@ -69,14 +70,14 @@ export class Fleet {
     for (const wake of this.waiting.splice(0)) wake();
   }
 
-  async until(what, condition) {
+  async until(what, condition, timeout = patience) {
     const met = async () => {
       while (!condition()) {
         if (this.code !== undefined) throw new Error(`the subscribers ended before ${what}: ${JSON.stringify(this.result)}`);
         await new Promise((resolve) => this.waiting.push(resolve));
       }
     };
-    await within(what, patience, met());
+    await within(what, timeout, met());
     return this;
   }
 
@@ -91,7 +92,7 @@ export class Fleet {
 
   /** All have all. They stay subscribed, so that nobody has to see them off while it is measured. */
   done() {
-    return this.until('all have all events', () => this.isComplete);
+    return this.until('all have all events', () => this.isComplete, longPatience);
   }
 
   /** They leave, and say what they got; it must be right. */

@@ -15,7 +15,7 @@ const bin = process.env.POSTGRES_BIN ?? '/usr/lib/postgresql/15/bin';
 const path = '/streams/stamps';
 const subscribers = 100;
 const rate = 1000;
-const eventsAtScaleOne = 4000;
+const eventsAtScaleOne = 3000;
 
 /** The writer writes for FLEET: its report, how fast the writer was, and the CPU seconds of PID. */
 async function run(stamps, fleet, events, pid) {
