@@ -161,9 +161,8 @@ void connection_queue(struct connection *connection)
     struct http_server *server = connection->server;
     if (!list_empty(&connection->pending))
         return;
-    /* Inside a pass whose flush is over nothing else would bring it up again before the sleep. */
     if (list_empty(&server->pending))
-        loop_again(server->loop);
+        loop_hook_want(server->loop, &server->flush);
     list_append(&server->pending, &connection->pending);
 }
 

@@ -1,6 +1,6 @@
 /* http/output.h - what waits to be sent on one connection: pieces of shared bytes, by reference,
- * and copied ones, gathered into chunks. All of it goes out in one sendmsg(). Owns its references.
- * Knows nothing of HTTP and of the loop. */
+ * and copied ones, gathered into chunks. All of it goes out in one send() or sendmsg(). Owns its
+ * references. Knows nothing of HTTP and of the loop. */
 #ifndef HTTP_OUTPUT_H
 #define HTTP_OUTPUT_H
 

@@ -121,6 +121,15 @@ void loop_again(struct loop *loop)
     loop->again = true;
 }
 
+void loop_hook_want(struct loop *loop, const struct loop_hook *hook)
+{
+    const struct loop_hook *next = loop->upcoming;
+    while (next && next != hook)
+        next = next->next;
+    if (loop->in_pass && !next)
+        loop->again = true;
+}
+
 void loop_defer_free(struct loop *loop, struct loop_deferred *deferred)
 {
     deferred->next = NULL;

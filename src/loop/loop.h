@@ -64,6 +64,9 @@ void loop_hook_remove(struct loop *loop, struct loop_hook *hook);
 /* Runs the hooks once more before the loop sleeps. For a hook that made work for an earlier stage.
  */
 void loop_again(struct loop *loop);
+/* HOOK has something to do: it runs before the loop sleeps, in this pass if its turn is still to
+ * come. */
+void loop_hook_want(struct loop *loop, const struct loop_hook *hook);
 
 /* Calls deferred->free at the end of this turn, in the order of the calls. Once an object. */
 void loop_defer_free(struct loop *loop, struct loop_deferred *deferred);

@@ -20,6 +20,7 @@ struct step {
     struct loop *loop;
     char letter;
     int again;             /* asks for that many further passes */
+    struct step *wants;    /* to run when this one has */
     struct step *add;      /* hooked in when this one runs */
     struct step *remove;   /* unhooked when this one runs */
     struct object *closes; /* deferred when this one runs */
@@ -48,6 +49,9 @@ static void step_run(struct loop_hook *hook)
         step->again--;
         loop_again(step->loop);
     }
+    if (step->wants)
+        loop_hook_want(step->loop, &step->wants->hook);
+    step->wants = NULL;
     if (step->add)
         loop_hook_add(step->loop, &step->add->hook);
     step->add = NULL;
@@ -109,6 +113,26 @@ START_TEST(test_hooks_run_in_order_and_stable)
     loop_hook_add(&loop, &feed2.hook);
     /* The close during the pass asks for one more. */
     ck_assert_str_eq(until_slept(&loop), "12wjf12wj");
+    loop_release(&loop);
+}
+END_TEST
+
+START_TEST(test_a_wanted_hook_runs_before_sleep_and_no_pass_is_for_nothing)
+{
+    struct loop loop;
+    ck_assert_int_eq(loop_init(&loop), 0);
+    struct step feed = step_of(&loop, LOOP_ORDER_FEED, 'a');
+    struct step write = step_of(&loop, LOOP_ORDER_WRITE, 'b');
+    loop_hook_add(&loop, &feed.hook);
+    loop_hook_add(&loop, &write.hook);
+    feed.wants = &write;
+    ck_assert_str_eq(until_slept(&loop), "ab");
+    write.wants = &feed;
+    ck_assert_str_eq(until_slept(&loop), "abab");
+    write.wants = &write;
+    ck_assert_str_eq(until_slept(&loop), "abab");
+    loop_hook_want(&loop, &feed.hook); /* outside of a pass: the next one comes anyway */
+    ck_assert_str_eq(until_slept(&loop), "ab");
     loop_release(&loop);
 }
 END_TEST
@@ -247,6 +271,7 @@ START_TEST(test_wake_from_another_thread_is_never_lost)
 END_TEST
 
 UNIT_SUITE("loop/loop", test_hooks_run_in_order_and_stable,
+           test_a_wanted_hook_runs_before_sleep_and_no_pass_is_for_nothing,
            test_work_for_an_earlier_stage_is_done_before_sleep,
            test_a_busy_hook_does_not_starve_events, test_frees_run_last_and_drain,
            test_hooks_come_and_go_during_a_pass, test_the_last_turn_has_its_end,
