@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,6 +21,11 @@
 #define ACCEPTS_A_TURN 64 /* a storm of connections must not starve those that are there */
 
 /* --- accepting ----------------------------------------------------------------------------- */
+
+/* Descriptors are the process's: between the moment that a loop gives up its reserve and that it
+ * has it again, another loop would take the one that is free, and then there would be none to tell
+ * anybody with. Held for one accept() or one farewell. */
+static pthread_mutex_t accepting = PTHREAD_MUTEX_INITIALIZER;
 
 static int open_reserve(void)
 {
@@ -38,12 +44,24 @@ static void watch_listeners(struct http_server *server, bool on)
     }
 }
 
+/* A descriptor or a negative errno. */
+static int accept_next(int listener, struct sockaddr_storage *ret_from)
+{
+    socklen_t len = sizeof(*ret_from);
+    pthread_mutex_lock(&accepting);
+    int fd = accept4(listener, (struct sockaddr *)ret_from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int result = fd >= 0 ? fd : -errno;
+    pthread_mutex_unlock(&accepting);
+    return result;
+}
+
 /* There is no descriptor, or no memory, for another connection: the one that waits is turned away
  * with the descriptor kept for this, for it would keep the listener readable and the loop spinning.
  * When even that fails, accepting pauses until the next sweep. False: stop accepting for now. */
 static bool turn_away_next(struct http_server *server, int listener)
 {
     int fd = -1, error = EMFILE;
+    pthread_mutex_lock(&accepting);
     if (server->reserve_fd >= 0) {
         close(server->reserve_fd);
         fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -54,6 +72,7 @@ static bool turn_away_next(struct http_server *server, int listener)
         }
         server->reserve_fd = open_reserve();
     }
+    pthread_mutex_unlock(&accepting);
     /* The kernel asks for a descriptor before it looks whether anybody waits. */
     if (fd < 0 && error != EAGAIN)
         watch_listeners(server, false);
@@ -65,18 +84,16 @@ static void on_acceptable(struct ev_loop *ev, ev_io *accept, int events)
     struct http_server *server = accept->data;
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
         struct sockaddr_storage from = {0};
-        socklen_t len = sizeof(from);
-        int fd = accept4(accept->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept_next(accept->fd, &from);
         if (fd >= 0) {
             const struct address address = address_of(&from);
             admission_take(server, fd, &address);
             continue;
         }
-        if (errno == EAGAIN)
+        if (fd == -EAGAIN)
             return;
-        if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
-            continue; /* of the one connection that went away meanwhile: ECONNABORTED and its like
-                       */
+        if (fd != -EMFILE && fd != -ENFILE && fd != -ENOBUFS && fd != -ENOMEM)
+            continue; /* of one that went away meanwhile: ECONNABORTED and its like */
         if (!turn_away_next(server, accept->fd))
             return;
     }

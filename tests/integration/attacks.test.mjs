@@ -241,4 +241,4 @@ scenario('more connections at a time than there may be', (scene) =>
   besieged(scene, { max_connections: 300, threads: 1 }, (walpiper) => flooded(walpiper, 300)));
 
 scenario('more connections at a time than there are descriptors', (scene) =>
-  besieged(scene, { threads: 1 }, (walpiper) => flooded(walpiper, 200), { wrapper: ['prlimit', '--nofile=200'] }));
+  besieged(scene, { threads: 2 }, (walpiper) => flooded(walpiper, 200), { wrapper: ['prlimit', '--nofile=200'] }));
