@@ -18,7 +18,7 @@
 
 struct topic_stream {
     struct feed_stream base;
-    bool lost;           /* the client's id is of no use until it gets a new one */
+    bool needs_id;       /* the client has none that is of use */
     uint64_t read_at_id; /* the router's counter when the client last got an id */
     struct position id;  /* the position last told; of a pull, that of its last event */
     char epoch[9];       /* that the positions belong to */
@@ -46,7 +46,7 @@ static void write_reset(struct topic_stream *self, struct str text)
 {
     feed_stream_write(&self->base, text);
     feed_stream_touch(&self->base);
-    self->lost = true;
+    self->needs_id = true;
     self->id = (struct position){0, 0};
 }
 
@@ -90,7 +90,7 @@ static void on_push(struct feed_stream *stream, const struct journal_entry *entr
 
     if (!feed_stream_give(stream, entry->owner, text_of(stream->form, event)))
         return;
-    self->lost = false;
+    self->needs_id = false;
     self->id = entry->position;
     self->read_at_id = router_records_read(stream->api->router);
 }
@@ -113,7 +113,7 @@ static bool moved_far(const struct topic_stream *self, struct position position)
 
     if (position_compare(position, self->id) <= 0)
         return false;
-    return !live || self->lost || read >= FAR_RECORDS;
+    return !live || self->needs_id || read >= FAR_RECORDS;
 }
 
 static void on_heartbeat(struct feed_stream *stream)
@@ -129,7 +129,7 @@ static void on_heartbeat(struct feed_stream *stream)
         buffer_printf(&frame, "{\"type\":\"keepalive\",\"id\":\"%s\"}\n", id);
     } else if (moved_far(self, position)) {
         sse_frame(&frame, str_from(id), STR("keepalive"), STR("{}"));
-        self->lost = false;
+        self->needs_id = false;
         self->id = position;
         self->read_at_id = router_records_read(stream->api->router);
     } else {
@@ -175,6 +175,7 @@ static void subscribe(struct topic_stream *self, const struct wanted *wanted,
     bool after = resume->kind == RESUME_AFTER;
     const char *epoch = subscriber_epoch(&self->base.subscriber);
 
+    self->needs_id = !after;
     feed_stream_subscribe(&self->base, wanted->subscriptions, wanted->count,
                           after ? &resume->after : NULL);
     self->read_at_id = router_records_read(self->base.api->router);
@@ -197,10 +198,8 @@ static bool open_stream(struct topic_stream *self, struct api *api,
     buffer_init(&first, FRAME_MAX);
     if (form == FORM_SSE)
         sse_comment(&first);
-    if (resume->kind == RESUME_RESET) {
+    if (resume->kind == RESUME_RESET)
         reset_append(&first, form, resume->reason, range);
-        self->lost = true;
-    }
     bool opened =
         feed_stream_open(&self->base, &topic_stream_kind, api, request, form, buffer_str(&first));
     buffer_release(&first);

@@ -150,8 +150,11 @@ scenario('web-platform-tests eventsource/, as far as a server has a part in them
   for (const [name, check] of Object.entries(mirrored)) {
     await t.test(name, async () => {
       const closes = []; // those of this one
-      await check({ scene: { defer: (close) => closes.push(close) }, walpiper, last: frames.at(-1).id });
-      for (const close of closes) close();
+      try {
+        await check({ scene: { defer: (close) => closes.push(close) }, walpiper, last: frames.at(-1).id });
+      } finally {
+        for (const close of closes) close();
+      }
       await until('its connections are closed', () => walpiper.connections() === 0);
     });
   }

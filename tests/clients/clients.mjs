@@ -91,10 +91,10 @@ function fetchEventSourceClient(url, { headers = {} } = {}) {
   return client;
 }
 
-function launchDarklyClient(url, { headers = {} } = {}) {
-  const source = new launchDarkly.EventSource(url, { headers });
-  return follow(source);
-}
+/** Without a time of its own it takes the one that Node's agent has for idle connections since version
+ *  19, and leaves a stream that is silent for 5 s: less than http.heartbeat. */
+const launchDarklyClient = (url, { headers = {} } = {}) =>
+  follow(new launchDarkly.EventSource(url, { headers, readTimeoutMillis: 30_000 }));
 
 /** By their names at npm. */
 export const clients = {

@@ -3,10 +3,11 @@
 import { describe } from 'node:test';
 import { assert, assertInOrder, scenario, until } from '../integration/harness/lib.mjs';
 import { blog, blogFiles } from '../integration/harness/blog.mjs';
+import { captured } from '../integration/harness/journal.mjs';
 import { hsToken, now } from '../integration/harness/jwt.mjs';
 import { clients } from './clients.mjs';
 import { recorder } from './recorder.mjs';
-import { fillUp, hostile, loseContinuity, say, secret } from './troubles.mjs';
+import { fillUp, hostile, isTold, loseContinuity, say, secret } from './troubles.mjs';
 
 const names = Object.keys(clients);
 
@@ -70,6 +71,20 @@ describe('clients of npm', { concurrency: true }, () => {
     }
   });
 
+  scenario('who has got no event yet has an id all the same, and misses none after a kill -9', async (scene) => {
+    const db = await scene.database({ files: blogFiles });
+    const walpiper = await scene.walpiper(db, { ...blog, http: { heartbeat: '200ms' } });
+    await say(db, 'for others');
+    await captured(walpiper);
+    const all = await openAll(scene, walpiper, '/streams/comments/99');
+    await untilAll('it has an id', all, (client) => client.count('keepalive') > 0);
+    await walpiper.kill();
+    await db.query(`INSERT INTO comments (id, post_id, message) VALUES (99, 1, 'while it was down')`);
+    await walpiper.start();
+    await untilAll('the event', all, withEvents(1));
+    for (const [name, { client }] of Object.entries(all)) assert.deepEqual(client.events.map(({ type }) => type), ['insert'], name);
+  });
+
   scenario('the feed of a consumer: a stop ends it with a retry:, which is waited for, and nothing is lost', async (scene) => {
     const db = await scene.database();
     const walpiper = await scene.walpiper(db, { http: { heartbeat: '500ms', drain: '0s' } });
@@ -100,11 +115,11 @@ describe('clients of npm', { concurrency: true }, () => {
     await say(db, 'of the first epoch');
     await untilAll('an event', all, withEvents(1));
     await loseContinuity(db, walpiper);
-    await untilAll('it is told', all, (client) => client.count('reset') === 1);
+    await untilAll('it is told', all, (client) => client.count('reset') > 0);
     await say(db, 'of the second epoch');
-    await untilAll('the next event', all, withEvents(3));
+    await untilAll('the next event', all, (client) => client.count('insert') === 2);
     for (const [name, { client }] of Object.entries(all)) {
-      assert.deepEqual(client.events.map(({ type }) => type), ['insert', 'reset', 'insert'], name);
+      assert.ok(isTold(client.events.map(({ type }) => type)), name);
       assert.equal(JSON.parse(client.events[1].data).reason, 'epoch', name);
     }
   });

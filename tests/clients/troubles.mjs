@@ -22,6 +22,10 @@ export async function loseContinuity(db, walpiper) {
   await walpiper.start();
 }
 
+/** What the types of a stream are when continuity was lost after the first event. A client that is back
+ *  before the new epoch has begun is told twice. */
+export const isTold = (types) => /^insert(,reset)+,insert$/.test(types.join());
+
 /** Streams that take all of the COUNT places that WALPIPER has. */
 export async function fillUp(walpiper, count) {
   const streams = [];

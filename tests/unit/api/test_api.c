@@ -304,9 +304,12 @@ START_TEST(test_stream_heartbeat)
 {
     struct position positions[1200];
     struct event_id id;
+    char text[EVENT_ID_MAX], header[96];
 
     setup_with(0, 20, true);
-    struct client *client = request("GET /streams/comments/5", "");
+    id_text(insert(&in_seven), text);
+    snprintf(header, sizeof(header), "Last-Event-ID: %s\r\n", text);
+    struct client *client = request("GET /streams/comments/5", header);
     expect(client, "\r\n\r\n:\n:\n:\n");
     ck_assert_uint_eq(count(client, "keepalive"), 0);
     for (int i = 0; i < 1200; i++)
@@ -333,6 +336,23 @@ START_TEST(test_id_after_reset)
     snprintf(line, sizeof(line), "id: %s\nevent: keepalive\n", id);
     struct client *client = request("GET /streams/comments", "Last-Event-ID: 5\r\n");
     expect(client, line);
+    hang_up(client);
+    teardown();
+}
+END_TEST
+
+/* A live stream for which there is nothing gets an id with its first sign of life, once: else what
+ * comes while its client is away would be lost. */
+START_TEST(test_id_of_live_stream)
+{
+    char id[EVENT_ID_MAX], line[96];
+
+    setup_with(0, 20, true);
+    id_text(insert(&in_seven), id);
+    snprintf(line, sizeof(line), "id: %s\nevent: keepalive\ndata: {}\n\n:\n:\n", id);
+    struct client *client = request("GET /streams/comments/5", "");
+    expect(client, line);
+    ck_assert_uint_eq(count(client, "keepalive"), 1);
     hang_up(client);
     teardown();
 }
@@ -432,5 +452,5 @@ END_TEST
 UNIT_SUITE("api/api", test_health, test_not_found, test_method, test_head, test_no_consumer,
            test_bad_stream, test_filter_before_the_columns_are_known, test_stream_live,
            test_stream_encoded, test_stream_resume, test_stream_reset, test_stream_expired,
-           test_stream_heartbeat, test_id_after_reset, test_events_live, test_events_replay,
-           test_events_heartbeat, test_events_no_server, test_drain)
+           test_stream_heartbeat, test_id_after_reset, test_id_of_live_stream, test_events_live,
+           test_events_replay, test_events_heartbeat, test_events_no_server, test_drain)
