@@ -1,6 +1,7 @@
 -- What walpiper keeps in the database for its operators. It is compiled into the program, which runs
 -- it as one transaction when the comment on the schema (last line) is not the one it knows. Safe to
--- run again. A role that may not create a schema needs it done once by one that may:
+-- run again, also over version 1. A role that may not create a schema needs it done once by one that
+-- may:
 --
 --     psql -1 -f sql/state.sql
 --     GRANT USAGE ON SCHEMA walpiper TO walpiper;
@@ -13,48 +14,156 @@ SELECT pg_advisory_xact_lock(8603095177213112);
 
 CREATE SCHEMA IF NOT EXISTS walpiper;
 
--- Where each operator stands. The position is that of the last event whose effect is in the read
--- model; generation fences off a process that was replaced.
+-- One row an operator: which process has it, and what was asked of it.
+CREATE TABLE IF NOT EXISTS walpiper.operator (
+    name       text    PRIMARY KEY,
+    lanes      integer NOT NULL,                -- ids are spread over so many connections
+    generation bigint  NOT NULL,                -- fences off a process that was replaced
+    process    text    NOT NULL,                -- who took it over last
+    pid        integer NOT NULL DEFAULT 0,      -- the server's process for it, when it did
+    paused     boolean NOT NULL DEFAULT false,  -- until resume()
+    halted     text,                            -- why it does not go on until resume(); null: it does
+    commands   bigint  NOT NULL DEFAULT 0       -- how many were given: a new one is noticed by it
+);
+
+-- Where each lane of an operator stands. The position is that of the last event whose effect is in
+-- the read model.
 CREATE TABLE IF NOT EXISTS walpiper.checkpoint (
-    operator      text        PRIMARY KEY,
+    operator      text        NOT NULL,
+    lane          integer     NOT NULL,
     generation    bigint      NOT NULL,
     epoch         text        NOT NULL DEFAULT '',  -- of the journal; empty: never ran
     lsn           pg_lsn      NOT NULL DEFAULT '0/0',
     ordinal       bigint      NOT NULL DEFAULT 0,
+    rebuild       bigint      NOT NULL DEFAULT 0,   -- counts those that were asked for
     rebuild_step  integer,                          -- null: no rebuild is under way
     rebuild_after text,                             -- the last id done in this step; null: none yet
-    updated_at    timestamptz NOT NULL DEFAULT now()
+    rebuild_where text,                             -- a condition on id; null: every id
+    updated_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (operator, lane)
 ) WITH (fillfactor = 10);
 
--- Ids whose query failed for good. They are tried again at next_try.
+-- By which an id belongs to a lane: FNV-1a, 32 bits.
+CREATE OR REPLACE FUNCTION walpiper.hash(id text) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+DECLARE
+    bytes bytea := convert_to(id, 'UTF8');
+    hash bigint := 2166136261;
+BEGIN
+    FOR i IN 0 .. length(bytes) - 1 LOOP
+        hash := ((hash # get_byte(bytes, i)) * 16777619) & 4294967295;
+    END LOOP;
+    RETURN hash;
+END
+$$;
+
+-- Ids whose query failed. They are tried again at next_try.
 CREATE TABLE IF NOT EXISTS walpiper.parked (
     operator     text        NOT NULL,
     id           text        NOT NULL,
     wants_delete boolean     NOT NULL,  -- the target row is deleted before the query runs
     error        text        NOT NULL,
     sqlstate     text        NOT NULL,
-    attempts     integer     NOT NULL DEFAULT 0,
+    attempts     integer     NOT NULL DEFAULT 0,  -- that failed
     next_try     timestamptz NOT NULL,
     since        timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (operator, id)
 );
 
--- Takes an operator over: whoever held it before fails with WPF01 from now on.
-CREATE OR REPLACE FUNCTION walpiper.claim(operator_name text) RETURNS walpiper.checkpoint
-LANGUAGE sql AS $$
-    INSERT INTO walpiper.checkpoint AS c (operator, generation)
-    VALUES (operator_name, 1)
-    ON CONFLICT (operator) DO UPDATE SET generation = c.generation + 1, updated_at = now()
-    RETURNING c.*;
+-- From version 1, in place.
+ALTER TABLE walpiper.checkpoint
+    ADD COLUMN IF NOT EXISTS lane integer NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS rebuild bigint NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS rebuild_where text,
+    DROP CONSTRAINT IF EXISTS checkpoint_pkey,
+    ADD PRIMARY KEY (operator, lane);
+ALTER TABLE walpiper.parked
+    ADD COLUMN IF NOT EXISTS hash bigint GENERATED ALWAYS AS (walpiper.hash(id)) STORED;
+INSERT INTO walpiper.operator (name, lanes, generation, process)
+SELECT c.operator, count(*), max(c.generation), '' FROM walpiper.checkpoint c GROUP BY c.operator
+ON CONFLICT (name) DO NOTHING;
+DROP FUNCTION IF EXISTS
+    walpiper.claim(text),
+    walpiper.fence(text, bigint),
+    walpiper.advance(text, bigint, text, pg_lsn, bigint),
+    walpiper.rebuild_begin(text, bigint, text, pg_lsn, bigint),
+    walpiper.rebuild_advance(text, bigint, integer, text),
+    walpiper.park(text, text, boolean, text, text, bigint);
+
+CREATE INDEX IF NOT EXISTS parked_next_try ON walpiper.parked (operator, next_try);
+
+-- Gives an operator to a new process, whose lanes may be another number than before. They begin
+-- then where the last one stood, and a rebuild under way begins again.
+CREATE OR REPLACE FUNCTION walpiper.take_over(
+    operator_name text, lane_count integer, process_name text)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    op walpiper.operator;
+    before integer;
+    last walpiper.checkpoint;
+BEGIN
+    UPDATE walpiper.operator o
+    SET generation = o.generation + 1, process = process_name, pid = pg_backend_pid(),
+        lanes = lane_count
+    WHERE o.name = operator_name
+    RETURNING o.* INTO op;
+    -- Waits for the transactions of the former process.
+    PERFORM FROM walpiper.checkpoint c WHERE c.operator = operator_name FOR UPDATE;
+    UPDATE walpiper.checkpoint c SET generation = op.generation WHERE c.operator = operator_name;
+    GET DIAGNOSTICS before = ROW_COUNT;
+    IF before = lane_count THEN
+        RETURN;
+    END IF;
+    SELECT CASE WHEN count(DISTINCT c.epoch) = 1 THEN min(c.epoch) ELSE '' END,
+           coalesce((array_agg(c.lsn ORDER BY c.lsn, c.ordinal))[1], '0/0'),
+           coalesce((array_agg(c.ordinal ORDER BY c.lsn, c.ordinal))[1], 0),
+           CASE WHEN bool_or(c.rebuild_step IS NOT NULL) THEN 0 END,
+           CASE WHEN NOT bool_or(c.rebuild_step IS NOT NULL AND c.rebuild_where IS NULL)
+                     AND count(DISTINCT c.rebuild_where) = 1 THEN min(c.rebuild_where) END
+    INTO last.epoch, last.lsn, last.ordinal, last.rebuild_step, last.rebuild_where
+    FROM walpiper.checkpoint c WHERE c.operator = operator_name;
+    DELETE FROM walpiper.checkpoint c WHERE c.operator = operator_name;
+    INSERT INTO walpiper.checkpoint
+        (operator, lane, generation, epoch, lsn, ordinal, rebuild_step, rebuild_where)
+    SELECT operator_name, n.lane, op.generation, last.epoch, last.lsn, last.ordinal,
+           last.rebuild_step, last.rebuild_where
+    FROM generate_series(0, lane_count - 1) AS n (lane);
+END
+$$;
+
+-- The row of a lane. The first lane of a process takes the operator over with all its lanes:
+-- whoever held it before fails with WPF01 from now on. HELD is the generation that a lane of the
+-- same process was given already; null: none was.
+CREATE OR REPLACE FUNCTION walpiper.claim(
+    operator_name text, lane_number integer, lane_count integer, process_name text, held bigint)
+RETURNS walpiper.checkpoint LANGUAGE plpgsql AS $$
+DECLARE
+    op walpiper.operator;
+    lane_row walpiper.checkpoint;
+BEGIN
+    INSERT INTO walpiper.operator AS o (name, lanes, generation, process)
+    VALUES (operator_name, lane_count, 0, '')
+    ON CONFLICT (name) DO UPDATE SET name = o.name  -- locks it
+    RETURNING o.* INTO op;
+    IF held IS NOT NULL AND held <> op.generation THEN
+        RAISE EXCEPTION 'operator % was taken over by another process', operator_name
+            USING ERRCODE = 'WPF01';
+    ELSIF op.process <> process_name THEN
+        PERFORM walpiper.take_over(operator_name, lane_count, process_name);
+    END IF;
+    SELECT c.* INTO STRICT lane_row FROM walpiper.checkpoint c
+    WHERE c.operator = operator_name AND c.lane = lane_number;
+    RETURN lane_row;
+END
 $$;
 
 -- Locks the checkpoint for the rest of the transaction: two processes cannot work at once, and the
 -- statements behind it see all that the other one committed.
-CREATE OR REPLACE FUNCTION walpiper.fence(operator_name text, held bigint) RETURNS void
-LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION walpiper.fence(operator_name text, lane_number integer, held bigint)
+RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM FROM walpiper.checkpoint c
-    WHERE c.operator = operator_name AND c.generation = held
+    WHERE c.operator = operator_name AND c.lane = lane_number AND c.generation = held
     FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'operator % was taken over by another process', operator_name
@@ -65,36 +174,42 @@ $$;
 
 -- Moves the checkpoint to the event at (lsn, ordinal), fencing as above.
 CREATE OR REPLACE FUNCTION walpiper.advance(
-    operator_name text, held bigint, new_epoch text, new_lsn pg_lsn, new_ordinal bigint)
+    operator_name text, lane_number integer, held bigint,
+    new_epoch text, new_lsn pg_lsn, new_ordinal bigint)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM walpiper.fence(operator_name, held);
+    PERFORM walpiper.fence(operator_name, lane_number, held);
     UPDATE walpiper.checkpoint c
     SET epoch = new_epoch, lsn = new_lsn, ordinal = new_ordinal, updated_at = now()
-    WHERE c.operator = operator_name;
+    WHERE c.operator = operator_name AND c.lane = lane_number;
 END
 $$;
 
 -- Moves the checkpoint and starts computing every id anew.
 CREATE OR REPLACE FUNCTION walpiper.rebuild_begin(
-    operator_name text, held bigint, new_epoch text, new_lsn pg_lsn, new_ordinal bigint)
+    operator_name text, lane_number integer, held bigint,
+    new_epoch text, new_lsn pg_lsn, new_ordinal bigint)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM walpiper.advance(operator_name, held, new_epoch, new_lsn, new_ordinal);
-    UPDATE walpiper.checkpoint c SET rebuild_step = 0, rebuild_after = NULL
-    WHERE c.operator = operator_name;
+    PERFORM walpiper.advance(
+        operator_name, lane_number, held, new_epoch, new_lsn, new_ordinal);
+    UPDATE walpiper.checkpoint c
+    SET rebuild_step = 0, rebuild_after = NULL, rebuild_where = NULL
+    WHERE c.operator = operator_name AND c.lane = lane_number;
 END
 $$;
 
--- Notes how far the rebuild is; a null step ends it.
+-- Notes how far the rebuild is; a null step ends it. One that was asked for since is left alone.
 CREATE OR REPLACE FUNCTION walpiper.rebuild_advance(
-    operator_name text, held bigint, step integer, after text)
+    operator_name text, lane_number integer, held bigint,
+    known bigint, step integer, after text)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM walpiper.fence(operator_name, held);
+    PERFORM walpiper.fence(operator_name, lane_number, held);
     UPDATE walpiper.checkpoint c
-    SET rebuild_step = step, rebuild_after = after, updated_at = now()
-    WHERE c.operator = operator_name;
+    SET rebuild_step = step, rebuild_after = after, updated_at = now(),
+        rebuild_where = CASE WHEN step IS NOT NULL THEN c.rebuild_where END
+    WHERE c.operator = operator_name AND c.lane = lane_number AND c.rebuild = known;
 END
 $$;
 
@@ -142,21 +257,31 @@ LANGUAGE sql AS $$
       AND l.pid IS DISTINCT FROM pg_backend_pid();
 $$;
 
--- Sets an id aside; each failure doubles the wait before the next try, up to an hour.
+-- Sets an id aside.
 CREATE OR REPLACE FUNCTION walpiper.park(
-    operator_name text, parked_id text, deletes boolean, why text, code text, delay_ms bigint)
+    operator_name text, parked_id text, deletes boolean, why text, code text, failures integer,
+    delay_ms bigint)
 RETURNS void LANGUAGE sql AS $$
     INSERT INTO walpiper.parked AS p
         (operator, id, wants_delete, error, sqlstate, attempts, next_try)
-    VALUES (operator_name, parked_id, deletes, why, code, 1,
+    VALUES (operator_name, parked_id, deletes, why, code, failures,
             now() + delay_ms * interval '1 millisecond')
     ON CONFLICT (operator, id) DO UPDATE SET
         wants_delete = p.wants_delete OR excluded.wants_delete,
         error = excluded.error,
         sqlstate = excluded.sqlstate,
-        attempts = p.attempts + 1,
-        next_try = now() + least(interval '1 hour',
-            delay_ms * power(2, least(p.attempts, 20)) * interval '1 millisecond');
+        attempts = excluded.attempts,
+        next_try = excluded.next_try;
+$$;
+
+-- A parked id has failed again, unless somebody has dropped it meanwhile.
+CREATE OR REPLACE FUNCTION walpiper.park_again(
+    operator_name text, parked_id text, why text, code text, failures integer, delay_ms bigint)
+RETURNS void LANGUAGE sql AS $$
+    UPDATE walpiper.parked p
+    SET error = why, sqlstate = code, attempts = failures,
+        next_try = now() + delay_ms * interval '1 millisecond'
+    WHERE p.operator = operator_name AND p.id = parked_id;
 $$;
 
 -- An event has touched a parked id: what it wants is added, and it is due at once, as the event may
@@ -171,4 +296,91 @@ RETURNS void LANGUAGE sql AS $$
         next_try = now();
 $$;
 
-COMMENT ON SCHEMA walpiper IS 'walpiper operator state, version 1';
+-- An operator stops by itself.
+CREATE OR REPLACE FUNCTION walpiper.halt(operator_name text, held bigint, why text)
+RETURNS void LANGUAGE sql AS $$
+    UPDATE walpiper.operator o SET halted = why
+    WHERE o.name = operator_name AND o.generation = held;
+    SELECT pg_notify('walpiper', operator_name);
+$$;
+
+-- What follows is for people: a running process does what they say within a second.
+
+CREATE OR REPLACE FUNCTION walpiper.command(operator_name text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE walpiper.operator o SET commands = o.commands + 1 WHERE o.name = operator_name;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no operator %, or it has not run yet', operator_name;
+    END IF;
+    PERFORM pg_notify('walpiper', operator_name);
+END
+$$;
+
+-- Begins nothing new until resume().
+CREATE OR REPLACE FUNCTION walpiper.pause(operator_name text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM walpiper.command(operator_name);
+    UPDATE walpiper.operator o SET paused = true WHERE o.name = operator_name;
+END
+$$;
+
+-- Ends a pause, and a halt: the ids that are parked have as many tries again as at first. A process
+-- that was replaced by one that is gone takes the operator back.
+CREATE OR REPLACE FUNCTION walpiper.resume(operator_name text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM walpiper.command(operator_name);
+    UPDATE walpiper.parked p SET attempts = 0, next_try = now()
+    FROM walpiper.operator o
+    WHERE o.name = operator_name AND o.halted IS NOT NULL AND p.operator = o.name;
+    UPDATE walpiper.operator o SET paused = false, halted = NULL WHERE o.name = operator_name;
+END
+$$;
+
+-- A parked id, or null: all of them, are due now. Returns how many.
+CREATE OR REPLACE FUNCTION walpiper.retry(operator_name text, which text DEFAULT NULL)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    found_ids bigint;
+BEGIN
+    PERFORM walpiper.command(operator_name);
+    UPDATE walpiper.parked p SET next_try = now()
+    WHERE p.operator = operator_name AND (which IS NULL OR p.id = which);
+    GET DIAGNOSTICS found_ids = ROW_COUNT;
+    RETURN found_ids;
+END
+$$;
+
+-- A parked id, or null: all of them, are given up: the read model stays as it is for them until an
+-- event touches them. Returns how many.
+CREATE OR REPLACE FUNCTION walpiper.skip(operator_name text, which text DEFAULT NULL)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    found_ids bigint;
+BEGIN
+    PERFORM walpiper.command(operator_name);
+    DELETE FROM walpiper.parked p
+    WHERE p.operator = operator_name AND (which IS NULL OR p.id = which);
+    GET DIAGNOSTICS found_ids = ROW_COUNT;
+    RETURN found_ids;
+END
+$$;
+
+-- Computes every id anew, or those for which a condition on "id" holds, while live events go on. One
+-- that is under way begins again, and stays as wide as it was.
+CREATE OR REPLACE FUNCTION walpiper.rebuild(operator_name text, condition text DEFAULT NULL)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM walpiper.command(operator_name);
+    UPDATE walpiper.checkpoint c
+    SET rebuild = c.rebuild + 1, rebuild_step = 0, rebuild_after = NULL,
+        rebuild_where = CASE WHEN c.rebuild_step IS NULL
+                                  OR c.rebuild_where IS NOT DISTINCT FROM condition
+                             THEN condition END
+    WHERE c.operator = operator_name;
+END
+$$;
+
+COMMENT ON SCHEMA walpiper IS 'walpiper operator state, version 2';

@@ -83,6 +83,7 @@ struct config_operator {
     enum config_form form;
     char *query; /* of query, or read from query_file */
     enum config_on_error on_error;
+    unsigned batch_size; /* ids in one transaction */
 };
 
 struct config {

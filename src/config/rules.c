@@ -22,14 +22,19 @@ int rules_check(struct rules *r, const char *complaint, const struct node *node)
     return complaint ? node_fail(r->tree, node, r->err, "%s", complaint) : 0;
 }
 
-static int number(struct rules *r, const char *path, const char *text, const uint64_t range[2],
-                  uint64_t *ret_number)
+int rules_number(struct rules *r, const struct node *place, const char *text,
+                 const uint64_t range[2], uint64_t *ret_number)
 {
     if (quantity_number(str_from(text), range[0], range[1], ret_number) == 0)
         return 0;
-    return node_fail(r->tree, node_at(r->tree, "%s", path), r->err,
-                     "must be a whole number from %llu to %llu; write one",
+    return node_fail(r->tree, place, r->err, "must be a whole number from %llu to %llu; write one",
                      (unsigned long long)range[0], (unsigned long long)range[1]);
+}
+
+static int number(struct rules *r, const char *path, const char *text, const uint64_t range[2],
+                  uint64_t *ret_number)
+{
+    return rules_number(r, node_at(r->tree, "%s", path), text, range, ret_number);
 }
 
 static int duration(struct rules *r, const char *path, const char *text, uint64_t *ret_us)

@@ -30,6 +30,9 @@ int rules_column_names(struct rules *r, const struct node *list, char **from, si
 int rules_mapped_column(struct rules *r, const char *const names[2], const char *column,
                         const struct node *place);
 
+/* A whole number from RANGE[0] to RANGE[1]; else fails at PLACE. */
+int rules_number(struct rules *r, const struct node *place, const char *text,
+                 const uint64_t range[2], uint64_t *ret_number);
 int rules_no_memory(struct rules *r);
 /* COMPLAINT: NULL is fine, else fails at PATH. */
 int rules_check(struct rules *r, const char *complaint, const struct node *node);

@@ -108,10 +108,27 @@ static int check_cycles(struct rules *r)
 /* ----------------------------------------------------------------------------------------------------
  */
 
+/* --- how it works
+ * ----------------------------------------------------------------------------------- */
+
+static int operator_work(struct reading *o)
+{
+    uint64_t batch_size = 0;
+
+    int code = rules_number(o->r, PLACE(o, "batch_size"), o->from->batch_size,
+                            (const uint64_t[2]){1, 10000}, &batch_size);
+    if (code < 0)
+        return code;
+    o->to->on_error = (enum config_on_error)o->from->on_error;
+    o->to->batch_size = (unsigned)batch_size;
+    return 0;
+}
+
 static int one_operator(struct rules *r, size_t index)
 {
     static int (*const parts[])(struct reading *) = {
-        operator_names, operator_events, operator_sources, operator_delete_with, operator_query,
+        operator_names,       operator_events, operator_sources,
+        operator_delete_with, operator_query,  operator_work,
     };
     struct reading o = {
         .r = r,
@@ -121,7 +138,6 @@ static int one_operator(struct rules *r, size_t index)
     };
 
     r->config->operator_count = index + 1;
-    o.to->on_error = (enum config_on_error)o.from->on_error;
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         int code = parts[i](&o);
         if (code < 0)

@@ -247,6 +247,7 @@ static const struct cyaml_schema_field operator_fields[] = {
     TEXT("select", struct raw_operator, select),
     TEXT("call", struct raw_operator, call),
     WORD("on_error", struct raw_operator, on_error, error_policies),
+    TEXT("batch_size", struct raw_operator, batch_size),
     CYAML_FIELD_END,
 };
 

@@ -53,6 +53,7 @@ struct raw_operator {
     char *select;
     char *call;
     int on_error; /* of enum config_on_error */
+    char *batch_size;
 };
 
 struct raw_database {

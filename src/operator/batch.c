@@ -4,21 +4,22 @@
 #include "operator/apply.h"
 #include "operator/statements.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
-#define XIDS_TEXT_MAX (DIRTY_XIDS_MAX * 11 + 3) /* "4294967295," each, braces, NUL */
+#define GUARD_XIDS 1000                      /* in one statement */
+#define GUARD_TEXT_MAX (GUARD_XIDS * 11 + 3) /* "4294967295," each, braces, NUL */
 
-void op_batch_init(struct op_batch *batch, enum op_batch_kind kind)
+void op_batch_init(struct op_batch *batch, enum op_batch_kind kind, size_t ids_max)
 {
     *batch = (struct op_batch){.kind = kind};
-    dirty_init(&batch->dirty);
+    dirty_init(&batch->dirty, ids_max);
 }
 
 void op_batch_clear(struct op_batch *batch)
 {
     dirty_clear(&batch->dirty);
     batch->rebuild = false;
-    batch->single = NULL;
     batch->work_count = 0;
 }
 
@@ -52,6 +53,7 @@ int op_batch_arrange(struct op_batch *batch, const struct parked *parked)
     for (struct dirty_id *id = dirty_first(&batch->dirty); id; id = dirty_next(id))
         if (!is_touched_only(batch, parked, id))
             batch->work[batch->work_count++] = id;
+    bisect_start(&batch->bisect, batch->work_count);
     return 0;
 }
 
@@ -62,15 +64,15 @@ static void send_position(const char *statement, const char *epoch, struct posit
 {
     char lsn[LSN_TEXT_MAX], ordinal[16];
     snprintf(ordinal, sizeof(ordinal), "%u", position.ordinal);
-    session_run(session, statement, 5,
-                (const char *[]){session->op->name, session->generation, epoch,
-                                 lsn_format(position.lsn, lsn), ordinal});
+    session_run(session, statement, 6,
+                (const char *[]){session->op->name, session->lane_number, session->generation,
+                                 epoch, lsn_format(position.lsn, lsn), ordinal});
 }
 
 static void send_fence(struct session *session)
 {
-    session_run(session, STATEMENT_FENCE, 2,
-                (const char *[]){session->op->name, session->generation});
+    session_run(session, STATEMENT_FENCE, 3,
+                (const char *[]){session->op->name, session->lane_number, session->generation});
 }
 
 static void send_head(const struct op_batch *batch, struct session *session)
@@ -83,9 +85,10 @@ static void send_head(const struct op_batch *batch, struct session *session)
         break;
     case BATCH_REBUILD:
         snprintf(step, sizeof(step), "%d", batch->step);
-        session_run(session, STATEMENT_REBUILD_ADVANCE, 4,
-                    (const char *[]){session->op->name, session->generation,
-                                     batch->step < 0 ? NULL : step, batch->after});
+        session_run(session, STATEMENT_REBUILD_ADVANCE, 6,
+                    (const char *[]){session->op->name, session->lane_number, session->generation,
+                                     session->found.rebuild, batch->step < 0 ? NULL : step,
+                                     batch->after});
         break;
     case BATCH_PARKED:
         send_fence(session);
@@ -93,17 +96,40 @@ static void send_head(const struct op_batch *batch, struct session *session)
     }
 }
 
+static void send_guard_of(const uint32_t *xids, size_t count, struct session *session)
+{
+    char text[GUARD_TEXT_MAX];
+    size_t len = 0;
+    for (size_t i = 0; i < count; i++)
+        len +=
+            (size_t)snprintf(text + len, sizeof(text) - len, "%c%u", i == 0 ? '{' : ',', xids[i]);
+    snprintf(text + len, sizeof(text) - len, "}");
+    session_run(session, STATEMENT_VISIBLE, 1, (const char *[]){text});
+}
+
 static void send_guard(const struct op_batch *batch, struct session *session)
 {
-    if (batch->dirty.xid_count == 0)
-        return;
-    char xids[XIDS_TEXT_MAX];
-    size_t len = 0;
-    for (size_t i = 0; i < batch->dirty.xid_count; i++)
-        len += (size_t)snprintf(xids + len, sizeof(xids) - len, "%c%u", i == 0 ? '{' : ',',
-                                batch->dirty.xids[i]);
-    snprintf(xids + len, sizeof(xids) - len, "}");
-    session_run(session, STATEMENT_VISIBLE, 1, (const char *[]){xids});
+    size_t left = batch->dirty.xid_count;
+    for (const uint32_t *xids = batch->dirty.xids; left > 0;) {
+        size_t count = left < GUARD_XIDS ? left : GUARD_XIDS;
+        send_guard_of(xids, count, session);
+        xids += count;
+        left -= count;
+    }
+}
+
+static void send_unpark(const struct dirty_id *id, struct session *session)
+{
+    session_run(session, STATEMENT_UNPARK, 2, (const char *[]){session->op->name, dirty_text(id)});
+}
+
+/* Those of a parked batch are taken from the parked ones in the same transaction. */
+static void send_work(const struct op_batch *batch, size_t begin, size_t end,
+                      struct session *session)
+{
+    apply_ids(session, batch->work + begin, end - begin);
+    for (size_t i = begin; batch->kind == BATCH_PARKED && i < end; i++)
+        send_unpark(batch->work[i], session);
 }
 
 static void send_touches(const struct op_batch *batch, const struct parked *parked,
@@ -116,52 +142,67 @@ static void send_touches(const struct op_batch *batch, const struct parked *park
                                          dirty_wants_delete(id) ? "t" : "f"});
 }
 
+/* --- what failed ----------------------------------------------------------------------------- */
+
+static void send_park(const struct op_batch *batch, const struct dirty_id *id, uint64_t delay_ms,
+                      struct session *session)
+{
+    char failures[16], delay[24];
+    const char *name = session->op->name, *text = dirty_text(id);
+    const char *why = dirty_failure_text(id), *sqlstate = dirty_failure_sqlstate(id);
+    snprintf(failures, sizeof(failures), "%u", dirty_failures(id));
+    snprintf(delay, sizeof(delay), "%" PRIu64, delay_ms);
+    if (batch->kind == BATCH_PARKED)
+        session_run(session, STATEMENT_PARK_AGAIN, 6,
+                    (const char *[]){name, text, why, sqlstate, failures, delay});
+    else
+        session_run(session, STATEMENT_PARK, 7,
+                    (const char *[]){name, text, dirty_wants_delete(id) ? "t" : "f", why, sqlstate,
+                                     failures, delay});
+}
+
+static void send_fate(const struct op_batch *batch, const struct dirty_id *id,
+                      const struct config *config, struct session *session)
+{
+    char why[ERROR_TEXT_MAX + 100];
+    switch (parked_fate(config, session->op, dirty_failures(id))) {
+    case PARKED_STOPS:
+        snprintf(why, sizeof(why), "id %s failed %u times: %s", dirty_text(id), dirty_failures(id),
+                 dirty_failure_text(id));
+        session_run(session, STATEMENT_HALT, 3,
+                    (const char *[]){session->op->name, session->generation, why});
+        /* fall through */
+    case PARKED_AGAIN:
+        send_park(batch, id, parked_delay_ms(config, dirty_failures(id)), session);
+        break;
+    case PARKED_DROPPED:
+        if (batch->kind == BATCH_PARKED)
+            send_unpark(id, session);
+        break;
+    }
+}
+
 /* --- transactions ---------------------------------------------------------------------------- */
 
-void op_batch_send_whole(const struct op_batch *batch, const struct parked *parked,
-                         struct session *session, pg_on_done on_done)
+void op_batch_send_rest(const struct op_batch *batch, const struct parked *parked,
+                        const struct config *config, struct session *session, pg_on_done on_done)
 {
     send_head(batch, session);
     send_guard(batch, session);
-    apply_ids(session, batch->work, batch->work_count);
+    send_work(batch, batch->bisect.begin, batch->bisect.end, session);
     send_touches(batch, parked, session);
+    for (size_t i = 0; i < batch->bisect.begin; i++)
+        if (dirty_failure_text(batch->work[i]))
+            send_fate(batch, batch->work[i], config, session);
     session_sync(session, on_done);
 }
 
-void op_batch_send_single(const struct op_batch *batch, struct session *session, pg_on_done on_done)
+void op_batch_send_part(const struct op_batch *batch, struct session *session, pg_on_done on_done)
 {
-    struct dirty_id *id = batch->single;
     send_fence(session);
     send_guard(batch, session);
-    apply_ids(session, &id, 1);
-    if (batch->kind == BATCH_PARKED)
-        session_run(session, STATEMENT_UNPARK, 2,
-                    (const char *[]){session->op->name, dirty_text(id)});
+    send_work(batch, batch->bisect.begin, bisect_until(&batch->bisect), session);
     session_sync(session, on_done);
-}
-
-void op_batch_send_outcome(const struct op_batch *batch, const struct parked *parked, bool park,
-                           unsigned delay_ms, struct session *session, pg_on_done on_done)
-{
-    char delay[16];
-    snprintf(delay, sizeof(delay), "%u", delay_ms);
-    send_head(batch, session);
-    send_touches(batch, parked, session);
-    for (struct dirty_id *id = dirty_first(&batch->dirty); park && id; id = dirty_next(id))
-        if (dirty_failure_text(id))
-            session_run(session, STATEMENT_PARK, 6,
-                        (const char *[]){session->op->name, dirty_text(id),
-                                         dirty_wants_delete(id) ? "t" : "f", dirty_failure_text(id),
-                                         dirty_failure_sqlstate(id), delay});
-    session_sync(session, on_done);
-}
-
-struct dirty_id *op_batch_next_single(const struct op_batch *batch, const struct parked *parked,
-                                      struct dirty_id *id)
-{
-    while (id && is_touched_only(batch, parked, id))
-        id = dirty_next(id);
-    return id;
 }
 
 void op_batch_send_rebuild_begin(const char *epoch, struct position position,

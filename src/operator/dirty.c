@@ -8,14 +8,18 @@
 struct dirty_id {
     UT_hash_handle hh; /* also keeps the order */
     bool wants_delete, wants_query;
+    unsigned failures;
     char sqlstate[6];
     char *failure;
     char text[];
 };
 
-void dirty_init(struct dirty *dirty)
+void dirty_init(struct dirty *dirty, size_t ids_max)
 {
-    *dirty = (struct dirty){0};
+    *dirty = (struct dirty){
+        .ids_max = ids_max,
+        .xids_max = ids_max > DIRTY_XIDS_MIN ? ids_max : DIRTY_XIDS_MIN,
+    };
 }
 
 void dirty_clear(struct dirty *dirty)
@@ -34,7 +38,7 @@ void dirty_release(struct dirty *dirty)
 {
     dirty_clear(dirty);
     free(dirty->xids);
-    dirty_init(dirty);
+    dirty_init(dirty, dirty->ids_max);
 }
 
 struct dirty_id *dirty_find(const struct dirty *dirty, struct str text)
@@ -78,13 +82,13 @@ int dirty_touch(struct dirty *dirty, struct str text, enum dirty_wish wish)
 int dirty_add_xid(struct dirty *dirty, uint32_t xid)
 {
     if (!dirty->xids) {
-        dirty->xids = calloc(DIRTY_XIDS_MAX, sizeof(*dirty->xids));
+        dirty->xids = calloc(dirty->xids_max, sizeof(*dirty->xids));
         if (!dirty->xids)
             return -ENOMEM;
     }
     if (dirty->xid_count > 0 && dirty->xids[dirty->xid_count - 1] == xid)
         return 0;
-    if (dirty->xid_count == DIRTY_XIDS_MAX)
+    if (dirty->xid_count == dirty->xids_max)
         return -ENOMEM;
     dirty->xids[dirty->xid_count++] = xid;
     return 0;
@@ -92,7 +96,7 @@ int dirty_add_xid(struct dirty *dirty, uint32_t xid)
 
 bool dirty_full(const struct dirty *dirty)
 {
-    return dirty->count >= DIRTY_IDS_MAX || dirty->xid_count >= DIRTY_XIDS_MAX ||
+    return dirty->count >= dirty->ids_max || dirty->xid_count >= dirty->xids_max ||
            dirty->bytes >= DIRTY_BYTES_MAX;
 }
 
@@ -121,6 +125,16 @@ bool dirty_wants_query(const struct dirty_id *id)
     return id->wants_query;
 }
 
+void dirty_set_failures(struct dirty_id *id, unsigned failures)
+{
+    id->failures = failures;
+}
+
+unsigned dirty_failures(const struct dirty_id *id)
+{
+    return id->failures;
+}
+
 int dirty_set_failure(struct dirty_id *id, const char *text, const char *sqlstate)
 {
     char *copy = strdup(text);
@@ -128,6 +142,7 @@ int dirty_set_failure(struct dirty_id *id, const char *text, const char *sqlstat
         return -ENOMEM;
     free(id->failure);
     id->failure = copy;
+    id->failures++;
     snprintf(id->sqlstate, sizeof(id->sqlstate), "%s", sqlstate);
     return 0;
 }

@@ -8,18 +8,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DIRTY_IDS_MAX 200
-#define DIRTY_XIDS_MAX 1000
+/* Transactions, or as many as there may be ids when that is more. */
+#define DIRTY_XIDS_MIN 1000
 #define DIRTY_BYTES_MAX (1 << 20)
 
 struct dirty_id;
 
 struct dirty {
     struct dirty_id *ids; /* in order; next: dirty_next() */
-    size_t count;
+    size_t count, ids_max;
     size_t bytes;
     uint32_t *xids;
-    size_t xid_count;
+    size_t xid_count, xids_max;
 };
 
 enum dirty_wish {
@@ -27,7 +27,7 @@ enum dirty_wish {
     DIRTY_DELETE,  /* delete the target row; what was to be queried before need not be any more */
 };
 
-void dirty_init(struct dirty *dirty);
+void dirty_init(struct dirty *dirty, size_t ids_max);
 void dirty_release(struct dirty *dirty);
 void dirty_clear(struct dirty *dirty);
 
@@ -46,7 +46,11 @@ const char *dirty_text(const struct dirty_id *id); /* ends in NUL */
 bool dirty_wants_delete(const struct dirty_id *id);
 bool dirty_wants_query(const struct dirty_id *id);
 
-/* What became of an id whose statements failed; kept with it until the batch is stored.
+/* How often its statements have failed: before this batch, and now with it. */
+void dirty_set_failures(struct dirty_id *id, unsigned failures);
+unsigned dirty_failures(const struct dirty_id *id);
+
+/* The statements of an id have failed once more; kept with it until the batch is stored.
  * 0 or -ENOMEM. */
 int dirty_set_failure(struct dirty_id *id, const char *text, const char *sqlstate);
 const char *dirty_failure_text(const struct dirty_id *id); /* NULL: has not failed */

@@ -13,9 +13,14 @@
  * held, rarely enough that an idle operator costs nothing. */
 #define STORE_AFTER_MS 5000
 #define STORE_AFTER_EVENTS 20000
+/* Parked ids in one batch: few, as each may fail and live ids wait for it. */
+#define SLICE_IDS 20
+#define TEXT_OF(number) TEXT_OF_VALUE(number)
+#define TEXT_OF_VALUE(number) #number
 #define DUE_IDS_QUERY                                                                              \
-    "SELECT id, wants_delete FROM walpiper.parked WHERE operator = $1 AND next_try <= now() "      \
-    "ORDER BY next_try LIMIT 50"
+    "SELECT id, wants_delete, attempts FROM walpiper.parked "                                      \
+    "WHERE operator = $1 AND next_try <= now() AND hash % $2::bigint = $3::bigint "                \
+    "ORDER BY next_try LIMIT " TEXT_OF(SLICE_IDS)
 
 struct engine *engine_of(void *owner)
 {
@@ -257,23 +262,30 @@ static bool engine_begin(struct engine *e)
 
 /* --- parked ids ------------------------------------------------------------------------------ */
 
+static int take_due_id(struct engine *e, const PGresult *result, int row)
+{
+    struct dirty *dirty = &e->parked_batch.dirty;
+    struct str id = pg_cell(result, row, 0);
+    int64_t failures = 0;
+    int rc = 0;
+    if (PQgetvalue(result, row, 1)[0] == 't')
+        rc = dirty_touch(dirty, id, DIRTY_DELETE);
+    if (rc == 0)
+        rc = dirty_touch(dirty, id, DIRTY_REFRESH);
+    if (rc == 0 && str_to_int64(pg_cell(result, row, 2), &failures) == 0)
+        dirty_set_failures(dirty_find(dirty, id), (unsigned)failures);
+    return rc;
+}
+
 static void on_due_ids(void *owner, const PGresult *result)
 {
     struct engine *e = engine_of(owner);
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
         return;
-    op_batch_clear(&e->other);
-    e->other.kind = BATCH_PARKED;
-    for (int i = 0; i < PQntuples(result); i++) {
-        struct str id = pg_cell(result, i, 0);
-        int rc = 0;
-        if (PQgetvalue(result, i, 1)[0] == 't')
-            rc = dirty_touch(&e->other.dirty, id, DIRTY_DELETE);
-        if (rc == 0)
-            rc = dirty_touch(&e->other.dirty, id, DIRTY_REFRESH);
-        if (rc < 0)
+    op_batch_clear(&e->parked_batch);
+    for (int i = 0; i < PQntuples(result); i++)
+        if (take_due_id(e, result, i) < 0)
             return; /* what did not fit is still due */
-    }
 }
 
 static void on_due_ids_done(void *owner, const struct error *err)
@@ -281,19 +293,22 @@ static void on_due_ids_done(void *owner, const struct error *err)
     struct engine *e = engine_of(owner);
     if (err)
         engine_trouble(e, err);
-    else if (e->other.dirty.count > 0 && !e->stopping)
-        run_start(e, &e->other);
+    else if (e->parked_batch.dirty.count > 0 && !e->stopping)
+        run_start(e, &e->parked_batch);
     else
         engine_turn(e);
 }
 
 static void look_for_parked(struct engine *e)
 {
-    const char *values[] = {e->op->name};
+    char count[12];
+    snprintf(count, sizeof(count), "%u", e->session.lane.count);
+    const char *values[] = {e->op->name, count, e->session.lane_number};
     e->look_for_parked = false;
+    e->parked_turn = true;
     engine_set_state(e, ENGINE_BUSY);
     (void)pg_conn_send(e->session.conn, &(struct pg_statement){.sql = DUE_IDS_QUERY,
-                                                               .parameter_count = 1,
+                                                               .parameter_count = 3,
                                                                .values = values,
                                                                .on_result = on_due_ids});
     session_sync(&e->session, on_due_ids_done);
@@ -344,12 +359,11 @@ static bool rebuild_next(struct engine *e)
             no_memory(e);
         break;
     case REBUILD_BATCH:
-        op_batch_clear(&e->other);
-        e->other.kind = BATCH_REBUILD;
-        if (rebuild_fill(&e->rebuild, e->op, &e->other) < 0)
+        op_batch_clear(&e->rebuild_batch);
+        if (rebuild_fill(&e->rebuild, e->op, &e->rebuild_batch) < 0)
             no_memory(e);
         else
-            run_start(e, &e->other);
+            run_start(e, &e->rebuild_batch);
         break;
     }
     return true;
@@ -421,15 +435,20 @@ void engine_turn(struct engine *e)
         engine_begin(e);
         return;
     }
-    if (e->look_for_parked) {
+    if (e->look_for_parked && !e->parked_turn) {
         look_for_parked(e);
         return;
     }
+    e->parked_turn = false;
     e->rebuild_turn = !e->rebuild_turn;
     if (e->rebuild_turn && rebuild_next(e))
         return;
     if (read_next(e) || (!e->rebuild_turn && rebuild_next(e)))
         return;
+    if (e->look_for_parked) {
+        look_for_parked(e);
+        return;
+    }
     if (!rebuild_under_way(&e->rebuild))
         engine_recovered(e);
 }
@@ -459,16 +478,17 @@ static void on_tick(struct ev_loop *ev, ev_timer *tick, int events)
 /* --- life ------------------------------------------------------------------------------------ */
 
 int engine_init(struct engine *e, struct loop *loop, const struct operators_context *context,
-                const struct config_operator *op)
+                const struct config_operator *op, const struct lane *lane)
 {
     *e = (struct engine){.context = context, .op = op, .loop = loop, .rebuild.step = -1};
     snprintf(e->name, sizeof(e->name), "operator %s", op->name);
     e->backoff = (struct backoff){.min_ms = context->config->retry.min_restart_ms,
                                   .max_ms = context->config->retry.max_restart_ms,
                                   .multiplicator = context->config->retry.multiplicator};
-    op_batch_init(&e->live, BATCH_LIVE);
-    op_batch_init(&e->other, BATCH_REBUILD);
-    session_init(&e->session, loop, context->params, op, &session_events);
+    op_batch_init(&e->live, BATCH_LIVE, op->batch_size);
+    op_batch_init(&e->rebuild_batch, BATCH_REBUILD, op->batch_size);
+    op_batch_init(&e->parked_batch, BATCH_PARKED, SLICE_IDS);
+    session_init(&e->session, loop, context->params, op, lane, &session_events);
     reader_init(&e->reader, context->journal, op);
     /* Until the checkpoint is known, anything may still be needed. */
     int rc = journal_hold(context->journal, op->name, (struct position){0});
@@ -500,5 +520,6 @@ void engine_release(struct engine *e)
     rebuild_release(&e->rebuild);
     parked_clear(&e->parked);
     op_batch_release(&e->live);
-    op_batch_release(&e->other);
+    op_batch_release(&e->rebuild_batch);
+    op_batch_release(&e->parked_batch);
 }

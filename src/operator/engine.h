@@ -48,20 +48,20 @@ struct engine {
     const char *begin;          /* why every id must be computed anew; NULL: it need not */
     bool rebuild_turn;          /* rebuild and live take turns */
     bool look_for_parked;       /* some may be due */
+    bool parked_turn;           /* they were next the last time; now something else is */
     struct position checkpoint; /* stored */
     uint64_t stored_ms, stored_events;
 
-    struct op_batch live;     /* being collected */
-    struct op_batch other;    /* of a rebuild, or of parked ids */
-    struct op_batch *running; /* one of the two, until it is stored; NULL: none */
+    struct op_batch live; /* being collected */
+    struct op_batch rebuild_batch, parked_batch;
+    struct op_batch *running; /* one of the three, until it is stored; NULL: none */
     uint64_t batches;         /* stored */
-    uint64_t failures;        /* of a batch, or of a single id, for its data */
-    unsigned attempts;        /* of the running batch, that failed for its data */
+    uint64_t failures;        /* of a batch, or of a part of it, for its data */
 };
 
 /* -ENOMEM. The engine begins in the next turn of the loop. */
 int engine_init(struct engine *engine, struct loop *loop, const struct operators_context *context,
-                const struct config_operator *op);
+                const struct config_operator *op, const struct lane *lane);
 void engine_release(struct engine *engine);
 void engine_stop(struct engine *engine, void (*on_closed)(void *owner), void *owner);
 /* The journal has more. */

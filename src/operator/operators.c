@@ -1,8 +1,10 @@
 #include "operator/operators.h"
+#include "base/clock.h"
 #include "operator/definition.h"
 #include "operator/engine.h"
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct operators {
@@ -16,6 +18,7 @@ struct operators {
     void *owner;
     size_t running; /* engines that are not closed */
     size_t count;
+    struct lane_group *groups; /* one an operator */
     struct engine engines[];
 };
 
@@ -75,9 +78,13 @@ int operators_start(struct operators **ret_operators, struct loop *loop,
         return rc;
     size_t size = sizeof(struct operators) + config->operator_count * sizeof(struct engine);
     struct operators *ops = calloc(1, size);
-    if (!ops)
+    struct lane_group *groups = calloc(config->operator_count + 1, sizeof(*groups));
+    if (!ops || !groups) {
+        free(ops);
+        free(groups);
         return error_set(err, -ENOMEM, "operators: no memory");
-    *ops = (struct operators){.loop = loop, .context = *context};
+    }
+    *ops = (struct operators){.loop = loop, .context = *context, .groups = groups};
     ops->listener.on_progress = on_progress;
     ops->wakeup.on_wake = on_wake;
     ev_timer_init(&ops->stopped_timer, on_stopped_timer, 0., 0.);
@@ -88,7 +95,10 @@ int operators_start(struct operators **ret_operators, struct loop *loop,
     journal_listen(context->journal, &ops->listener);
     for (; ops->count < config->operator_count; ops->count++) {
         const struct config_operator *op = &config->operators[ops->count];
-        rc = engine_init(&ops->engines[ops->count], loop, &ops->context, op);
+        struct lane_group *group = &ops->groups[ops->count];
+        snprintf(group->process, sizeof(group->process), "%08x%08x", random_u32(), random_u32());
+        const struct lane lane = {.count = 1, .group = group};
+        rc = engine_init(&ops->engines[ops->count], loop, &ops->context, op, &lane);
         if (rc < 0) {
             operators_free(ops);
             return error_set(err, rc, "operator %s: no memory", op->name);
@@ -119,5 +129,6 @@ void operators_free(struct operators *ops)
     loop_hook_remove(ops->loop, &ops->report);
     loop_wakeup_stop(ops->loop, &ops->wakeup);
     ev_timer_stop(ops->loop->ev, &ops->stopped_timer);
+    free(ops->groups);
     free(ops);
 }

@@ -5,6 +5,8 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#define DELAY_MAX_MS (3600u * 1000)
+
 struct parked_id {
     UT_hash_handle hh;
     char text[];
@@ -60,4 +62,26 @@ void parked_clear(struct parked *parked)
         free(id);
     }
     parked->count = 0;
+}
+
+enum parked_fate parked_fate(const struct config *config, const struct config_operator *op,
+                             unsigned failures)
+{
+    if (op->on_error == CONFIG_PARK || failures <= config->retry.max_retries)
+        return PARKED_AGAIN;
+    return op->on_error == CONFIG_STOP ? PARKED_STOPS : PARKED_DROPPED;
+}
+
+uint64_t parked_delay_ms(const struct config *config, unsigned failures)
+{
+    double delay = config->retry.min_restart_ms, max = config->retry.max_restart_ms;
+    double longest = max > DELAY_MAX_MS ? max : DELAY_MAX_MS;
+    for (unsigned failure = 2; failure <= failures && delay < longest; failure++) {
+        bool retries = failure <= config->retry.max_retries;
+        double limit = retries ? max : longest;
+        delay *= retries ? config->retry.multiplicator : 2;
+        if (delay > limit)
+            delay = limit;
+    }
+    return (uint64_t)delay;
 }

@@ -6,6 +6,7 @@
 #define OPERATOR_PARKED_H
 
 #include "base/str.h"
+#include "config/config.h"
 #include <stdbool.h>
 
 #define PARKED_MAX 10000
@@ -21,5 +22,16 @@ int parked_add(struct parked *parked, struct str id); /* 0 or -ENOMEM */
 void parked_remove(struct parked *parked, struct str id);
 bool parked_has(const struct parked *parked, struct str id);
 void parked_clear(struct parked *parked);
+
+/* What becomes of an id that has failed so often. */
+enum parked_fate {
+    PARKED_AGAIN, /* it is tried again after parked_delay_ms() */
+    PARKED_STOPS, /* the same, but its operator halts */
+    PARKED_DROPPED,
+};
+enum parked_fate parked_fate(const struct config *config, const struct config_operator *op,
+                             unsigned failures);
+/* As retry says while there are retries; then twice as long each time, up to an hour. */
+uint64_t parked_delay_ms(const struct config *config, unsigned failures);
 
 #endif

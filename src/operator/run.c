@@ -3,47 +3,66 @@
 #include "base/log.h"
 #include "operator/failure.h"
 #include <errno.h>
+#include <inttypes.h>
 
 #define UNSEEN_DELAY_MAX_MS 250
 #define UNSEEN_WARN_MS 10000
 
-static void run_outcome(struct engine *e);
-static void run_single(struct engine *e);
-
 /* --- stored ---------------------------------------------------------------------------------- */
 
-static bool parks(const struct engine *e)
+/* An id that failed for the last time that counts. */
+static void tell_fate(struct engine *e, const struct dirty_id *id, enum parked_fate fate)
 {
-    return e->running->kind == BATCH_PARKED || e->op->on_error == CONFIG_PARK;
+    const char *text = dirty_text(id), *why = dirty_failure_text(id);
+    unsigned failures = dirty_failures(id);
+    if (fate == PARKED_DROPPED)
+        log_error(e->name, "skipped id %s, which failed %u times: %s", text, failures, why);
+    else if (fate == PARKED_AGAIN && failures == e->context->config->retry.max_retries + 1)
+        log_error(e->name, "id %s failed %u times and stays parked: %s", text, failures, why);
 }
 
-/* Keeps the parked ids in step with what the outcome stored, and tells of them. */
-static void note_failures(struct engine *e)
+/* Keeps the parked ids in step with what was stored. True when the id stays parked. */
+static bool note_id(struct engine *e, const struct dirty_id *id)
+{
+    struct str text = str_from(dirty_text(id));
+    enum parked_fate fate = PARKED_DROPPED;
+    if (dirty_failure_text(id)) {
+        fate = parked_fate(e->context->config, e->op, dirty_failures(id));
+        tell_fate(e, id, fate);
+    }
+    if (fate == PARKED_DROPPED && e->running->kind == BATCH_PARKED)
+        parked_remove(&e->parked, text);
+    if (fate != PARKED_DROPPED && parked_add(&e->parked, text) < 0)
+        log_warn(e->name, "no memory to remember parked id %s", dirty_text(id));
+    return fate != PARKED_DROPPED;
+}
+
+/* Returns an id that makes the operator halt; NULL: none does. */
+static const struct dirty_id *note_failures(struct engine *e)
 {
     struct op_batch *batch = e->running;
-    const struct dirty_id *first = NULL;
-    size_t failed = 0;
+    const struct config *config = e->context->config;
+    const struct dirty_id *first = NULL, *stops = NULL;
+    size_t parked = 0;
     for (struct dirty_id *id = dirty_first(&batch->dirty); id; id = dirty_next(id)) {
-        struct str text = str_from(dirty_text(id));
-        if (!dirty_failure_text(id)) {
-            if (batch->kind == BATCH_PARKED)
-                parked_remove(&e->parked, text);
+        if (batch->kind != BATCH_PARKED && !dirty_failure_text(id))
             continue;
-        }
+        if (!note_id(e, id))
+            continue;
+        parked++;
         first = first ? first : id;
-        failed++;
-        if (parks(e) && parked_add(&e->parked, text) < 0)
-            log_warn(e->name, "no memory to remember parked id %s", dirty_text(id));
-        if (!parks(e))
-            log_error(e->name, "skipped id %s: %s", dirty_text(id), dirty_failure_text(id));
+        if (parked_fate(config, e->op, dirty_failures(id)) == PARKED_STOPS)
+            stops = id;
     }
-    if (batch->kind == BATCH_PARKED) {
-        log_write(failed < batch->dirty.count ? LOG_INFO : LOG_DEBUG, e->name,
-                  "tried %zu parked ids again: %zu failed", batch->dirty.count, failed);
-    } else if (failed > 0 && parks(e)) {
-        log_error(e->name, "parked %zu ids, the others go on; the first is %s: %s", failed,
-                  dirty_text(first), dirty_failure_text(first));
-    }
+    if (parked > 0)
+        log_warn(e->name,
+                 "%zu of %zu ids failed, the others go on; the first is %s (failure %u, tried "
+                 "again in %" PRIu64 " ms): %s",
+                 parked, batch->dirty.count, dirty_text(first), dirty_failures(first),
+                 parked_delay_ms(config, dirty_failures(first)), dirty_failure_text(first));
+    else if (batch->kind == BATCH_PARKED)
+        log_info(e->name, "%zu parked ids are right again", batch->dirty.count);
+    return stops;
 }
 
 static void note_position(struct engine *e)
@@ -72,13 +91,28 @@ static int note_progress(struct engine *e)
     return rc;
 }
 
+/* More of the parked ids may be due. When all is well with those that were, they are next; else
+ * they wait for the tick: so ids that fail, however many, take few transactions a second. */
+static void note_slice(struct engine *e)
+{
+    bool failed = false;
+    for (struct dirty_id *id = dirty_first(&e->running->dirty); id; id = dirty_next(id))
+        failed = failed || dirty_failure_text(id);
+    e->look_for_parked = !failed && dirty_full(&e->running->dirty);
+}
+
 static void run_stored(struct engine *e)
 {
-    note_failures(e);
+    const struct dirty_id *stops = note_failures(e);
+    struct error halt = {0};
+    if (stops)
+        error_set(&halt, -ECANCELED, "stopped at id %s, which failed %u times: %s",
+                  dirty_text(stops), dirty_failures(stops), dirty_failure_text(stops));
+    if (e->running->kind == BATCH_PARKED)
+        note_slice(e);
     int rc = note_progress(e);
     op_batch_clear(e->running);
     e->running = NULL;
-    e->attempts = 0;
     e->batches++;
     if (rc < 0) {
         struct error err = {0};
@@ -87,7 +121,10 @@ static void run_stored(struct engine *e)
         return;
     }
     engine_recovered(e);
-    engine_turn(e);
+    if (stops)
+        engine_halt(e, &halt);
+    else
+        engine_turn(e);
 }
 
 /* --- failures -------------------------------------------------------------------------------- */
@@ -110,76 +147,50 @@ static void wait_until_seen(struct engine *e, const struct error *err)
     engine_rest(e, delay);
 }
 
+/* The items that are bad are known now, or half of those that may be is tried next. */
 static void data_failed(struct engine *e, const struct error *err)
 {
+    struct op_batch *batch = e->running;
     e->failures++;
-    if (e->attempts++ < e->context->config->retry.max_retries) {
-        engine_tell(e, err, false);
-        engine_rest(e, engine_backoff(e));
-        return;
-    }
-    e->running->single =
-        op_batch_next_single(e->running, &e->parked, dirty_first(&e->running->dirty));
-    e->running->phase = BATCH_SINGLES;
-    run_again(e);
+    batch->failure = *err;
+    bisect_tell(&batch->bisect, true);
+    engine_turn(e);
 }
 
-static void single_failed(struct engine *e, const struct error *err)
+/* --- the two kinds of transactions ----------------------------------------------------------- */
+
+static bool is_of_work(const struct engine *e, const struct error *err)
 {
-    struct dirty_id *id = e->running->single;
-    e->failures++;
-    if (!parks(e) && e->op->on_error == CONFIG_STOP) {
-        struct error story = *err;
-        error_prefix(&story, "stopped at id %s", dirty_text(id));
-        engine_halt(e, &story);
-        return;
-    }
-    if (dirty_set_failure(id, err->text, err->sqlstate) < 0) {
-        engine_trouble(e, &(struct error){.code = -ENOMEM, .text = "no memory for a failure"});
-        return;
-    }
-    e->running->single = op_batch_next_single(e->running, &e->parked, dirty_next(id));
-    run_single(e);
+    const struct bisect *bisect = &e->running->bisect;
+    return failure_of(err) == FAILURE_DATA && bisect->begin < bisect->end;
 }
 
-/* --- the three phases ------------------------------------------------------------------------ */
-
-static void on_whole_done(void *owner, const struct error *err)
+static void on_rest_done(void *owner, const struct error *err)
 {
     struct engine *e = engine_of(owner);
     if (!err)
         run_stored(e);
     else if (failure_of(err) == FAILURE_UNSEEN)
         wait_until_seen(e, err);
-    else if (failure_of(err) == FAILURE_DATA)
+    else if (is_of_work(e, err))
         data_failed(e, err);
     else
         engine_trouble(e, err);
 }
 
-static void on_single_done(void *owner, const struct error *err)
+static void on_part_done(void *owner, const struct error *err)
 {
     struct engine *e = engine_of(owner);
     if (!err) {
-        struct dirty_id *next = dirty_next(e->running->single);
-        e->running->single = op_batch_next_single(e->running, &e->parked, next);
+        bisect_tell(&e->running->bisect, false);
         engine_turn(e);
     } else if (failure_of(err) == FAILURE_UNSEEN) {
         wait_until_seen(e, err);
-    } else if (failure_of(err) == FAILURE_DATA) {
-        single_failed(e, err);
+    } else if (is_of_work(e, err)) {
+        data_failed(e, err);
     } else {
         engine_trouble(e, err);
     }
-}
-
-static void on_outcome_done(void *owner, const struct error *err)
-{
-    struct engine *e = engine_of(owner);
-    if (err)
-        engine_trouble(e, err);
-    else
-        run_stored(e);
 }
 
 static size_t failure_count(const struct op_batch *batch)
@@ -190,11 +201,10 @@ static size_t failure_count(const struct op_batch *batch)
     return count;
 }
 
-static void run_outcome(struct engine *e)
+static void run_rest(struct engine *e)
 {
     const struct op_batch *batch = e->running;
-    if (batch->kind != BATCH_PARKED && parks(e) &&
-        e->parked.count + failure_count(batch) > PARKED_MAX) {
+    if (batch->kind != BATCH_PARKED && e->parked.count + failure_count(batch) > PARKED_MAX) {
         struct error err = {0};
         error_set(&err, -EINVAL,
                   "more than %d ids would be parked: this is not about single ids; mend the cause "
@@ -203,27 +213,31 @@ static void run_outcome(struct engine *e)
         engine_trouble(e, &err);
         return;
     }
-    op_batch_send_outcome(batch, &e->parked, parks(e), e->context->config->retry.max_restart_ms,
-                          &e->session, on_outcome_done);
+    op_batch_send_rest(batch, &e->parked, e->context->config, &e->session, on_rest_done);
 }
 
-static void run_single(struct engine *e)
+/* Those that are known to be bad, with the reason. 0 or -ENOMEM. */
+static int drop_bad_ids(struct op_batch *batch)
 {
-    if (!e->running->single)
-        e->running->phase = BATCH_OUTCOME;
-    if (e->running->phase == BATCH_OUTCOME)
-        run_outcome(e);
-    else
-        op_batch_send_single(e->running, &e->session, on_single_done);
+    while (bisect_want(&batch->bisect) == BISECT_BAD) {
+        struct dirty_id *id = batch->work[batch->bisect.begin];
+        int rc = dirty_set_failure(id, batch->failure.text, batch->failure.sqlstate);
+        if (rc < 0)
+            return rc;
+        bisect_drop(&batch->bisect);
+    }
+    return 0;
 }
 
 void run_again(struct engine *e)
 {
     engine_set_state(e, ENGINE_BUSY);
-    if (e->running->phase == BATCH_WHOLE)
-        op_batch_send_whole(e->running, &e->parked, &e->session, on_whole_done);
+    if (drop_bad_ids(e->running) < 0)
+        engine_trouble(e, &(struct error){.code = -ENOMEM, .text = "no memory for a failure"});
+    else if (bisect_want(&e->running->bisect) == BISECT_PART)
+        op_batch_send_part(e->running, &e->session, on_part_done);
     else
-        run_single(e);
+        run_rest(e);
 }
 
 void run_start(struct engine *e, struct op_batch *batch)
@@ -233,8 +247,5 @@ void run_start(struct engine *e, struct op_batch *batch)
         return;
     }
     e->running = batch;
-    e->attempts = 0;
-    batch->phase = batch->kind == BATCH_PARKED ? BATCH_SINGLES : BATCH_WHOLE;
-    batch->single = dirty_first(&batch->dirty);
     run_again(e);
 }

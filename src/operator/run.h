@@ -1,5 +1,5 @@
-/* operator/run.h - takes an engine's running batch to its end: whole, again while that may help,
- * then id by id. Logs what became of ids. */
+/* operator/run.h - takes an engine's running batch to its end: whole, and when that fails
+ * without the ids that fail. Logs what became of ids. */
 #ifndef OPERATOR_RUN_H
 #define OPERATOR_RUN_H
 

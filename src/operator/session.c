@@ -12,13 +12,20 @@
 #define TEXT_OF_VALUE(number) #number
 /* One more than may be parked, so that the engine sees that there are too many. */
 #define PARKED_QUERY                                                                               \
-    "SELECT id FROM walpiper.parked WHERE operator = $1 ORDER BY id LIMIT 1 + " TEXT_OF(PARKED_MAX)
+    "SELECT id FROM walpiper.parked WHERE operator = $1 AND hash % $2::bigint = $3::bigint "       \
+    "ORDER BY id LIMIT 1 + " TEXT_OF(PARKED_MAX)
 
 void session_init(struct session *s, struct loop *loop, const struct pg_params *params,
-                  const struct config_operator *op, const struct session_events *events)
+                  const struct config_operator *op, const struct lane *lane,
+                  const struct session_events *events)
 {
-    *s = (struct session){
-        .loop = loop, .params = params, .op = op, .events = events, .found.rebuild_step = -1};
+    *s = (struct session){.loop = loop,
+                          .params = params,
+                          .op = op,
+                          .lane = *lane,
+                          .events = events,
+                          .found.rebuild_step = -1};
+    snprintf(s->lane_number, sizeof(s->lane_number), "%u", lane->number);
     buffer_init(&s->sources, 4096);
 }
 
@@ -88,6 +95,7 @@ static int read_checkpoint(struct session_checkpoint *ret, const PGresult *row)
         .rebuild_after = after,
     };
     snprintf(ret->epoch, sizeof(ret->epoch), "%s", PQgetvalue(row, 0, 1));
+    snprintf(ret->rebuild, sizeof(ret->rebuild), "%s", PQgetvalue(row, 0, 6));
     return 0;
 }
 
@@ -115,29 +123,38 @@ static void on_parked(void *owner, const PGresult *result)
 static void on_claim_done(void *owner, const struct error *err)
 {
     struct session *s = owner;
+    struct lane_group *group = s->lane.group;
     if (!err && s->refusal.code)
         err = &s->refusal;
     if (err) {
         session_fail(s, err);
         return;
     }
+    if (!s->claimed)
+        snprintf(group->generation, sizeof(group->generation), "%s", s->generation);
     s->claimed = true;
     s->events->on_ready(s);
 }
 
 static void claim(struct session *s)
 {
-    static const char sql[] = "SELECT generation, epoch, lsn, ordinal, rebuild_step, rebuild_after "
-                              "FROM walpiper.claim($1)";
-    const char *values[] = {s->op->name};
+    static const char sql[] =
+        "SELECT generation, epoch, lsn, ordinal, rebuild_step, rebuild_after, rebuild "
+        "FROM walpiper.claim($1, $2, $3, $4, $5)";
+    const struct lane *lane = &s->lane;
+    char count[12];
+    snprintf(count, sizeof(count), "%u", lane->count);
+    const char *held = lane->group->generation[0] == '\0' ? NULL : lane->group->generation;
+    const char *values[] = {s->op->name, s->lane_number, count, lane->group->process, held};
+    const char *ours[] = {s->op->name, count, s->lane_number};
     if (!s->claimed)
         (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = sql,
-                                                           .parameter_count = 1,
+                                                           .parameter_count = 5,
                                                            .values = values,
                                                            .on_result = on_claimed});
     (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = PARKED_QUERY,
-                                                       .parameter_count = 1,
-                                                       .values = values,
+                                                       .parameter_count = 3,
+                                                       .values = ours,
                                                        .on_result = on_parked});
     session_sync(s, on_claim_done);
 }

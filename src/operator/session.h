@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/position.h"
 #include "config/config.h"
+#include "operator/lane.h"
 #include "operator/statements.h"
 #include "pg/conn.h"
 
@@ -27,6 +28,7 @@ struct session_events {
 struct session_checkpoint {
     char epoch[9]; /* empty: the operator never ran */
     struct position position;
+    char rebuild[24];    /* which rebuild, as text */
     int rebuild_step;    /* -1: none under way */
     char *rebuild_after; /* owned; NULL: none yet */
 };
@@ -35,6 +37,8 @@ struct session {
     struct loop *loop;
     const struct pg_params *params;
     const struct config_operator *op;
+    struct lane lane;
+    char lane_number[12]; /* as text, a parameter like generation */
     const struct session_events *events;
     struct pg_conn *conn;  /* NULL: closed */
     bool state_installed;  /* sql/state.sql of this version is there */
@@ -48,7 +52,8 @@ struct session {
 };
 
 void session_init(struct session *session, struct loop *loop, const struct pg_params *params,
-                  const struct config_operator *op, const struct session_events *events);
+                  const struct config_operator *op, const struct lane *lane,
+                  const struct session_events *events);
 void session_release(struct session *session);
 
 /* Starts connecting; on_ready or on_failed follows. Negative: fails at once, no callback. */

@@ -2,12 +2,14 @@
 #include "pg/identifier.h"
 
 const struct statement_text statement_texts[] = {
-    {STATEMENT_ADVANCE, "SELECT walpiper.advance($1, $2, $3, $4, $5)"},
-    {STATEMENT_REBUILD_BEGIN, "SELECT walpiper.rebuild_begin($1, $2, $3, $4, $5)"},
-    {STATEMENT_REBUILD_ADVANCE, "SELECT walpiper.rebuild_advance($1, $2, $3, $4)"},
-    {STATEMENT_FENCE, "SELECT walpiper.fence($1, $2)"},
+    {STATEMENT_ADVANCE, "SELECT walpiper.advance($1, $2, $3, $4, $5, $6)"},
+    {STATEMENT_REBUILD_BEGIN, "SELECT walpiper.rebuild_begin($1, $2, $3, $4, $5, $6)"},
+    {STATEMENT_REBUILD_ADVANCE, "SELECT walpiper.rebuild_advance($1, $2, $3, $4, $5, $6)"},
+    {STATEMENT_FENCE, "SELECT walpiper.fence($1, $2, $3)"},
     {STATEMENT_VISIBLE, "SELECT walpiper.require_visible($1)"},
-    {STATEMENT_PARK, "SELECT walpiper.park($1, $2, $3, $4, $5, $6)"},
+    {STATEMENT_PARK, "SELECT walpiper.park($1, $2, $3, $4, $5, $6, $7)"},
+    {STATEMENT_PARK_AGAIN, "SELECT walpiper.park_again($1, $2, $3, $4, $5, $6)"},
+    {STATEMENT_HALT, "SELECT walpiper.halt($1, $2, $3)"},
     {STATEMENT_TOUCH_PARKED, "SELECT walpiper.touch_parked($1, $2, $3)"},
     {STATEMENT_UNPARK, "DELETE FROM walpiper.parked WHERE operator = $1 AND id = $2"},
     {NULL, NULL},

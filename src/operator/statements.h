@@ -16,6 +16,8 @@
 #define STATEMENT_DELETE "walpiper_delete"
 #define STATEMENT_QUERY "walpiper_query"
 #define STATEMENT_PARK "walpiper_park"
+#define STATEMENT_PARK_AGAIN "walpiper_park_again"
+#define STATEMENT_HALT "walpiper_halt"
 #define STATEMENT_TOUCH_PARKED "walpiper_touch_parked"
 #define STATEMENT_UNPARK "walpiper_unpark"
 

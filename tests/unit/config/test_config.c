@@ -55,6 +55,7 @@ static const char full[] =
     "      USING (SELECT $1) s ON true\n"
     "    batch: false\n"
     "    on_error: stop\n"
+    "    batch_size: 10000\n"
     "retry: {min_restart_time: 1, max_restart_time: 20, backoff_multiplicator: 1.5,"
     " max_retries: 0}\n"
     "plugins: []\n"

@@ -28,6 +28,7 @@ static inline struct config_operator blog_operator(struct config_operator_source
         .source_count = 2,
         .query = TEXT("MERGE ... $1"),
         .on_error = CONFIG_PARK,
+        .batch_size = 200,
     };
 }
 

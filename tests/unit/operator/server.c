@@ -9,7 +9,7 @@
 
 struct statement {
     char name[64];
-    char values[6][64];
+    char values[7][64];
     pg_on_result on_result;
     bool describe, unnamed;
 };
@@ -32,7 +32,8 @@ struct server server;
 void server_reset(void)
 {
     buffer_release(&server.history);
-    server = (struct server){.checkpoint = {"1", "", "0/0", "0", NULL, NULL}, .parameters = 1};
+    server = (struct server){
+        .checkpoint = {"1", "", "0/0", "0", NULL, NULL, "0"}, .parameters = 1, .due_attempts = "1"};
     buffer_init(&server.history, 1 << 20);
     buffer_append_char(&server.history, '\0');
 }
@@ -85,6 +86,32 @@ static PGresult *row_of(int columns, const char *const *values, bool any)
     return result;
 }
 
+static PGresult *due_rows(void)
+{
+    PGresult *result = row_of(3, NULL, false);
+    struct str words = str_from(server.due);
+    for (int row = 0; words.len > 0; row++) {
+        struct str id = str_cut(&words, ' ');
+        char text[64];
+        snprintf(text, sizeof(text), "%.*s", STR_ARG(id));
+        char deletes[] = "f";
+        PQsetvalue(result, row, 0, text, (int)id.len);
+        PQsetvalue(result, row, 1, deletes, 1);
+        snprintf(text, sizeof(text), "%s", server.due_attempts);
+        PQsetvalue(result, row, 2, text, (int)strlen(text));
+    }
+    return result;
+}
+
+static bool is_word_of(const char *words, const char *word)
+{
+    struct str left = str_from(words);
+    while (left.len > 0)
+        if (str_equal(str_cut(&left, ' '), str_from(word)))
+            return true;
+    return false;
+}
+
 static PGresult *answer(const struct statement *s)
 {
     if (s->describe)
@@ -95,9 +122,9 @@ static PGresult *answer(const struct statement *s)
         return row_of(7, (const char *[]){"16384", "id", "t", "t", "bigint", "20", "1016"},
                       !server.missing || strcmp(server.missing, s->values[1]) != 0);
     if (strstr(s->name, "SELECT generation"))
-        return row_of(6, server.checkpoint, true);
+        return row_of(7, server.checkpoint, true);
     if (strstr(s->name, "next_try <= now()"))
-        return row_of(2, (const char *[]){server.due, "f"}, server.due != NULL);
+        return due_rows();
     if (strstr(s->name, "walpiper.writers"))
         return row_of(1, (const char *[]){"{}"}, true);
     return row_of(2, NULL, false);
@@ -108,8 +135,7 @@ static const char *failure(const struct statement *s)
 {
     if (server.refuse_state && strcmp(s->name, STATEMENT_ADVANCE) == 0)
         return server.refuse_state;
-    if (server.failing && strcmp(s->name, STATEMENT_QUERY) == 0 &&
-        strcmp(s->values[0], server.failing) == 0)
+    if (strcmp(s->name, STATEMENT_QUERY) == 0 && is_word_of(server.failing, s->values[0]))
         return server.failing_state;
     return NULL;
 }
@@ -120,11 +146,11 @@ static const char *tell(const struct statement *s, char *text, size_t size)
         return NULL;
     const char *verb = s->name + strlen("walpiper_");
     if (strcmp(s->name, STATEMENT_ADVANCE) == 0 || strcmp(s->name, STATEMENT_REBUILD_BEGIN) == 0)
-        snprintf(text, size, "%s %s/%s | ", verb, s->values[3], s->values[4]);
+        snprintf(text, size, "%s %s/%s | ", verb, s->values[4], s->values[5]);
     else if (strcmp(s->name, STATEMENT_FENCE) == 0)
         snprintf(text, size, "fence | ");
     else if (strcmp(s->name, STATEMENT_REBUILD_ADVANCE) == 0)
-        snprintf(text, size, "%s %s | ", verb, s->values[2]);
+        snprintf(text, size, "%s %s | ", verb, s->values[4]);
     else if (strstr(s->name, "park"))
         snprintf(text, size, "%s %s | ", verb, s->values[1]);
     else

@@ -11,10 +11,11 @@
 
 struct server {
     struct buffer history; /* ends in NUL */
-    const char
-        *checkpoint[6];  /* what claim() returns: generation, epoch, lsn, ordinal, step, after */
-    const char *due;     /* the parked id that is due; NULL: none */
-    const char *failing; /* its query fails, */
+    /* What claim() returns: generation, epoch, lsn, ordinal, step, after, rebuild. */
+    const char *checkpoint[7];
+    const char *due;           /* the parked ids that are due, words; NULL: none */
+    const char *due_attempts;  /* that failed before */
+    const char *failing;       /* ids, words: their query fails, */
     const char *failing_state; /* with this */
     const char *refuse_state;  /* every advance fails with this */
     const char *missing;       /* the table that the catalog does not have */

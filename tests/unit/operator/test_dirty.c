@@ -10,7 +10,7 @@ static void touch(struct dirty *dirty, const char *id, enum dirty_wish wish)
 START_TEST(test_an_id_is_there_once)
 {
     struct dirty dirty;
-    dirty_init(&dirty);
+    dirty_init(&dirty, 200);
     for (int i = 0; i < 1000; i++)
         touch(&dirty, i % 2 ? "a" : "b", DIRTY_REFRESH);
     ck_assert_uint_eq(dirty.count, 2);
@@ -25,7 +25,7 @@ END_TEST
 START_TEST(test_delete_ends_the_wish_to_query)
 {
     struct dirty dirty;
-    dirty_init(&dirty);
+    dirty_init(&dirty, 200);
     touch(&dirty, "1", DIRTY_REFRESH);
     touch(&dirty, "1", DIRTY_DELETE);
     ck_assert(dirty_wants_delete(dirty_first(&dirty)));
@@ -37,7 +37,7 @@ END_TEST
 START_TEST(test_what_comes_after_a_delete_is_queried_after_it)
 {
     struct dirty dirty;
-    dirty_init(&dirty);
+    dirty_init(&dirty, 200);
     touch(&dirty, "1", DIRTY_DELETE);
     touch(&dirty, "1", DIRTY_REFRESH);
     ck_assert(dirty_wants_delete(dirty_first(&dirty)));
@@ -49,7 +49,7 @@ END_TEST
 START_TEST(test_ids_are_bytes)
 {
     struct dirty dirty;
-    dirty_init(&dirty);
+    dirty_init(&dirty, 200);
     ck_assert_int_eq(dirty_touch(&dirty, (struct str){NULL, 0}, DIRTY_REFRESH), 0);
     ck_assert_int_eq(dirty_touch(&dirty, (struct str){"ab", 1}, DIRTY_REFRESH), 0);
     touch(&dirty, "ab", DIRTY_REFRESH);
@@ -64,7 +64,7 @@ END_TEST
 START_TEST(test_transactions_are_there_once)
 {
     struct dirty dirty;
-    dirty_init(&dirty);
+    dirty_init(&dirty, 200);
     for (uint32_t i = 0; i < 30; i++)
         ck_assert_int_eq(dirty_add_xid(&dirty, 100 + i / 10), 0);
     ck_assert_uint_eq(dirty.xid_count, 3);
@@ -77,15 +77,15 @@ START_TEST(test_full_by_ids_by_transactions_and_by_bytes)
 {
     struct dirty dirty;
     char id[16];
-    dirty_init(&dirty);
-    for (unsigned i = 0; i < DIRTY_IDS_MAX; i++) {
+    dirty_init(&dirty, 200);
+    for (unsigned i = 0; i < 200; i++) {
         ck_assert(!dirty_full(&dirty));
         snprintf(id, sizeof(id), "%u", i);
         touch(&dirty, id, DIRTY_REFRESH);
     }
     ck_assert(dirty_full(&dirty));
     dirty_clear(&dirty);
-    for (uint32_t i = 0; i < DIRTY_XIDS_MAX; i++) {
+    for (uint32_t i = 0; i < DIRTY_XIDS_MIN; i++) {
         ck_assert(!dirty_full(&dirty));
         ck_assert_int_eq(dirty_add_xid(&dirty, i), 0);
     }
@@ -103,7 +103,7 @@ END_TEST
 START_TEST(test_a_failure_stays_with_its_id_until_cleared)
 {
     struct dirty dirty;
-    dirty_init(&dirty);
+    dirty_init(&dirty, 200);
     touch(&dirty, "1", DIRTY_REFRESH);
     ck_assert_ptr_null(dirty_failure_text(dirty_first(&dirty)));
     ck_assert_int_eq(dirty_set_failure(dirty_first(&dirty), "first", "22012"), 0);

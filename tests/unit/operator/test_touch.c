@@ -15,7 +15,7 @@ static uint64_t nulls;
 static void setup(void)
 {
     op = blog_operator(sources);
-    dirty_init(&dirty);
+    dirty_init(&dirty, 200);
     buffer_init(&record, 65536);
     buffer_init(&scratch, 65536);
     nulls = 0;

@@ -1,0 +1,25 @@
+/* operator/lane.h - one of the ways that the ids of an operator are spread over: an id always goes
+ * through the same one, so that no two transactions ever work on it at once. Pure. */
+#ifndef OPERATOR_LANE_H
+#define OPERATOR_LANE_H
+
+#include "base/str.h"
+#include <stdint.h>
+
+#define LANES_MAX 16
+
+/* What the lanes of one operator have in common in this process. */
+struct lane_group {
+    char process[17];    /* names the process; 16 hex digits */
+    char generation[24]; /* that the process was given; empty: it has not claimed the operator */
+};
+
+struct lane {
+    unsigned number, count;
+    struct lane_group *group; /* borrowed */
+};
+
+/* Is ID one of this lane's? The hash is that of walpiper.hash() in sql/state.sql. */
+bool lane_has(const struct lane *lane, struct str id);
+
+#endif
