@@ -3,6 +3,7 @@
 #include "event/record.h"
 #include "event/type.h"
 
+#include <assert.h>
 #include <errno.h>
 
 /* One event on its way through the keys. */
@@ -69,22 +70,28 @@ static void visit_row(struct match *match)
         visit_column(match, &topic, &column);
 }
 
+static bool append_ids(struct match *match, const struct str *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            buffer_append_char(match->scratch, '\0');
+        if (!append_id(match, values[i]))
+            return false;
+    }
+    return true;
+}
+
 /* The topic of SCOPE that a row with VALUES belongs to: to none when one of them is not known or
  * NULL. */
 static void visit_scope(struct match *match, const struct feed_scope *scope,
                         const struct str *values)
 {
-    bool complete = true;
-
     buffer_reset(match->scratch);
     buffer_append_str(match->scratch, buffer_str(&scope->key));
-    for (size_t i = 0; i < scope->level_count && complete; i++) {
-        if (i > 0)
-            buffer_append_char(match->scratch, '\0');
-        complete = append_id(match, values[i]);
-    }
-    if (complete)
-        match->visit(match->arg, buffer_str(match->scratch));
+    if (!append_ids(match, values, scope->level_count))
+        return;
+    assert(match->scratch->data != NULL); /* match_scratch() */
+    match->visit(match->arg, buffer_str(match->scratch));
 }
 
 /* The row's values before and after; false when the event does not have the scope's columns. */
