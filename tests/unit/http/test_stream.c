@@ -21,6 +21,20 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
     return __real_sendmsg(fd, message, flags);
 }
 
+ssize_t __real_send(int fd, const void *bytes, size_t len, int flags);
+ssize_t __wrap_send(int fd, const void *bytes, size_t len, int flags);
+
+/* The clients of the tests block. */
+ssize_t __wrap_send(int fd, const void *bytes, size_t len, int flags)
+{
+    if (flags & MSG_DONTWAIT) {
+        sends.calls++;
+        sends.pieces = 1;
+        sends.first = bytes;
+    }
+    return __real_send(fd, bytes, len, flags);
+}
+
 /* --------------------------------------------------------------------------------------------- */
 
 /* An owner that sends numbered lines by reference, LIMIT of them, whenever there is room. */
