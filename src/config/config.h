@@ -58,8 +58,9 @@ enum config_on_error { CONFIG_PARK, CONFIG_STOP, CONFIG_SKIP };
 
 /* How an operator says what a derived row is. */
 enum config_form {
-    CONFIG_QUERY, /* SQL for one id: $1, and of an id of N columns $1 to $N */
-    CONFIG_BATCH, /* SQL for many: the same parameters are arrays */
+    CONFIG_QUERY,  /* SQL for one id: $1, and of an id of N columns $1 to $N */
+    CONFIG_BATCH,  /* SQL for many: the same parameters are arrays */
+    CONFIG_SELECT, /* the SELECT of one row; the MERGE is ours */
 };
 
 #define CONFIG_ID_COLUMNS_MAX 8
@@ -81,7 +82,7 @@ struct config_operator {
     struct config_operator_source *sources;
     size_t source_count;
     enum config_form form;
-    char *query; /* of query, or read from query_file */
+    char *query; /* of query or select, or read from query_file */
     enum config_on_error on_error;
     unsigned batch_size; /* ids in one transaction */
 };

@@ -103,7 +103,6 @@ static const struct later later_features[] = {
     {"events.retention", ONLY, "0"},
     {"http.tls.certificate", NONE, NULL},
     {"http.tls.key", NONE, NULL},
-    {"operators[].select", NONE, NULL},
     {"operators[].call", NONE, NULL},
     {"plugins", NONE, NULL},
 };

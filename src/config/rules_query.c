@@ -47,7 +47,7 @@ static int choose(struct reading *o, const struct way *ways, size_t count, const
     }
     if (!chosen)
         return node_fail(o->r->tree, place_of(o, ways), o->r->err,
-                         "no query; write query or query_file");
+                         "no query; write one of query, query_file and select");
     *ret = chosen;
     return 0;
 }
@@ -70,12 +70,16 @@ int operator_query(struct reading *o)
     const struct way ways[] = {
         {"query", &o->from->query, CONFIG_QUERY},
         {"query_file", &o->from->query_file, CONFIG_QUERY},
+        {"select", &o->from->select, CONFIG_SELECT},
     };
     const struct way *way = NULL;
 
     int code = choose(o, ways, sizeof(ways) / sizeof(ways[0]), &way);
     if (code < 0)
         return code;
+    if (o->from->batch && way->form != CONFIG_QUERY)
+        return node_fail(o->r->tree, PLACE(o, "batch"), o->r->err,
+                         "goes with query and query_file only; remove it");
     o->to->form = o->from->batch ? CONFIG_BATCH : way->form;
     if (way->text == &o->from->query_file)
         code = read_query_file(o);

@@ -39,6 +39,7 @@ void session_release(struct session *s)
 {
     session_close(s);
     buffer_release(&s->sources);
+    select_release(&s->select);
     free(s->found.rebuild_after);
     s->found.rebuild_after = NULL;
 }
@@ -187,6 +188,11 @@ static void prepare(struct session *s)
 
 /* --- 4. the operator's query ----------------------------------------------------------------- */
 
+static const char *query_key(const struct session *s)
+{
+    return s->op->form == CONFIG_SELECT ? "select" : "query";
+}
+
 static void on_query_described(void *owner, const PGresult *result)
 {
     struct session *s = owner;
@@ -194,29 +200,77 @@ static void on_query_described(void *owner, const PGresult *result)
     if (PQresultStatus(result) != PGRES_COMMAND_OK || (size_t)PQnparams(result) == wanted)
         return;
     error_set(&s->refusal, -EINVAL,
-              "query: has %d parameters; it must have %zu, one for each column of target_id",
-              PQnparams(result), wanted);
+              "%s: has %d parameters; it must have %zu, one for each column of target_id",
+              query_key(s), PQnparams(result), wanted);
 }
 
 static void on_query_prepared(void *owner, const struct error *err)
 {
     struct session *s = owner;
     if (err)
-        session_fail_in(s, err, "query");
+        session_fail_in(s, err, query_key(s));
     else if (s->refusal.code)
         session_fail(s, &s->refusal);
     else
         prepare(s);
 }
 
-static void prepare_query(struct session *s)
+/* The types of one id's columns are left to the server, which sees what they are compared with. */
+static void prepare_query(struct session *s, const char *sql)
 {
-    /* That of one id is left to the server, which sees what it is compared with. */
-    int typed = s->op->form == CONFIG_BATCH ? (int)s->id_types.count : 0;
-    (void)pg_conn_prepare_typed(s->conn, STATEMENT_QUERY, s->op->query, typed,
-                                s->id_types.array_oids);
+    int typed = s->op->form == CONFIG_QUERY ? 0 : (int)s->id_types.count;
+    (void)pg_conn_prepare_typed(s->conn, STATEMENT_QUERY, sql, typed, s->id_types.array_oids);
     (void)pg_conn_describe(s->conn, STATEMENT_QUERY, on_query_described);
     session_sync(s, on_query_prepared);
+}
+
+/* --- of the form select: as it is, then in a MERGE --- */
+
+static void on_select_described(void *owner, const PGresult *result)
+{
+    struct session *s = owner;
+    if (PQresultStatus(result) == PGRES_COMMAND_OK)
+        select_read(&s->select, s->op, result, &s->refusal);
+}
+
+static void on_target_columns(void *owner, const PGresult *result)
+{
+    struct session *s = owner;
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && !s->refusal.code)
+        select_check(&s->select, s->op, result, &s->refusal);
+}
+
+static void on_select_done(void *owner, const struct error *err)
+{
+    struct session *s = owner;
+    struct buffer sql;
+    if (err || s->refusal.code) {
+        on_query_prepared(s, err);
+        return;
+    }
+    buffer_init(&sql, SELECT_MERGE_MAX);
+    select_merge(&sql, &s->select, s->op, &s->id_types);
+    if (buffer_append_char(&sql, '\0') < 0) {
+        error_set(&s->refusal, -ENOMEM, "select: no memory for its MERGE");
+        session_fail(s, &s->refusal);
+    } else {
+        prepare_query(s, sql.data);
+    }
+    buffer_release(&sql);
+}
+
+static void prepare_select(struct session *s)
+{
+    const char *values[] = {s->op->target_schema, s->op->target_table};
+    select_release(&s->select);
+    (void)pg_conn_prepare_typed(s->conn, "", s->op->query, (int)s->id_types.count,
+                                s->id_types.oids);
+    (void)pg_conn_describe(s->conn, "", on_select_described);
+    (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = select_target_sql,
+                                                       .parameter_count = 2,
+                                                       .values = values,
+                                                       .on_result = on_target_columns});
+    session_sync(s, on_select_done);
 }
 
 /* --- 3. the catalog -------------------------------------------------------------------------- */
@@ -249,8 +303,10 @@ static void on_catalog_done(void *owner, const struct error *err)
         err = &s->refusal;
     if (err)
         session_fail(s, err);
+    else if (s->op->form == CONFIG_SELECT)
+        prepare_select(s);
     else
-        prepare_query(s);
+        prepare_query(s, s->op->query);
 }
 
 static void ask_for_relation(struct session *s, const char *schema, const char *table,

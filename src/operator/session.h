@@ -11,7 +11,7 @@
 #include "base/position.h"
 #include "config/config.h"
 #include "operator/lane.h"
-#include "operator/statements.h"
+#include "operator/select.h"
 #include "pg/conn.h"
 
 struct session;
@@ -46,8 +46,9 @@ struct session {
     struct error refusal;  /* by our own checks */
     struct buffer sources; /* "{oid,oid}" */
     struct id_types id_types;
-    bool claimed;        /* once a process: a second claim would hide that we were replaced */
-    char generation[24]; /* as text, a parameter of every transaction */
+    struct select select; /* of that form */
+    bool claimed;         /* once a process: a second claim would hide that we were replaced */
+    char generation[24];  /* as text, a parameter of every transaction */
     struct session_checkpoint found; /* valid once claimed */
 };
 

@@ -24,22 +24,19 @@ static void append_columns(struct buffer *out, char alias, const struct config_n
     }
 }
 
-/* Appends the numbers 1 to COUNT, each between PREFIX and SUFFIX. */
-static void append_numbered(struct buffer *out, const char *prefix, size_t count,
-                            const char *suffix)
+void statement_numbered(struct buffer *out, const char *prefix, size_t count, const char *suffix)
 {
     for (size_t i = 1; i <= count; i++)
         buffer_printf(out, "%s%s%zu%s", i == 1 ? "" : ", ", prefix, i, suffix);
 }
 
-/* Appends the ids of the parameters as a relation k of the columns c1, c2... */
-static void append_ids(struct buffer *out, const struct id_types *types)
+void statement_ids(struct buffer *out, const struct id_types *types)
 {
     buffer_append_str(out, STR("unnest("));
     for (size_t i = 0; i < types->count; i++)
         buffer_printf(out, "%s$%zu::%s[]", i == 0 ? "" : ", ", i + 1, types->names[i]);
     buffer_append_str(out, STR(") AS k ("));
-    append_numbered(out, "c", types->count, "");
+    statement_numbered(out, "c", types->count, "");
     buffer_append_char(out, ')');
 }
 
@@ -51,7 +48,7 @@ int statement_delete(struct buffer *out, const struct config_operator *op,
     buffer_append_str(out, STR("DELETE FROM "));
     pg_qualified(out, str_from(op->target_schema), str_from(op->target_table));
     buffer_append_str(out, STR(" AS t USING "));
-    append_ids(out, types);
+    statement_ids(out, types);
     for (size_t i = 0; i < id->count; i++) {
         buffer_append_str(out, i == 0 ? STR(" WHERE t.") : STR(" AND t."));
         pg_identifier(out, str_from(id->items[i].text));
@@ -114,7 +111,7 @@ static void append_condition(struct buffer *out, const struct config_names *colu
     buffer_append_str(out, STR(" AND ("));
     append_columns(out, 't', columns);
     buffer_append_str(out, STR(") > ("));
-    append_numbered(out, "$", columns->count, "");
+    statement_numbered(out, "$", columns->count, "");
     buffer_append_char(out, ')');
 }
 
@@ -126,7 +123,7 @@ int statement_page(struct buffer *out, const struct config_operator *op, int ste
     bool orphans = !source && deletes(op);
 
     buffer_append_str(out, STR("SELECT "));
-    append_numbered(out, "p.c", columns->count, "::text");
+    statement_numbered(out, "p.c", columns->count, "::text");
     buffer_printf(out, ", %s FROM (SELECT DISTINCT ", orphans ? "true" : "false");
     append_columns(out, 't', columns);
     buffer_append_str(out, STR(" FROM "));
@@ -141,8 +138,8 @@ int statement_page(struct buffer *out, const struct config_operator *op, int ste
     buffer_append_str(out, STR(" ORDER BY "));
     append_columns(out, 't', columns);
     buffer_printf(out, " LIMIT %u) AS p (", limit);
-    append_numbered(out, "c", columns->count, "");
+    statement_numbered(out, "c", columns->count, "");
     buffer_append_str(out, STR(") ORDER BY "));
-    append_numbered(out, "p.c", columns->count, "");
+    statement_numbered(out, "p.c", columns->count, "");
     return out->failed;
 }

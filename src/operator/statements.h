@@ -34,6 +34,12 @@ struct statement_text {
 /* Those that are the same for every operator; ends with a NULL name. */
 extern const struct statement_text statement_texts[];
 
+/* Appends the numbers 1 to COUNT, each between PREFIX and SUFFIX. */
+void statement_numbered(struct buffer *out, const char *prefix, size_t count, const char *suffix);
+/* Appends the ids in arrays, one parameter for each column, as the relation k of columns c1, c2...
+ */
+void statement_ids(struct buffer *out, const struct id_types *types);
+
 /* Appends the DELETE of the rows whose ids are in arrays, one parameter for each column. */
 int statement_delete(struct buffer *out, const struct config_operator *op,
                      const struct id_types *types);

@@ -454,6 +454,39 @@ scenario('operators: target, sources, identity, query', async (scene) => {
   assert.equal(await db.value('SELECT count(*)::int FROM t'), 0);
 });
 
+scenario('operators: the columns of a select', async (scene) => {
+  const db = await scene.database();
+  await db.query(`CREATE TABLE src (id int PRIMARY KEY, k int);
+    CREATE TABLE t (id int PRIMARY KEY, n int, g int GENERATED ALWAYS AS (n + 1) STORED,
+                    i int GENERATED ALWAYS AS IDENTITY, u uuid)`);
+  const selects = {
+    a: 'SELECT k FROM src WHERE id = $1',
+    b: 'SELECT id, k FROM src WHERE id = $1',
+    c: 'SELECT id, 1 AS g FROM src WHERE id = $1',
+    d: 'SELECT id, 1 AS i FROM src WHERE id = $1',
+    e: 'SELECT id, 1 AS n, 2 AS n FROM src WHERE id = $1',
+    f: 'SELECT id, 1 AS u FROM src WHERE id = $1',
+    g: 'DELETE FROM src WHERE id = $1',
+    h: 'SELECT id, $2::int AS n FROM src WHERE id = $1',
+    i: 'SELECT id, nothing FROM src WHERE id = $1',
+    j: 'SELECT $1 AS id; SELECT 1',
+    k: 'SELECT id, k AS n FROM src WHERE id = $1;',
+  };
+  const operators = Object.entries(selects).map(([name, select]) => ({ name, target: 't', tables: { src: 'id' }, select }));
+  const result = await check(scene.unstarted(db, { tables: [{ name: 'src' }], operators }));
+  only(result, 'error', 'operator a', /select: does not give id/);
+  only(result, 'error', 'operator b', /select: public\.t has no column k/);
+  only(result, 'error', 'operator c', /select: g of public\.t is generated/);
+  only(result, 'error', 'operator d', /select: i of public\.t is always an identity/);
+  only(result, 'error', 'operator e', /select: gives n twice/);
+  only(result, 'error', 'operator f', /select: .*uuid/);
+  only(result, 'error', 'operator g', /select: gives no rows/);
+  only(result, 'error', 'operator h', /2 parameters/);
+  only(result, 'error', 'operator i', /select: column "nothing" does not exist/);
+  only(result, 'error', 'operator j', /select: cannot insert multiple commands/);
+  only(result, 'ok', 'operator k', /can run/);
+});
+
 scenario('no server, no configuration, wrong usage', async (scene) => {
   const db = await scene.database();
   const away = scene.unstarted(db, { database: { url: 'postgresql://x:sesame@/none?host=/nowhere' } });

@@ -130,6 +130,7 @@ const forms = {
     query: kind.merge(target, kind.select(kind.many())),
     delete_with: [`${kind.name}_posts`],
   }),
+  select: (kind) => ({ select: `${kind.select(kind.one())}; -- $9` }),
 };
 
 /** All kinds of ids in all forms, several operators to a table. */
@@ -157,4 +158,79 @@ scenario('every form computes all ids anew, whatever they are made of', async (s
   await walpiper.start();
   for (const kind of all) await kind.right(db);
   assert.doesNotMatch(walpiper.logText(), /parked|skipped/);
+});
+
+// --- select -----------------------------------------------------------------------------------------
+
+/** An operator on src(id, ...) with the target t, by its SELECT. */
+const selecting = (select, over) => ({
+  tables: [{ name: 'src' }],
+  operators: [{ name: 'o', target: 't', tables: { src: 'id' }, select, ...over }],
+});
+
+scenario('select: a row of any types is written when it differs, and left alone when it does not', async (scene) => {
+  const db = await scene.database();
+  const values = `round(n, 3) AS average, j, x, p, c, a, n`;
+  await db.query(`CREATE TABLE src (id int PRIMARY KEY, n numeric, j json, x xml, p point, c text, a int[], rest int);
+    CREATE TABLE t (id int PRIMARY KEY, average numeric(6,2), j json, x xml, p point, c char(5), a int[], n numeric)`);
+  await scene.walpiper(db, selecting(`SELECT id, ${values} FROM src WHERE id = $1`));
+  const read = () => db.query('SELECT to_jsonb(t) AS row FROM t ORDER BY id');
+  const right = () =>
+    db.query(`SELECT to_jsonb(s) AS row FROM (SELECT id, round(n, 2) AS average, j, x, p, c::char(5), a, n FROM src) s
+              ORDER BY id`);
+  await db.query(`INSERT INTO src VALUES (1, 1.0055, '{"a":1}', '<a/>', '(1,2)', 'c', '{1,NULL}', 0)`);
+  await db.query('INSERT INTO src VALUES (2)');
+  await becomes('the rows are there', read, right);
+  const version = () => db.value('SELECT xmin::text FROM t WHERE id = 1');
+  let before = await version();
+  await db.query('UPDATE src SET rest = rest + 1 WHERE id = 1');
+  await db.query('INSERT INTO src VALUES (3)');
+  await becomes('what follows is there', read, right);
+  assert.equal(await version(), before);
+  for (const change of ['n = 2.0', `j = '{"a": 1}'`, `x = '<b/>'`, `p = '(2,1)'`, `c = 'C'`, `a = '{1}'`, 'n = 2.00']) {
+    await db.query(`UPDATE src SET ${change} WHERE id = 1`);
+    await until(`the row is written for ${change}`, async () => (await version()) !== before);
+    before = await version();
+    await becomes('the rows are right', read, right);
+  }
+});
+
+scenario('select: the columns of the id may be all that there is', async (scene) => {
+  const db = await scene.database();
+  await db.query('CREATE TABLE src (id int PRIMARY KEY, ok bool); CREATE TABLE t (id int PRIMARY KEY)');
+  await scene.walpiper(db, selecting('SELECT id FROM src WHERE id = $1 AND ok'));
+  const is = (ids) => becomes(`the ids are ${ids}`, () => db.query('SELECT id FROM t ORDER BY id'), async () => ids.map((id) => ({ id })));
+  await db.query('INSERT INTO src SELECT n, n % 2 = 1 FROM generate_series(1, 5) n');
+  await is([1, 3, 5]);
+  await db.query('UPDATE src SET ok = NOT ok WHERE id < 4');
+  await is([2, 5]);
+  await db.query('DELETE FROM src WHERE id = 5');
+  await is([2]);
+});
+
+scenario('select: two rows for an id park it, and the others go on', async (scene) => {
+  const db = await scene.database();
+  await db.query('CREATE TABLE src (id int PRIMARY KEY, n int); CREATE TABLE t (id int PRIMARY KEY, n int)');
+  await scene.walpiper(db, selecting('SELECT id, g AS n FROM src, generate_series(1, n) g WHERE id = $1'));
+  await db.query('INSERT INTO src VALUES (1, 1), (2, 2), (3, 1)');
+  await becomes('the others are there', () => db.query('SELECT id FROM t ORDER BY id'), async () => [{ id: 1 }, { id: 3 }]);
+  const parked = () => db.query('SELECT id, sqlstate FROM walpiper.parked');
+  await becomes('the id is parked', parked, async () => [{ id: '2', sqlstate: '23505' }]);
+  await db.query('UPDATE src SET n = 1 WHERE id = 2');
+  await becomes('it is mended', () => db.query('SELECT id FROM t ORDER BY id'), async () => [{ id: 1 }, { id: 2 }, { id: 3 }]);
+});
+
+scenario('select: $1 in strings, names and comments is none', async (scene) => {
+  const db = await scene.database();
+  const select = `/* $1 /* ' */ $2 */ SELECT $1 AS id, 'it''s $1' || E'\\'$1' || $$ $1 ' $$ || $a$ $1 $$ $a$ -- $1 '
+    || U&'\\0041$1' || E'a'
+    '\\'$1' AS a, $1::text || "$1" || a$1."$1" AS b, $1 AS c FROM (SELECT id, 'x' AS "$1" FROM src) a$1 WHERE id = $1; -- $1`;
+  await db.query('CREATE TABLE src (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, a text, b text, c int)');
+  await scene.walpiper(db, selecting(select));
+  await db.query('INSERT INTO src VALUES (7)');
+  const session = await db.connect();
+  await session.query(`PREPARE right_one (int) AS ${select}`);
+  const right = async () => (await session.query('EXECUTE right_one (7)')).rows;
+  await becomes('it is what the server makes of it', () => db.query('SELECT * FROM t'), right);
+  session.release();
 });

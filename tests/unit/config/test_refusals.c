@@ -255,6 +255,11 @@ START_TEST(test_operators)
          "FILE:3: operators[0].query: the query does not use $2, the target's c"},
         {TABLE_A "operators:\n  - " OPERATOR ", query_file: x}\n",
          "FILE:3: operators[0].query: query and query_file are both said"},
+        {TABLE_A "operators:\n  - " OPERATOR ", select: x}\n",
+         "FILE:3: operators[0].query: query and select are both said"},
+        {TABLE_A
+         "operators:\n- {name: o, target: t, tables: {a: id}, select: $1,\n   batch: true}\n",
+         "FILE:4: operators[0].batch: goes with query and query_file only"},
         {TABLE_A "operators: [{name: o, target: t, tables: {a: id}, query: SELECT 1}]\n",
          "FILE:2: operators[0].query: the query does not use $1"},
         {TABLE_A "operators: [{name: o, target: t, tables: {a: id},\n query_file: /no/such.sql}]\n",
@@ -384,7 +389,6 @@ START_TEST(test_features_that_come_later)
         {"http: {tls: {key: x}}\n", "FILE:1: http.tls.key: not available yet"},
         {"operators: [{tables: {a: {keys: x, map: y}}}]\n",
          "FILE:1: operators[0].tables.a: not available yet"},
-        {"operators: [{select: x}]\n", "FILE:1: operators[0].select: not available yet"},
         {"operators: [{call: x}]\n", "FILE:1: operators[0].call: not available yet"},
         {"plugins: [{path: webhook.so}]\n", "FILE:1: plugins: not available yet"},
     };
