@@ -214,7 +214,7 @@ static void on_closed(void *owner, const struct error *why)
     pump(table);
 }
 
-static const struct pg_conn_events conn_events = {on_ready, on_closed};
+static const struct pg_conn_events conn_events = {.on_ready = on_ready, .on_closed = on_closed};
 
 static void connect(struct events_table *table)
 {

@@ -172,7 +172,7 @@ static void on_ready(void *owner)
 
 static void connect(struct publish_table *table)
 {
-    static const struct pg_conn_events conn_events = {on_ready, on_closed};
+    static const struct pg_conn_events conn_events = {.on_ready = on_ready, .on_closed = on_closed};
     struct error err = {0};
 
     if (pg_conn_start(&table->conn, table->loop, table->context->pg, &conn_events, table, &err) < 0)

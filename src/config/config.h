@@ -84,7 +84,8 @@ struct config_operator {
     enum config_form form;
     char *query; /* of query or select, or read from query_file */
     enum config_on_error on_error;
-    unsigned batch_size; /* ids in one transaction */
+    unsigned batch_size;   /* ids in one transaction */
+    unsigned rebuild_rate; /* ids a second; 0: no limit */
 };
 
 struct config {

@@ -1,6 +1,8 @@
 #include "operator/engine.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "operator/command.h"
+#include "operator/due.h"
 #include "operator/failure.h"
 #include "operator/run.h"
 #include "pg/result.h"
@@ -13,15 +15,6 @@
  * held, rarely enough that an idle operator costs nothing. */
 #define STORE_AFTER_MS 5000
 #define STORE_AFTER_EVENTS 20000
-/* Parked ids in one batch: few, as each may fail and live ids wait for it. */
-#define SLICE_IDS 20
-#define TEXT_OF(number) TEXT_OF_VALUE(number)
-#define TEXT_OF_VALUE(number) #number
-#define DUE_IDS_QUERY                                                                              \
-    "SELECT id, wants_delete, attempts FROM walpiper.parked "                                      \
-    "WHERE operator = $1 AND next_try <= now() AND hash % $2::bigint = $3::bigint "                \
-    "ORDER BY next_try LIMIT " TEXT_OF(SLICE_IDS)
-
 struct engine *engine_of(void *owner)
 {
     return (struct engine *)((char *)owner - offsetof(struct engine, session));
@@ -29,8 +22,8 @@ struct engine *engine_of(void *owner)
 
 const char *engine_state_name(enum engine_state state)
 {
-    static const char *const names[] = {"waiting", "opening", "ready", "busy",
-                                        "resting", "halted",  "closed"};
+    static const char *const names[] = {"waiting", "opening", "ready",  "busy",
+                                        "resting", "paused",  "halted", "closed"};
     return names[state];
 }
 
@@ -113,13 +106,31 @@ void engine_halt(struct engine *e, const struct error *err)
         engine_close(e);
         return;
     }
-    log_error(e->name, "%s", err->text);
+    if (strcmp(err->text, e->trouble.text) != 0)
+        log_error(e->name, "%s", err->text);
+    e->trouble = *err;
+    e->halted = true;
     health_down(e->context->health, e->name, err->text);
     ev_timer_stop(e->loop->ev, &e->timer);
-    ev_timer_stop(e->loop->ev, &e->tick);
-    session_close(&e->session);
     reader_close(&e->reader);
-    engine_set_state(e, ENGINE_HALTED);
+    if (e->session.conn)
+        engine_set_state(e, ENGINE_HALTED);
+    else
+        wait_for_connection(e, e->context->config->retry.max_restart_ms);
+}
+
+void engine_restart(struct engine *e)
+{
+    session_forget(&e->session);
+    reader_close(&e->reader);
+    rebuild_release(&e->rebuild);
+    op_batch_clear(&e->live);
+    op_batch_clear(&e->rebuild_batch);
+    op_batch_clear(&e->parked_batch);
+    e->running = NULL;
+    e->located = e->halted = false;
+    e->begin = NULL;
+    wait_for_connection(e, 0);
 }
 
 void engine_trouble(struct engine *e, const struct error *why)
@@ -180,6 +191,7 @@ static void on_session_ready(struct session *session)
         engine_trouble(e, &err);
         return;
     }
+    e->look = true;
     engine_turn(e);
 }
 
@@ -188,10 +200,24 @@ static void on_session_failed(struct session *session, const struct error *why)
     engine_trouble(engine_of(session), why);
 }
 
+/* Has something to do at once when it is idle, else when what is under way is done. */
+static void look_soon(struct engine *e)
+{
+    e->look = true;
+    if (e->state == ENGINE_READY || e->state == ENGINE_PAUSED || e->state == ENGINE_HALTED)
+        engine_turn(e);
+}
+
+static void on_command(struct session *session)
+{
+    look_soon(engine_of(session));
+}
+
 static const struct session_events session_events = {
     .on_ready = on_session_ready,
     .on_failed = on_session_failed,
     .on_parked = on_session_parked,
+    .on_command = on_command,
 };
 
 /* --- where to begin -------------------------------------------------------------------------- */
@@ -208,7 +234,8 @@ static bool engine_locate(struct engine *e)
         e->begin = "it has not run before";
     } else if (strcmp(found->epoch, e->live.epoch) != 0) {
         e->begin = "the journal is not the one it knew";
-    } else if (rebuild_restart(&e->rebuild, found->rebuild_step, found->rebuild_after) < 0) {
+    } else if (rebuild_restart(&e->rebuild, found->rebuild_step, found->rebuild_after,
+                               found->rebuild_where) < 0) {
         e->begin = "no memory for where a rebuild stood";
     } else {
         e->live.position = e->checkpoint = found->position;
@@ -238,7 +265,7 @@ static void on_begun(void *owner, const struct error *err)
     e->begin = NULL;
     e->checkpoint = e->live.position;
     (void)journal_hold(e->context->journal, e->op->name, e->checkpoint);
-    (void)rebuild_restart(&e->rebuild, 0, NULL); /* cannot fail: it has nothing to copy */
+    (void)rebuild_restart(&e->rebuild, 0, NULL, NULL); /* cannot fail: it has nothing to copy */
     engine_turn(e);
 }
 
@@ -260,60 +287,6 @@ static bool engine_begin(struct engine *e)
     return true;
 }
 
-/* --- parked ids ------------------------------------------------------------------------------ */
-
-static int take_due_id(struct engine *e, const PGresult *result, int row)
-{
-    struct dirty *dirty = &e->parked_batch.dirty;
-    struct str id = pg_cell(result, row, 0);
-    int64_t failures = 0;
-    int rc = 0;
-    if (PQgetvalue(result, row, 1)[0] == 't')
-        rc = dirty_touch(dirty, id, DIRTY_DELETE);
-    if (rc == 0)
-        rc = dirty_touch(dirty, id, DIRTY_REFRESH);
-    if (rc == 0 && str_to_int64(pg_cell(result, row, 2), &failures) == 0)
-        dirty_set_failures(dirty_find(dirty, id), (unsigned)failures);
-    return rc;
-}
-
-static void on_due_ids(void *owner, const PGresult *result)
-{
-    struct engine *e = engine_of(owner);
-    if (PQresultStatus(result) != PGRES_TUPLES_OK)
-        return;
-    op_batch_clear(&e->parked_batch);
-    for (int i = 0; i < PQntuples(result); i++)
-        if (take_due_id(e, result, i) < 0)
-            return; /* what did not fit is still due */
-}
-
-static void on_due_ids_done(void *owner, const struct error *err)
-{
-    struct engine *e = engine_of(owner);
-    if (err)
-        engine_trouble(e, err);
-    else if (e->parked_batch.dirty.count > 0 && !e->stopping)
-        run_start(e, &e->parked_batch);
-    else
-        engine_turn(e);
-}
-
-static void look_for_parked(struct engine *e)
-{
-    char count[12];
-    snprintf(count, sizeof(count), "%u", e->session.lane.count);
-    const char *values[] = {e->op->name, count, e->session.lane_number};
-    e->look_for_parked = false;
-    e->parked_turn = true;
-    engine_set_state(e, ENGINE_BUSY);
-    (void)pg_conn_send(e->session.conn, &(struct pg_statement){.sql = DUE_IDS_QUERY,
-                                                               .parameter_count = 3,
-                                                               .values = values,
-                                                               .on_result = on_due_ids});
-    session_sync(&e->session, on_due_ids_done);
-}
-
 /* --- rebuild --------------------------------------------------------------------------------- */
 
 static void on_settle_answer(void *owner, const PGresult *result)
@@ -328,10 +301,26 @@ static void on_page(void *owner, const PGresult *result)
         log_warn(e->name, "no memory for a page of ids; reads it again");
 }
 
+static bool is_of_statement(const struct error *err)
+{
+    return failure_of(err) == FAILURE_SYSTEMIC || failure_of(err) == FAILURE_DATA;
+}
+
+/* A condition that the server does not take would fail for ever. */
+static void give_up_rebuild(struct engine *e, const struct error *err)
+{
+    log_error(e->name, "gives up the rebuild of the ids where %s: %s", e->rebuild.where, err->text);
+    op_batch_clear(&e->rebuild_batch);
+    rebuild_give_up(&e->rebuild, &e->rebuild_batch);
+    run_start(e, &e->rebuild_batch);
+}
+
 static void on_rebuild_answer(void *owner, const struct error *err)
 {
     struct engine *e = engine_of(owner);
-    if (err)
+    if (err && e->rebuild.where && is_of_statement(err))
+        give_up_rebuild(e, err);
+    else if (err)
         engine_trouble(e, err);
     else
         engine_turn(e);
@@ -423,6 +412,14 @@ void engine_turn(struct engine *e)
         engine_close(e);
         return;
     }
+    if (e->look) {
+        command_look(e);
+        return;
+    }
+    if (e->halted || e->paused) {
+        engine_set_state(e, e->halted ? ENGINE_HALTED : ENGINE_PAUSED);
+        return;
+    }
     if (e->running) {
         run_again(e);
         return;
@@ -435,8 +432,9 @@ void engine_turn(struct engine *e)
         engine_begin(e);
         return;
     }
+    unsigned due_ms = due_wait_ms(e, clock_monotonic_ms());
     if (e->look_for_parked && !e->parked_turn) {
-        look_for_parked(e);
+        due_look(e);
         return;
     }
     e->parked_turn = false;
@@ -446,9 +444,14 @@ void engine_turn(struct engine *e)
     if (read_next(e) || (!e->rebuild_turn && rebuild_next(e)))
         return;
     if (e->look_for_parked) {
-        look_for_parked(e);
+        due_look(e);
         return;
     }
+    unsigned wait_ms = rebuild_wait_ms(&e->rebuild, clock_monotonic_ms());
+    if (due_ms > 0 && (wait_ms == 0 || due_ms < wait_ms))
+        wait_ms = due_ms;
+    if (wait_ms > 0)
+        set_timer(e, wait_ms);
     if (!rebuild_under_way(&e->rebuild))
         engine_recovered(e);
 }
@@ -472,7 +475,7 @@ static void on_tick(struct ev_loop *ev, ev_timer *tick, int events)
 {
     struct engine *e = tick->data;
     e->look_for_parked = e->parked.count > 0;
-    engine_wake(e);
+    look_soon(e);
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -480,14 +483,19 @@ static void on_tick(struct ev_loop *ev, ev_timer *tick, int events)
 int engine_init(struct engine *e, struct loop *loop, const struct operators_context *context,
                 const struct config_operator *op, const struct lane *lane)
 {
-    *e = (struct engine){.context = context, .op = op, .loop = loop, .rebuild.step = -1};
+    *e = (struct engine){.context = context,
+                         .op = op,
+                         .loop = loop,
+                         .rebuild.step = -1,
+                         .rebuild.rate = op->rebuild_rate};
     snprintf(e->name, sizeof(e->name), "operator %s", op->name);
     e->backoff = (struct backoff){.min_ms = context->config->retry.min_restart_ms,
                                   .max_ms = context->config->retry.max_restart_ms,
                                   .multiplicator = context->config->retry.multiplicator};
     op_batch_init(&e->live, BATCH_LIVE, op->batch_size);
-    op_batch_init(&e->rebuild_batch, BATCH_REBUILD, op->batch_size);
-    op_batch_init(&e->parked_batch, BATCH_PARKED, SLICE_IDS);
+    bool slow = op->rebuild_rate > 0 && op->rebuild_rate < op->batch_size;
+    op_batch_init(&e->rebuild_batch, BATCH_REBUILD, slow ? op->rebuild_rate : op->batch_size);
+    op_batch_init(&e->parked_batch, BATCH_PARKED, DUE_IDS_MAX);
     session_init(&e->session, loop, context->params, op, lane, &session_events);
     reader_init(&e->reader, context->journal, op);
     /* Until the checkpoint is known, anything may still be needed. */

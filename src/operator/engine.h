@@ -6,6 +6,7 @@
 
 #include "base/backoff.h"
 #include "operator/batch.h"
+#include "operator/control.h"
 #include "operator/operators.h"
 #include "operator/parked.h"
 #include "operator/reader.h"
@@ -18,7 +19,8 @@ enum engine_state {
     ENGINE_READY,   /* nothing to do, or more to read in the next turn */
     ENGINE_BUSY,    /* the server works for it */
     ENGINE_RESTING, /* will try the same again when the timer fires */
-    ENGINE_HALTED,  /* for good: taken over, or on_error is stop */
+    ENGINE_PAUSED,  /* until somebody resumes it, as ENGINE_HALTED */
+    ENGINE_HALTED,  /* taken over by another process, or on_error is stop */
     ENGINE_CLOSED,
 };
 
@@ -44,10 +46,16 @@ struct engine {
     struct rebuild rebuild;
     struct parked parked;
 
+    struct control control; /* as it was seen last */
+    char commands[24];      /* those that were obeyed */
+    bool look;              /* something may have been asked of it */
+    bool paused, halted;
+
     bool located;               /* the checkpoint was compared with the journal */
     const char *begin;          /* why every id must be computed anew; NULL: it need not */
     bool rebuild_turn;          /* rebuild and live take turns */
     bool look_for_parked;       /* some may be due */
+    uint64_t parked_ms;         /* when the next one is due, as far as is known; 0: not known */
     bool parked_turn;           /* they were next the last time; now something else is */
     struct position checkpoint; /* stored */
     uint64_t stored_ms, stored_events;
@@ -67,7 +75,8 @@ void engine_stop(struct engine *engine, void (*on_closed)(void *owner), void *ow
 /* The journal has more. */
 void engine_wake(struct engine *engine);
 
-/* --- for run.c ------------------------------------------------------------------------------- */
+/* --- for run.c, due.c and command.c
+ * ------------------------------------------------------------------------------- */
 
 struct engine *engine_of(void *owner); /* from the owner of a session's callbacks */
 const char *engine_state_name(enum engine_state state); /* a literal */
@@ -80,7 +89,10 @@ void engine_rest(struct engine *engine, unsigned delay_ms);
 void engine_trouble(struct engine *engine, const struct error *err);
 /* Tells of a failure, unless it has been told already. */
 void engine_tell(struct engine *engine, const struct error *err, bool health);
+/* Until it is told to go on. */
 void engine_halt(struct engine *engine, const struct error *err);
+/* Forgets all and begins as a new process does. */
+void engine_restart(struct engine *engine);
 /* All is well again. */
 void engine_recovered(struct engine *engine);
 unsigned engine_backoff(struct engine *engine);

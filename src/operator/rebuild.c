@@ -16,13 +16,13 @@ static void drop_page(struct rebuild *r)
     r->row = 0;
 }
 
-static int set_after(struct rebuild *r, const char *after)
+static int set_text(char **to, const char *text)
 {
-    char *copy = after ? strdup(after) : NULL;
-    if (after && !copy)
+    char *copy = text ? strdup(text) : NULL;
+    if (text && !copy)
         return -ENOMEM;
-    free(r->after);
-    r->after = copy;
+    free(*to);
+    *to = copy;
     return 0;
 }
 
@@ -30,19 +30,22 @@ void rebuild_release(struct rebuild *r)
 {
     drop_page(r);
     free(r->after);
+    free(r->where);
     free(r->writers);
-    *r = (struct rebuild){.step = -1};
+    *r = (struct rebuild){.step = -1, .rate = r->rate};
 }
 
-int rebuild_restart(struct rebuild *r, int step, const char *after)
+int rebuild_restart(struct rebuild *r, int step, const char *after, const char *where)
 {
-    int rc = set_after(r, after);
+    int rc = set_text(&r->after, after);
+    if (rc == 0)
+        rc = set_text(&r->where, where);
     if (rc < 0)
         return rc;
     drop_page(r);
     free(r->writers);
     r->writers = NULL;
-    r->asked_ms = 0;
+    r->next_ms = 0;
     r->settled = false;
     r->step = step;
     return 0;
@@ -55,11 +58,16 @@ bool rebuild_under_way(const struct rebuild *r)
 
 enum rebuild_need rebuild_need(const struct rebuild *r, uint64_t now_ms)
 {
-    if (!rebuild_under_way(r))
+    if (!rebuild_under_way(r) || now_ms < r->next_ms)
         return REBUILD_NOTHING;
     if (!r->settled)
-        return now_ms >= r->asked_ms + ASK_AGAIN_MS ? REBUILD_SETTLE : REBUILD_NOTHING;
+        return REBUILD_SETTLE;
     return r->page ? REBUILD_BATCH : REBUILD_PAGE;
+}
+
+unsigned rebuild_wait_ms(const struct rebuild *r, uint64_t now_ms)
+{
+    return rebuild_under_way(r) && now_ms < r->next_ms ? (unsigned)(r->next_ms - now_ms) : 0;
 }
 
 /* --- waiting for writers --------------------------------------------------------------------- */
@@ -74,7 +82,7 @@ void rebuild_send_settle(struct rebuild *r, uint64_t now_ms, struct session *ses
         .values = values,
         .on_result = on_result,
     };
-    r->asked_ms = now_ms;
+    r->next_ms = now_ms + ASK_AGAIN_MS;
     (void)pg_conn_send(session->conn, &ask);
     session_sync(session, on_done);
 }
@@ -90,6 +98,8 @@ void rebuild_take_settle(struct rebuild *r, const PGresult *result)
         r->settled = true;
     else
         r->writers = strdup(answer); /* without memory it asks for all anew */
+    if (r->settled)
+        r->next_ms = 0;
 }
 
 /* --- pages and batches ----------------------------------------------------------------------- */
@@ -110,7 +120,7 @@ int rebuild_send_page(struct rebuild *r, struct session *session, pg_on_result o
     buffer_init(&sql, STATEMENT_MAX);
     buffer_init(&scratch, DIRTY_BYTES_MAX);
     bool after = split_after(r, session->op, &scratch, values);
-    statement_page(&sql, session->op, r->step, after, PAGE_IDS);
+    statement_page(&sql, session->op, r->step, after, r->where, PAGE_IDS);
     int rc = buffer_append_char(&sql, '\0');
     if (rc == 0) {
         struct pg_statement ask = {.sql = sql.data,
@@ -184,10 +194,20 @@ int rebuild_fill(struct rebuild *r, const struct config_operator *op, struct op_
     return 0;
 }
 
-int rebuild_stored(struct rebuild *r, const struct op_batch *batch)
+void rebuild_give_up(struct rebuild *r, struct op_batch *batch)
+{
+    drop_page(r);
+    free(batch->after);
+    batch->after = NULL;
+    batch->step = -1;
+}
+
+int rebuild_stored(struct rebuild *r, const struct op_batch *batch, uint64_t now_ms)
 {
     bool spent = r->page && r->row == PQntuples(r->page);
-    int rc = set_after(r, batch->after);
+    int rc = set_text(&r->after, batch->after);
+    if (r->rate > 0)
+        r->next_ms = now_ms + batch->dirty.count * 1000 / r->rate;
     r->step = batch->step;
     if (spent || batch->step < 0)
         drop_page(r);

@@ -11,11 +11,13 @@
 #include "operator/batch.h"
 
 struct rebuild {
-    int step;    /* -1: none under way */
-    char *after; /* owned: the last id of the step that is done; NULL: none */
+    int step;         /* -1: none under way */
+    char *after;      /* owned: the last id of the step that is done; NULL: none */
+    char *where;      /* owned: which ids; NULL: all */
+    unsigned rate;    /* ids a second; 0: as fast as it goes */
+    uint64_t next_ms; /* no batch before */
     bool settled;
-    char *writers; /* owned: the writing transactions to wait for; NULL: not asked yet */
-    uint64_t asked_ms;
+    char *writers;  /* owned: the writing transactions to wait for; NULL: not asked yet */
     PGresult *page; /* owned: ids that were read and are not in a batch yet */
     int row;        /* of the page: the next one */
 };
@@ -23,7 +25,7 @@ struct rebuild {
 void rebuild_release(struct rebuild *rebuild);
 /* From its beginning, or from where a former process left it. STEP -1: there is none. 0 or -ENOMEM.
  */
-int rebuild_restart(struct rebuild *rebuild, int step, const char *after);
+int rebuild_restart(struct rebuild *rebuild, int step, const char *after, const char *where);
 bool rebuild_under_way(const struct rebuild *rebuild);
 
 /* What it needs next. Each of the two sends: ON_DONE follows. */
@@ -34,6 +36,8 @@ enum rebuild_need {
     REBUILD_BATCH,
 };
 enum rebuild_need rebuild_need(const struct rebuild *rebuild, uint64_t now_ms);
+/* When it waits for time: how long. Else 0. */
+unsigned rebuild_wait_ms(const struct rebuild *rebuild, uint64_t now_ms);
 
 void rebuild_send_settle(struct rebuild *rebuild, uint64_t now_ms, struct session *session,
                          pg_on_result on_result, pg_on_done on_done);
@@ -46,7 +50,9 @@ int rebuild_take_page(struct rebuild *rebuild, const PGresult *result);
 /* Fills BATCH with the next ids of the page and with where the rebuild stands once they are done.
  * 0 or -ENOMEM. */
 int rebuild_fill(struct rebuild *rebuild, const struct config_operator *op, struct op_batch *batch);
+/* Fills BATCH, which has no ids, with the end of it. */
+void rebuild_give_up(struct rebuild *rebuild, struct op_batch *batch);
 /* BATCH was stored. 0 or -ENOMEM. */
-int rebuild_stored(struct rebuild *rebuild, const struct op_batch *batch);
+int rebuild_stored(struct rebuild *rebuild, const struct op_batch *batch, uint64_t now_ms);
 
 #endif

@@ -1,6 +1,7 @@
 #include "operator/run.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "operator/due.h"
 #include "operator/failure.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -55,6 +56,8 @@ static const struct dirty_id *note_failures(struct engine *e)
             stops = id;
     }
     if (parked > 0)
+        due_note(e, parked_delay_ms(config, dirty_failures(first)));
+    if (parked > 0)
         log_warn(e->name,
                  "%zu of %zu ids failed, the others go on; the first is %s (failure %u, tried "
                  "again in %" PRIu64 " ms): %s",
@@ -83,11 +86,13 @@ static int note_progress(struct engine *e)
         if (!batch->rebuild)
             return 0;
         log_info(e->name, "a source was truncated: computes every id anew");
-        return rebuild_restart(&e->rebuild, 0, NULL);
+        return rebuild_restart(&e->rebuild, 0, NULL, NULL);
     }
-    int rc = rebuild_stored(&e->rebuild, batch);
-    if (!rebuild_under_way(&e->rebuild))
+    int rc = rebuild_stored(&e->rebuild, batch, clock_monotonic_ms());
+    if (!rebuild_under_way(&e->rebuild) && !e->rebuild.where)
         log_info(e->name, "every id is computed");
+    else if (!rebuild_under_way(&e->rebuild))
+        log_info(e->name, "the rebuild of the ids where %s is over", e->rebuild.where);
     return rc;
 }
 

@@ -35,13 +35,21 @@ void session_close(struct session *s)
     s->conn = NULL;
 }
 
+void session_forget(struct session *s)
+{
+    session_close(s);
+    s->claimed = false;
+    s->generation[0] = '\0';
+}
+
 void session_release(struct session *s)
 {
     session_close(s);
     buffer_release(&s->sources);
     select_release(&s->select);
     free(s->found.rebuild_after);
-    s->found.rebuild_after = NULL;
+    free(s->found.rebuild_where);
+    s->found.rebuild_after = s->found.rebuild_where = NULL;
 }
 
 static void session_fail(struct session *s, const struct error *why)
@@ -76,27 +84,46 @@ static bool has_row(const PGresult *result)
 
 /* --- 6. the checkpoint and the parked ids ---------------------------------------------------- */
 
+static char *copy_cell(const PGresult *row, int column)
+{
+    return PQgetisnull(row, 0, column) ? NULL : strdup(PQgetvalue(row, 0, column));
+}
+
+int session_take_rebuild(struct session_checkpoint *found, const PGresult *row, int column)
+{
+    int64_t step = -1;
+    if (!PQgetisnull(row, 0, column + 1) &&
+        str_to_int64(str_from(PQgetvalue(row, 0, column + 1)), &step) < 0)
+        return -EINVAL;
+    char *after = copy_cell(row, column + 2), *where = copy_cell(row, column + 3);
+    if ((!after && !PQgetisnull(row, 0, column + 2)) ||
+        (!where && !PQgetisnull(row, 0, column + 3))) {
+        free(after);
+        free(where);
+        return -ENOMEM;
+    }
+    snprintf(found->rebuild, sizeof(found->rebuild), "%s", PQgetvalue(row, 0, column));
+    free(found->rebuild_after);
+    free(found->rebuild_where);
+    found->rebuild_step = (int)step;
+    found->rebuild_after = after;
+    found->rebuild_where = where;
+    return 0;
+}
+
 static int read_checkpoint(struct session_checkpoint *ret, const PGresult *row)
 {
     struct position position;
-    int64_t ordinal, step = -1;
+    int64_t ordinal;
     if (lsn_parse(str_from(PQgetvalue(row, 0, 2)), &position.lsn) < 0 ||
         str_to_int64(str_from(PQgetvalue(row, 0, 3)), &ordinal) < 0)
         return -EINVAL;
-    if (!PQgetisnull(row, 0, 4) && str_to_int64(str_from(PQgetvalue(row, 0, 4)), &step) < 0)
-        return -EINVAL;
-    char *after = NULL;
-    if (!PQgetisnull(row, 0, 5) && !(after = strdup(PQgetvalue(row, 0, 5))))
-        return -ENOMEM;
+    int rc = session_take_rebuild(ret, row, 4);
+    if (rc < 0)
+        return rc;
     position.ordinal = (uint32_t)ordinal;
-    free(ret->rebuild_after);
-    *ret = (struct session_checkpoint){
-        .position = position,
-        .rebuild_step = (int)step,
-        .rebuild_after = after,
-    };
+    ret->position = position;
     snprintf(ret->epoch, sizeof(ret->epoch), "%s", PQgetvalue(row, 0, 1));
-    snprintf(ret->rebuild, sizeof(ret->rebuild), "%s", PQgetvalue(row, 0, 6));
     return 0;
 }
 
@@ -137,26 +164,44 @@ static void on_claim_done(void *owner, const struct error *err)
     s->events->on_ready(s);
 }
 
-static void claim(struct session *s)
+void session_send_parked(struct session *s)
+{
+    char count[12];
+    snprintf(count, sizeof(count), "%u", s->lane.count);
+    const char *values[] = {s->op->name, count, s->lane_number};
+    (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = PARKED_QUERY,
+                                                       .parameter_count = 3,
+                                                       .values = values,
+                                                       .on_result = on_parked});
+}
+
+static void send_claim(struct session *s)
 {
     static const char sql[] =
-        "SELECT generation, epoch, lsn, ordinal, rebuild_step, rebuild_after, rebuild "
-        "FROM walpiper.claim($1, $2, $3, $4, $5)";
+        "SELECT generation, epoch, lsn, ordinal, rebuild, rebuild_step, rebuild_after, "
+        "rebuild_where FROM walpiper.claim($1, $2, $3, $4, $5)";
     const struct lane *lane = &s->lane;
     char count[12];
     snprintf(count, sizeof(count), "%u", lane->count);
     const char *held = lane->group->generation[0] == '\0' ? NULL : lane->group->generation;
     const char *values[] = {s->op->name, s->lane_number, count, lane->group->process, held};
-    const char *ours[] = {s->op->name, count, s->lane_number};
+    (void)pg_conn_send(
+        s->conn, &(struct pg_statement){
+                     .sql = sql, .parameter_count = 5, .values = values, .on_result = on_claimed});
+}
+
+static void claim(struct session *s)
+{
+    static const char hold_sql[] = "UPDATE walpiper.operator SET pid = pg_backend_pid() "
+                                   "WHERE name = $1 AND generation = $2";
+    const char *values[] = {s->op->name, s->generation};
     if (!s->claimed)
-        (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = sql,
-                                                           .parameter_count = 5,
-                                                           .values = values,
-                                                           .on_result = on_claimed});
-    (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = PARKED_QUERY,
-                                                       .parameter_count = 3,
-                                                       .values = ours,
-                                                       .on_result = on_parked});
+        send_claim(s);
+    else if (s->lane.number == 0)
+        (void)pg_conn_send(s->conn, &(struct pg_statement){
+                                        .sql = hold_sql, .parameter_count = 2, .values = values});
+    (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = "LISTEN walpiper"});
+    session_send_parked(s);
     session_sync(s, on_claim_done);
 }
 
@@ -394,9 +439,17 @@ static void on_closed(void *owner, const struct error *why)
     session_fail(owner, why);
 }
 
+static void on_notify(void *owner, const char *channel, const char *payload)
+{
+    struct session *s = owner;
+    if (strcmp(payload, s->op->name) == 0)
+        s->events->on_command(s);
+}
+
 int session_open(struct session *s, struct error *err)
 {
-    static const struct pg_conn_events events = {.on_ready = on_connected, .on_closed = on_closed};
+    static const struct pg_conn_events events = {
+        .on_ready = on_connected, .on_closed = on_closed, .on_notify = on_notify};
     error_clear(&s->refusal);
     return pg_conn_start(&s->conn, s->loop, s->params, &events, s, err);
 }

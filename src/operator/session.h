@@ -20,8 +20,10 @@ struct session_events {
     void (*on_ready)(struct session *session);
     /* The set-up failed or the connection is lost; it is closed already. */
     void (*on_failed)(struct session *session, const struct error *why);
-    /* A parked id, during set-up, before on_ready. */
+    /* A parked id, during set-up before on_ready, and after session_send_parked(). */
     void (*on_parked)(struct session *session, struct str id);
+    /* Something was asked of the operator (operator/control.h). */
+    void (*on_command)(struct session *session);
 };
 
 /* The row of walpiper.checkpoint as the claim found it. */
@@ -31,6 +33,7 @@ struct session_checkpoint {
     char rebuild[24];    /* which rebuild, as text */
     int rebuild_step;    /* -1: none under way */
     char *rebuild_after; /* owned; NULL: none yet */
+    char *rebuild_where; /* owned; NULL: every id */
 };
 
 struct session {
@@ -60,11 +63,18 @@ void session_release(struct session *session);
 /* Starts connecting; on_ready or on_failed follows. Negative: fails at once, no callback. */
 int session_open(struct session *session, struct error *err);
 void session_close(struct session *session); /* silent, safe at any time */
+/* It will claim its lane anew. */
+void session_forget(struct session *session);
 
 /* Sends a prepared statement. A failure needs no check: the connection closes and on_failed tells.
  */
 void session_run(struct session *session, const char *statement, int count,
                  const char *const *values);
+/* Sends the question for all parked ids of the lane. */
+void session_send_parked(struct session *session);
+/* Reads four columns of ROW from COLUMN on: rebuild, its step, after and where. 0, -EINVAL or
+ * -ENOMEM. */
+int session_take_rebuild(struct session_checkpoint *found, const PGresult *row, int column);
 void session_sync(struct session *session, pg_on_done on_done);
 
 #endif

@@ -115,8 +115,20 @@ static void append_condition(struct buffer *out, const struct config_names *colu
     buffer_append_char(out, ')');
 }
 
+/* Whatever the columns of a source are called, people know them by the names of the target's id. */
+static void append_where(struct buffer *out, const struct config_names *target_id,
+                         const char *where)
+{
+    buffer_append_str(out, STR(") AS q ("));
+    for (size_t i = 0; i < target_id->count; i++) {
+        buffer_append_str(out, i == 0 ? STR("") : STR(", "));
+        pg_identifier(out, str_from(target_id->items[i].text));
+    }
+    buffer_printf(out, ") WHERE (%s\n)", where); /* it may end in a comment */
+}
+
 int statement_page(struct buffer *out, const struct config_operator *op, int step, bool after,
-                   unsigned limit)
+                   const char *where, unsigned limit)
 {
     const struct config_operator_source *source = step == 0 ? NULL : &op->sources[step - 1];
     const struct config_names *columns = source ? &source->columns : &op->target_id;
@@ -124,7 +136,8 @@ int statement_page(struct buffer *out, const struct config_operator *op, int ste
 
     buffer_append_str(out, STR("SELECT "));
     statement_numbered(out, "p.c", columns->count, "::text");
-    buffer_printf(out, ", %s FROM (SELECT DISTINCT ", orphans ? "true" : "false");
+    buffer_printf(out, ", %s FROM (%sSELECT DISTINCT ", orphans ? "true" : "false",
+                  where ? "SELECT * FROM (" : "");
     append_columns(out, 't', columns);
     buffer_append_str(out, STR(" FROM "));
     if (source)
@@ -135,8 +148,13 @@ int statement_page(struct buffer *out, const struct config_operator *op, int ste
     append_condition(out, columns, after);
     if (orphans)
         append_orphan(out, op);
+    if (where)
+        append_where(out, &op->target_id, where);
     buffer_append_str(out, STR(" ORDER BY "));
-    append_columns(out, 't', columns);
+    if (where)
+        statement_numbered(out, "", columns->count, "");
+    else
+        append_columns(out, 't', columns);
     buffer_printf(out, " LIMIT %u) AS p (", limit);
     statement_numbered(out, "c", columns->count, "");
     buffer_append_str(out, STR(") ORDER BY "));

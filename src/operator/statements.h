@@ -50,9 +50,11 @@ int statement_steps(const struct config_operator *op);
  * columns, and whether its target row is an orphan, to be deleted before the query runs. With
  * AFTER, the parameters are the columns of the last id before them; without, it has none.
  *
+ * WHERE is a condition on the columns of target_id, which ids must meet; NULL: all do.
+ *
  * A target row is an orphan when a table of delete_with lacks its id. When there is such a table
  * only orphans are read, as the step of that table gives all other ids. */
 int statement_page(struct buffer *out, const struct config_operator *op, int step, bool after,
-                   unsigned limit);
+                   const char *where, unsigned limit);
 
 #endif

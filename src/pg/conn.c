@@ -183,6 +183,16 @@ static int conn_flush(struct pg_conn *c)
     return 0;
 }
 
+static void take_notifies(struct pg_conn *c)
+{
+    PGnotify *notify;
+    while (c->state == CONN_READY && (notify = PQnotifies(c->pg))) {
+        if (c->events->on_notify)
+            c->events->on_notify(c->owner, notify->relname, notify->extra);
+        PQfreemem(notify);
+    }
+}
+
 static void on_socket(struct ev_loop *ev, ev_io *io, int events)
 {
     struct pg_conn *c = io->data;
@@ -194,6 +204,7 @@ static void on_socket(struct ev_loop *ev, ev_io *io, int events)
         return;
     }
     take_results(c);
+    take_notifies(c);
     if (c->state == CONN_READY)
         conn_flush(c);
 }

@@ -36,6 +36,8 @@ struct pg_conn_events {
     void (*on_ready)(void *owner);
     void (*on_closed)(void *owner,
                       const struct error *why); /* the connection is gone; free it now */
+    /* Of a channel that it listens to, between other callbacks; may be NULL. */
+    void (*on_notify)(void *owner, const char *channel, const char *payload);
 };
 
 /* RESULT is borrowed. PGRES_PIPELINE_ABORTED for statements behind a failed one. */

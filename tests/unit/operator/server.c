@@ -32,8 +32,10 @@ struct server server;
 void server_reset(void)
 {
     buffer_release(&server.history);
-    server = (struct server){
-        .checkpoint = {"1", "", "0/0", "0", NULL, NULL, "0"}, .parameters = 1, .due_attempts = "1"};
+    server = (struct server){.checkpoint = {"1", "", "0/0", "0", "0", NULL, NULL, NULL},
+                             .control = {"f", NULL, "1", "0", "f"},
+                             .parameters = 1,
+                             .due_attempts = "1"};
     buffer_init(&server.history, 1 << 20);
     buffer_append_char(&server.history, '\0');
 }
@@ -74,7 +76,7 @@ static PGresult *row_of(int columns, const char *const *values, bool any)
 {
     PGresult *result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
     static char name[] = "column";
-    PGresAttDesc descriptions[7] = {0};
+    PGresAttDesc descriptions[9] = {0};
     for (int i = 0; i < columns; i++)
         descriptions[i].name = name;
     PQsetResultAttrs(result, columns, descriptions);
@@ -112,6 +114,14 @@ static bool is_word_of(const char *words, const char *word)
     return false;
 }
 
+static PGresult *control_row(void)
+{
+    const char *values[9];
+    memcpy(values, server.control, sizeof(server.control));
+    memcpy(values + 5, server.checkpoint + 4, 4 * sizeof(values[0]));
+    return row_of(9, values, true);
+}
+
 static PGresult *answer(const struct statement *s)
 {
     if (s->describe)
@@ -122,7 +132,9 @@ static PGresult *answer(const struct statement *s)
         return row_of(7, (const char *[]){"16384", "id", "t", "t", "bigint", "20", "1016"},
                       !server.missing || strcmp(server.missing, s->values[1]) != 0);
     if (strstr(s->name, "SELECT generation"))
-        return row_of(7, server.checkpoint, true);
+        return row_of(8, server.checkpoint, true);
+    if (strstr(s->name, "SELECT o.paused"))
+        return control_row();
     if (strstr(s->name, "next_try <= now()"))
         return due_rows();
     if (strstr(s->name, "walpiper.writers"))

@@ -11,8 +11,12 @@
 
 struct server {
     struct buffer history; /* ends in NUL */
-    /* What claim() returns: generation, epoch, lsn, ordinal, step, after, rebuild. */
-    const char *checkpoint[7];
+    /* What claim() returns: generation, epoch, lsn, ordinal, rebuild, step, after,
+     * where. */
+    const char *checkpoint[8];
+    /* What the operator is asked: paused, halted, generation, commands, holder gone, and the last
+     * four of checkpoint. */
+    const char *control[5];
     const char *due;           /* the parked ids that are due, words; NULL: none */
     const char *due_attempts;  /* that failed before */
     const char *failing;       /* ids, words: their query fails, */

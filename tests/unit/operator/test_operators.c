@@ -253,8 +253,8 @@ END_TEST
 START_TEST(test_an_interrupted_rebuild_goes_on)
 {
     setup();
-    server.checkpoint[4] = "2";
-    server.checkpoint[5] = "77";
+    server.checkpoint[5] = "2";
+    server.checkpoint[6] = "77";
     start_at_beginning();
     run_until(did, "rebuild_advance null");
     ck_assert_str_eq(server.history.data, "rebuild_advance null | -> ok\n");

@@ -8,7 +8,7 @@ static struct buffer sql;
 static const char *page(const struct config_operator *op, int step, bool after)
 {
     buffer_reset(&sql);
-    statement_page(&sql, op, step, after, 10);
+    statement_page(&sql, op, step, after, NULL, 10);
     ck_assert_int_eq(buffer_append_char(&sql, '\0'), 0);
     return sql.data;
 }
@@ -102,7 +102,24 @@ START_TEST(test_the_state_tables_end_with_their_version)
 }
 END_TEST
 
+START_TEST(test_a_condition_knows_ids_by_the_names_of_the_target)
+{
+    struct config_operator_source sources[2];
+    struct config_operator op = blog_operator(sources);
+    buffer_init(&sql, STATEMENT_MAX);
+    statement_page(&sql, &op, 1, true, "id < 9 -- few", 10);
+    buffer_append_char(&sql, '\0');
+    ck_assert_str_eq(sql.data,
+                     "SELECT p.c1::text, false FROM (SELECT * FROM (SELECT DISTINCT t.\"post_id\" "
+                     "FROM \"public\".\"comments\" AS t WHERE t.\"post_id\" IS NOT NULL "
+                     "AND (t.\"post_id\") > ($1)) AS q (\"id\") WHERE (id < 9 -- few\n) "
+                     "ORDER BY 1 LIMIT 10) AS p (c1) ORDER BY p.c1");
+    buffer_release(&sql);
+}
+END_TEST
+
 UNIT_SUITE("operator/statements", test_names_are_quoted, test_pages_follow_each_other_by_key,
            test_rows_of_the_target_that_no_source_has_are_orphans,
            test_an_id_of_columns_is_compared_column_by_column,
-           test_the_state_tables_end_with_their_version)
+           test_the_state_tables_end_with_their_version,
+           test_a_condition_knows_ids_by_the_names_of_the_target)

@@ -1,0 +1,130 @@
+#include "operator/command.h"
+#include "base/log.h"
+#include <errno.h>
+
+/* --- what changes ---------------------------------------------------------------------------- */
+
+static void on_parked_done(void *owner, const struct error *err)
+{
+    struct engine *e = engine_of(owner);
+    if (err)
+        engine_trouble(e, err);
+    else
+        engine_turn(e);
+}
+
+/* Ids may be parked no more, and others may be due. */
+static void load_parked(struct engine *e)
+{
+    parked_clear(&e->parked);
+    e->look_for_parked = true;
+    session_send_parked(&e->session);
+    session_sync(&e->session, on_parked_done);
+}
+
+static void begin_rebuild(struct engine *e)
+{
+    const struct session_checkpoint *found = &e->session.found;
+    if (!e->located)
+        return;
+    if (e->running == &e->rebuild_batch)
+        e->running = NULL;
+    if (rebuild_restart(&e->rebuild, found->rebuild_step, found->rebuild_after,
+                        found->rebuild_where) < 0)
+        e->begin = "no memory for a rebuild that was asked for";
+    log_info(e->name, "computes %s anew, as it was asked to",
+             found->rebuild_where ? found->rebuild_where : "every id");
+}
+
+static void note_pause(struct engine *e)
+{
+    if (e->paused != e->control.paused)
+        log_info(e->name, e->control.paused ? "paused" : "goes on");
+    e->paused = e->control.paused;
+}
+
+static void note_halt(struct engine *e)
+{
+    bool halted = e->control.halted[0] != '\0';
+    struct error err = {0};
+    if (halted && !e->halted) {
+        error_set(&err, -ECANCELED, "halted: %s; SELECT walpiper.resume('%s') lets it go on",
+                  e->control.halted, e->op->name);
+        engine_halt(e, &err);
+    }
+    if (!halted && e->halted) {
+        e->halted = false;
+        engine_recovered(e);
+    }
+}
+
+/* --- another process has it ------------------------------------------------------------------ */
+
+static void replaced(struct engine *e)
+{
+    struct lane_group *group = e->session.lane.group;
+    bool asked = strcmp(e->control.commands, e->commands) != 0;
+    struct error err = {0};
+    if (strcmp(e->control.generation, group->generation) == 0) {
+        engine_restart(e); /* another lane of this process has taken it back */
+    } else if (!e->halted) {
+        error_set(&err, -ECANCELED, "operator %s was taken over by another process", e->op->name);
+        snprintf(err.sqlstate, sizeof(err.sqlstate), "WPF01");
+        engine_trouble(e, &err);
+    } else if (asked && e->control.holder_gone) {
+        log_info(e->name, "takes over again: the process that had it is gone");
+        group->generation[0] = '\0';
+        engine_restart(e);
+    } else {
+        engine_turn(e);
+    }
+}
+
+/* --- looking --------------------------------------------------------------------------------- */
+
+static void obey(struct engine *e)
+{
+    bool first = e->commands[0] == '\0';
+    bool commands = strcmp(e->control.commands, e->commands) != 0;
+    if (strcmp(e->control.generation, e->session.generation) != 0) {
+        replaced(e);
+        memcpy(e->commands, e->control.commands, sizeof(e->commands));
+        return;
+    }
+    memcpy(e->commands, e->control.commands, sizeof(e->commands));
+    note_pause(e);
+    note_halt(e);
+    if (e->control.rebuild)
+        begin_rebuild(e);
+    if (commands && !first && e->state == ENGINE_BUSY)
+        load_parked(e);
+    else
+        engine_turn(e);
+}
+
+static void on_answer(void *owner, const PGresult *result)
+{
+    struct engine *e = engine_of(owner);
+    if (control_take(&e->control, &e->session, result) < 0) {
+        e->control.found = false;
+        log_warn(e->name, "no memory for what was asked of it; looks again");
+    }
+}
+
+static void on_looked(void *owner, const struct error *err)
+{
+    struct engine *e = engine_of(owner);
+    if (err)
+        engine_trouble(e, err);
+    else if (e->control.found && !e->stopping)
+        obey(e);
+    else
+        engine_turn(e);
+}
+
+void command_look(struct engine *e)
+{
+    e->look = false;
+    engine_set_state(e, ENGINE_BUSY);
+    control_send(&e->session, on_answer, on_looked);
+}

@@ -1,0 +1,51 @@
+#include "operator/control.h"
+#include "pg/result.h"
+
+/* Whether the holder is there is asked only by one that was replaced. */
+static const char look_sql[] =
+    "SELECT o.paused, o.halted, o.generation, o.commands, "
+    "CASE WHEN o.generation <> $3 THEN NOT EXISTS "
+    "(SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid = o.pid) ELSE false END, "
+    "c.rebuild, c.rebuild_step, c.rebuild_after, c.rebuild_where "
+    "FROM walpiper.operator o LEFT JOIN walpiper.checkpoint c "
+    "ON c.operator = o.name AND c.lane = $2 WHERE o.name = $1";
+
+enum { PAUSED, HALTED, GENERATION, COMMANDS, HOLDER_GONE, REBUILD, STEP, AFTER, WHERE };
+
+void control_send(struct session *session, pg_on_result on_result, pg_on_done on_done)
+{
+    const char *values[] = {session->op->name, session->lane_number, session->generation};
+    (void)pg_conn_send(session->conn, &(struct pg_statement){.sql = look_sql,
+                                                             .parameter_count = 3,
+                                                             .values = values,
+                                                             .on_result = on_result});
+    session_sync(session, on_done);
+}
+
+static void copy_cell(char *to, size_t size, const PGresult *row, int column)
+{
+    snprintf(to, size, "%s", PQgetisnull(row, 0, column) ? "" : PQgetvalue(row, 0, column));
+}
+
+static bool is_true(const PGresult *row, int column)
+{
+    return PQgetvalue(row, 0, column)[0] == 't';
+}
+
+int control_take(struct control *control, struct session *session, const PGresult *row)
+{
+    struct session_checkpoint *found = &session->found;
+    *control = (struct control){0};
+    if (PQresultStatus(row) != PGRES_TUPLES_OK || PQntuples(row) != 1)
+        return 0;
+    control->found = true;
+    control->paused = is_true(row, PAUSED);
+    control->holder_gone = is_true(row, HOLDER_GONE);
+    copy_cell(control->halted, sizeof(control->halted), row, HALTED);
+    copy_cell(control->generation, sizeof(control->generation), row, GENERATION);
+    copy_cell(control->commands, sizeof(control->commands), row, COMMANDS);
+    if (PQgetisnull(row, 0, REBUILD) || strcmp(PQgetvalue(row, 0, REBUILD), found->rebuild) == 0)
+        return 0;
+    control->rebuild = true;
+    return session_take_rebuild(found, row, REBUILD);
+}

@@ -1,0 +1,154 @@
+// What people ask of a running operator, through the database: pause, resume, retry, skip, rebuild.
+import { assert, scenario, until } from './harness/lib.mjs';
+import { areCopied, copied, lines, parked, says, things, thingsSchema } from './harness/things.mjs';
+
+async function copying(scene, over, config) {
+  const db = await scene.database();
+  await db.query(thingsSchema);
+  await db.query('INSERT INTO things SELECT n, n FROM generate_series(1, 20) n');
+  const walpiper = await scene.walpiper(db, things(over, config));
+  await areCopied(db);
+  await says(walpiper, /every id is computed/);
+  return { db, walpiper };
+}
+
+const health = async (walpiper) => JSON.parse((await walpiper.request('/manage/health')).body);
+const isDown = (walpiper, why) =>
+  until(`it is DOWN: ${why}`, async () => {
+    const { status, reason } = await health(walpiper).catch(() => ({})); // it may be starting
+    return status === 'DOWN' && why.test(reason);
+  });
+
+scenario('pause: nothing is applied and feeds go on, also after a restart; resume: all that came meanwhile is', async (scene) => {
+  const { db, walpiper } = await copying(scene);
+  await db.query(`SELECT walpiper.pause('copies')`);
+  await says(walpiper, /operator copies.*paused/);
+  const feed = await walpiper.subscribe('/streams/things');
+  await db.query('UPDATE things SET v = 50 WHERE id = 1');
+  await feed.first(1);
+  await walpiper.restart();
+  await says(walpiper, /operator copies.*paused/, 2);
+  await db.query('INSERT INTO things VALUES (30, 30)');
+  assert.deepEqual((await copied(db))[0], { id: 1, v: 1 });
+  assert.equal((await health(walpiper)).status, 'UP');
+  await db.query(`SELECT walpiper.resume('copies')`);
+  await areCopied(db);
+});
+
+scenario('a command for an operator that is not there is refused', async (scene) => {
+  const { db } = await copying(scene);
+  for (const command of ['pause', 'resume', 'retry', 'skip', 'rebuild'])
+    await assert.rejects(db.query(`SELECT walpiper.${command}('copy')`), /there is no operator copy/);
+});
+
+scenario('retry: a parked id is tried at once; skip: it is forgotten until an event touches it', async (scene) => {
+  const { db } = await copying(scene, {}, { retry: { min_restart_time: 3600000, max_restart_time: 3600000 } });
+  await db.query('UPDATE things SET v = 100 WHERE id IN (3, 4, 5)');
+  await until('they are parked', async () => (await parked(db)).length === 3);
+  await db.query('ALTER TABLE copies DROP CONSTRAINT small');
+  assert.equal(await db.value(`SELECT walpiper.retry('copies', '3')`), '1');
+  assert.equal(await db.value(`SELECT walpiper.skip('copies', '4')`), '1');
+  await until('only 5 is parked', async () => (await parked(db)).map((row) => row.id).join() === '5');
+  await areCopiedBut(db, { 4: 4, 5: 5 });
+  await db.query('UPDATE things SET v = 101 WHERE id = 4');
+  await areCopiedBut(db, { 5: 5 });
+  assert.equal(await db.value(`SELECT walpiper.retry('copies')`), '1');
+  await areCopied(db);
+  assert.deepEqual(await parked(db), []);
+});
+
+/** Waits until all things are copied but those that are as OLD says. */
+async function areCopiedBut(db, old) {
+  const right = (await db.query('SELECT * FROM things ORDER BY id')).map(({ id, v }) => ({ id, v: old[id] ?? v }));
+  await until(`all are copied but ${Object.keys(old)}`, async () => JSON.stringify(await copied(db)) === JSON.stringify(right));
+}
+
+scenario('on_error stop: it halts after its retries, the feed goes on, a restart does not change that; resume tries again', async (scene) => {
+  const { db, walpiper } = await copying(scene, { on_error: 'stop' });
+  const feed = await walpiper.subscribe('/streams/things');
+  await db.query('UPDATE things SET v = 100 WHERE id = 3');
+  await isDown(walpiper, /operator copies: stopped at id 3, which failed 3 times/);
+  await db.query('UPDATE things SET v = 60 WHERE id = 6');
+  await feed.first(2);
+  await walpiper.stop();
+  await walpiper.launch();
+  await isDown(walpiper, /operator copies: halted: id 3 failed 3 times: .*walpiper.resume\('copies'\)/);
+  assert.equal(lines(walpiper, /level=error.*halted/).length, 1);
+  assert.deepEqual((await copied(db))[5], { id: 6, v: 6 });
+  await db.query(`SELECT walpiper.resume('copies')`);
+  await until('it has failed again', () => lines(walpiper, /stopped at id 3/).length === 2);
+  await areCopiedBut(db, { 3: 3 });
+  await db.query('ALTER TABLE copies DROP CONSTRAINT small');
+  await db.query(`SELECT walpiper.resume('copies')`);
+  await areCopied(db);
+  await walpiper.healthy();
+});
+
+scenario('on_error skip: after its retries the id is dropped with one error, and no other', async (scene) => {
+  const { db, walpiper } = await copying(scene, { on_error: 'skip' });
+  await db.query('UPDATE things SET v = 90 + id WHERE id IN (3, 14, 15)');
+  await says(walpiper, /level=error.*skipped id 15, which failed 3 times/);
+  await says(walpiper, /level=error.*skipped id 14, which failed 3 times/);
+  await until('none is parked', async () => (await parked(db)).length === 0);
+  await areCopiedBut(db, { 14: 14, 15: 15 });
+  assert.equal(lines(walpiper, /level=error/).length, 2);
+});
+
+scenario('rebuild: every id, or those of a condition, while live events go on; one that the server does not take is given up', async (scene) => {
+  const { db, walpiper } = await copying(scene);
+  await db.query('DELETE FROM copies WHERE id > 5; UPDATE copies SET v = 0');
+  await db.query(`SELECT walpiper.rebuild('copies', 'id BETWEEN 2 AND 7')`);
+  await says(walpiper, /the rebuild of the ids where id BETWEEN 2 AND 7 is over/);
+  assert.deepEqual(
+    (await copied(db)).map(({ id, v }) => [id, v]),
+    [[1, 0], [2, 2], [3, 3], [4, 4], [5, 5], [6, 6], [7, 7]],
+  );
+  await db.query(`SELECT walpiper.rebuild('copies', 'ident = 1')`);
+  await says(walpiper, /level=error.*gives up the rebuild of the ids where ident = 1: .*ident/);
+  await db.query('UPDATE things SET v = 30 WHERE id = 3');
+  await until('live events go on', async () => (await copied(db))[2].v === 30);
+  await db.query('INSERT INTO copies VALUES (99, 99)');
+  await db.query(`SELECT walpiper.rebuild('copies')`);
+  await areCopied(db);
+  assert.equal(await db.value('SELECT count(*) FROM walpiper.checkpoint WHERE rebuild_where IS NOT NULL'), '0');
+});
+
+scenario('a rebuild goes on after a kill where it was, at its rate, and live events do not wait for it', async (scene) => {
+  const { db, walpiper } = await copying(scene, { rebuild_rate: 40 });
+  await db.query('INSERT INTO things SELECT n, 1 FROM generate_series(21, 160) n');
+  await areCopied(db);
+  await db.query('TRUNCATE writes; UPDATE things SET v = v + 1 WHERE id = 1');
+  const computed = () => db.value('SELECT count(*)::int FROM writes WHERE id > 1');
+  await db.query(`SELECT walpiper.rebuild('copies')`);
+  await until('some are computed', async () => (await computed()) > 0);
+  await db.query('UPDATE things SET v = 77 WHERE id = 160');
+  await until('the event is applied', async () => (await copied(db)).at(-1).v === 77);
+  assert.ok((await computed()) < 120, 'the rebuild has not waited');
+  await walpiper.kill();
+  const after = Number(await db.value('SELECT rebuild_after FROM walpiper.checkpoint'));
+  assert.ok(after >= 40, `${after}`);
+  await db.query('TRUNCATE writes');
+  await walpiper.start();
+  await says(walpiper, /every id is computed/, 2);
+  assert.equal(await db.value('SELECT min(id) FROM writes'), after + 1);
+  assert.equal(await db.value('SELECT count(DISTINCT id)::int FROM writes'), 160 - after);
+});
+
+scenario('whoever was replaced does nothing more; resumed when the other is gone, it takes over again and misses nothing', async (scene) => {
+  const { db, walpiper: first } = await copying(scene);
+  const second = await scene.walpiper(db, { ...things(), slot: { name: `second_${db.name}` } });
+  await says(second, /every id is computed/);
+  await isDown(first, /operator copies was taken over by another process/);
+  await db.query('UPDATE things SET v = 50 WHERE id = 1');
+  await areCopied(db);
+  await db.query(`SELECT walpiper.resume('copies')`); // the other is there
+  await db.query('UPDATE things SET v = 51 WHERE id = 1');
+  await areCopied(db);
+  assert.equal(lines(first, /takes over again/).length, 0);
+  await second.stop();
+  await db.query('UPDATE things SET v = 52 WHERE id = 1');
+  await db.query(`SELECT walpiper.resume('copies')`);
+  await says(first, /takes over again: the process that had it is gone/);
+  await areCopied(db);
+  await first.healthy();
+});
