@@ -238,14 +238,8 @@ static void watch_signal(struct daemon *d, ev_signal *signal, int number,
 /* An operator that was taken out of the configuration must not keep records for ever. */
 static int keep_operators_holds(struct daemon *d, struct error *err)
 {
-    size_t count = d->config->operator_count;
-    const char **names = calloc(count + 1, sizeof(*names));
-    if (!names)
+    if (operators_keep_holds(d->config, d->journal) < 0)
         return error_set(err, -ENOMEM, "no memory for the operators");
-    for (size_t i = 0; i < count; i++)
-        names[i] = d->config->operators[i].name;
-    journal_keep_holds(d->journal, names, count);
-    free(names);
     return 0;
 }
 

@@ -85,6 +85,7 @@ struct config_operator {
     char *query; /* of query or select, or read from query_file */
     enum config_on_error on_error;
     unsigned batch_size;   /* ids in one transaction */
+    unsigned lanes;        /* connections */
     unsigned rebuild_rate; /* ids a second; 0: no limit */
 };
 

@@ -335,6 +335,7 @@ static const struct fallback fallbacks[] = {
     {"operators[]", "target_id", "id"},
     {"operators[]", "on_error", "park"},
     {"operators[]", "batch_size", "500"},
+    {"operators[]", "lanes", "1"},
     {"operators[]", "rebuild_rate", "0"},
     {"", "retry", NULL},
     {"retry", "min_restart_time", "500"},

@@ -113,10 +113,13 @@ static int check_cycles(struct rules *r)
 
 static int operator_work(struct reading *o)
 {
-    uint64_t batch_size = 0, rebuild_rate = 0;
+    uint64_t batch_size = 0, lanes = 0, rebuild_rate = 0;
 
     int code = rules_number(o->r, PLACE(o, "batch_size"), o->from->batch_size,
                             (const uint64_t[2]){1, 10000}, &batch_size);
+    if (code == 0)
+        code = rules_number(o->r, PLACE(o, "lanes"), o->from->lanes, (const uint64_t[2]){1, 16},
+                            &lanes);
     if (code == 0)
         code = rules_number(o->r, PLACE(o, "rebuild_rate"), o->from->rebuild_rate,
                             (const uint64_t[2]){0, 1000000}, &rebuild_rate);
@@ -124,6 +127,7 @@ static int operator_work(struct reading *o)
         return code;
     o->to->on_error = (enum config_on_error)o->from->on_error;
     o->to->batch_size = (unsigned)batch_size;
+    o->to->lanes = (unsigned)lanes;
     o->to->rebuild_rate = (unsigned)rebuild_rate;
     return 0;
 }

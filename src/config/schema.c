@@ -248,6 +248,7 @@ static const struct cyaml_schema_field operator_fields[] = {
     TEXT("call", struct raw_operator, call),
     WORD("on_error", struct raw_operator, on_error, error_policies),
     TEXT("batch_size", struct raw_operator, batch_size),
+    TEXT("lanes", struct raw_operator, lanes),
     TEXT("rebuild_rate", struct raw_operator, rebuild_rate),
     CYAML_FIELD_END,
 };

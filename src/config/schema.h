@@ -53,7 +53,7 @@ struct raw_operator {
     char *select;
     char *call;
     int on_error; /* of enum config_on_error */
-    char *batch_size, *rebuild_rate;
+    char *batch_size, *lanes, *rebuild_rate;
 };
 
 struct raw_database {

@@ -1,6 +1,7 @@
 #include "operator/batch.h"
 #include "base/buffer.h"
 #include "base/lsn.h"
+#include "base/planted_bug.h"
 #include "operator/apply.h"
 #include "operator/statements.h"
 #include <errno.h>
@@ -109,7 +110,7 @@ static void send_guard_of(const uint32_t *xids, size_t count, struct session *se
 
 static void send_guard(const struct op_batch *batch, struct session *session)
 {
-    size_t left = batch->dirty.xid_count;
+    size_t left = planted_bug(PLANTED_NO_VISIBILITY_GUARD) ? 0 : batch->dirty.xid_count;
     for (const uint32_t *xids = batch->dirty.xids; left > 0;) {
         size_t count = left < GUARD_XIDS ? left : GUARD_XIDS;
         send_guard_of(xids, count, session);
@@ -187,19 +188,23 @@ static void send_fate(const struct op_batch *batch, const struct dirty_id *id,
 void op_batch_send_rest(const struct op_batch *batch, const struct parked *parked,
                         const struct config *config, struct session *session, pg_on_done on_done)
 {
-    send_head(batch, session);
+    if (!planted_bug(PLANTED_NO_FENCE))
+        send_head(batch, session);
     send_guard(batch, session);
     send_work(batch, batch->bisect.begin, batch->bisect.end, session);
     send_touches(batch, parked, session);
     for (size_t i = 0; i < batch->bisect.begin; i++)
         if (dirty_failure_text(batch->work[i]))
             send_fate(batch, batch->work[i], config, session);
+    if (planted_bug(PLANTED_NO_FENCE))
+        send_head(batch, session);
     session_sync(session, on_done);
 }
 
 void op_batch_send_part(const struct op_batch *batch, struct session *session, pg_on_done on_done)
 {
-    send_fence(session);
+    if (!planted_bug(PLANTED_NO_FENCE))
+        send_fence(session);
     send_guard(batch, session);
     send_work(batch, batch->bisect.begin, bisect_until(&batch->bisect), session);
     session_sync(session, on_done);

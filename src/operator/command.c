@@ -1,5 +1,6 @@
 #include "operator/command.h"
 #include "base/log.h"
+#include "base/planted_bug.h"
 #include <errno.h>
 
 /* --- what changes ---------------------------------------------------------------------------- */
@@ -86,7 +87,8 @@ static void obey(struct engine *e)
 {
     bool first = e->commands[0] == '\0';
     bool commands = strcmp(e->control.commands, e->commands) != 0;
-    if (strcmp(e->control.generation, e->session.generation) != 0) {
+    bool ours = strcmp(e->control.generation, e->session.generation) == 0;
+    if (!ours && !planted_bug(PLANTED_NO_FENCE)) {
         replaced(e);
         memcpy(e->commands, e->control.commands, sizeof(e->commands));
         return;

@@ -32,6 +32,7 @@ void dirty_clear(struct dirty *dirty)
         free(id);
     }
     dirty->count = dirty->bytes = dirty->xid_count = 0;
+    dirty->xid = 0;
 }
 
 void dirty_release(struct dirty *dirty)
@@ -66,8 +67,17 @@ static struct dirty_id *dirty_add(struct dirty *dirty, struct str text)
     return id;
 }
 
+void dirty_set_xid(struct dirty *dirty, uint32_t xid)
+{
+    dirty->xid = xid;
+}
+
 int dirty_touch(struct dirty *dirty, struct str text, enum dirty_wish wish)
 {
+    if (dirty->lane && !lane_has(dirty->lane, text))
+        return 0;
+    if (dirty->xid && dirty_add_xid(dirty, dirty->xid) < 0)
+        return -ENOMEM;
     struct dirty_id *id = dirty_find(dirty, text);
     if (!id)
         id = dirty_add(dirty, text);

@@ -5,6 +5,7 @@
 #define OPERATOR_DIRTY_H
 
 #include "base/str.h"
+#include "operator/lane.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,6 +21,8 @@ struct dirty {
     size_t bytes;
     uint32_t *xids;
     size_t xid_count, xids_max;
+    uint32_t xid;            /* of the event whose ids are touched; 0: none */
+    const struct lane *lane; /* borrowed: whose ids are taken; NULL: all */
 };
 
 enum dirty_wish {
@@ -31,7 +34,9 @@ void dirty_init(struct dirty *dirty, size_t ids_max);
 void dirty_release(struct dirty *dirty);
 void dirty_clear(struct dirty *dirty);
 
-/* 0 or -ENOMEM. ID is copied. */
+/* The next touches are of this transaction. */
+void dirty_set_xid(struct dirty *dirty, uint32_t xid);
+/* 0 or -ENOMEM. ID is copied; one of another lane is ignored. */
 int dirty_touch(struct dirty *dirty, struct str id, enum dirty_wish wish);
 /* Commits come one after the other, so XID is new when it is not the last one. 0 or -ENOMEM. */
 int dirty_add_xid(struct dirty *dirty, uint32_t xid);

@@ -1,6 +1,7 @@
 #include "operator/engine.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "operator/anew.h"
 #include "operator/command.h"
 #include "operator/due.h"
 #include "operator/failure.h"
@@ -129,6 +130,7 @@ void engine_restart(struct engine *e)
     op_batch_clear(&e->parked_batch);
     e->running = NULL;
     e->located = e->halted = false;
+    e->complete_lsn = 0;
     e->begin = NULL;
     wait_for_connection(e, 0);
 }
@@ -142,7 +144,7 @@ void engine_trouble(struct engine *e, const struct error *why)
     }
     switch (failure_of(&err)) {
     case FAILURE_FENCED:
-        journal_release(e->context->journal, e->op->name);
+        journal_release(e->context->journal, e->hold);
         engine_halt(e, &err);
         break;
     case FAILURE_SYSTEMIC:
@@ -220,144 +222,6 @@ static const struct session_events session_events = {
     .on_command = on_command,
 };
 
-/* --- where to begin -------------------------------------------------------------------------- */
-
-/* Compares the checkpoint with the journal. False while the journal has no epoch yet. */
-static bool engine_locate(struct engine *e)
-{
-    const struct session_checkpoint *found = &e->session.found;
-    journal_epoch(e->context->journal, e->live.epoch);
-    if (e->live.epoch[0] == '\0')
-        return false;
-    e->located = true;
-    if (found->epoch[0] == '\0') {
-        e->begin = "it has not run before";
-    } else if (strcmp(found->epoch, e->live.epoch) != 0) {
-        e->begin = "the journal is not the one it knew";
-    } else if (rebuild_restart(&e->rebuild, found->rebuild_step, found->rebuild_after,
-                               found->rebuild_where) < 0) {
-        e->begin = "no memory for where a rebuild stood";
-    } else {
-        e->live.position = e->checkpoint = found->position;
-        (void)journal_hold(e->context->journal, e->op->name, e->checkpoint);
-    }
-    return true;
-}
-
-/* A new epoch begins while we run: nothing that was read or is still to be read says what happened
- * between the two. The cursor would tell, but it is open only at times. */
-static void notice_epoch(struct engine *e)
-{
-    char epoch[9];
-    journal_epoch(e->context->journal, epoch);
-    if (strcmp(epoch, e->live.epoch) != 0)
-        e->begin = "the journal has begun a new epoch";
-}
-
-static void on_begun(void *owner, const struct error *err)
-{
-    struct engine *e = engine_of(owner);
-    if (err) {
-        engine_trouble(e, err);
-        return;
-    }
-    log_info(e->name, "computes every id anew: %s", e->begin);
-    e->begin = NULL;
-    e->checkpoint = e->live.position;
-    (void)journal_hold(e->context->journal, e->op->name, e->checkpoint);
-    (void)rebuild_restart(&e->rebuild, 0, NULL, NULL); /* cannot fail: it has nothing to copy */
-    engine_turn(e);
-}
-
-/* Live events are read from the newest position there is; all before it is in the tables. */
-static bool engine_begin(struct engine *e)
-{
-    struct journal *journal = e->context->journal;
-    struct position oldest, newest;
-    journal_epoch(journal, e->live.epoch);
-    if (e->live.epoch[0] == '\0')
-        return false;
-    if (!journal_bounds(journal, &oldest, &newest))
-        newest = (struct position){.lsn = journal_durable_lsn(journal)};
-    reader_close(&e->reader);
-    op_batch_clear(&e->live);
-    e->live.position = newest;
-    engine_set_state(e, ENGINE_BUSY);
-    op_batch_send_rebuild_begin(e->live.epoch, newest, &e->session, on_begun);
-    return true;
-}
-
-/* --- rebuild --------------------------------------------------------------------------------- */
-
-static void on_settle_answer(void *owner, const PGresult *result)
-{
-    rebuild_take_settle(&engine_of(owner)->rebuild, result);
-}
-
-static void on_page(void *owner, const PGresult *result)
-{
-    struct engine *e = engine_of(owner);
-    if (rebuild_take_page(&e->rebuild, result) < 0)
-        log_warn(e->name, "no memory for a page of ids; reads it again");
-}
-
-static bool is_of_statement(const struct error *err)
-{
-    return failure_of(err) == FAILURE_SYSTEMIC || failure_of(err) == FAILURE_DATA;
-}
-
-/* A condition that the server does not take would fail for ever. */
-static void give_up_rebuild(struct engine *e, const struct error *err)
-{
-    log_error(e->name, "gives up the rebuild of the ids where %s: %s", e->rebuild.where, err->text);
-    op_batch_clear(&e->rebuild_batch);
-    rebuild_give_up(&e->rebuild, &e->rebuild_batch);
-    run_start(e, &e->rebuild_batch);
-}
-
-static void on_rebuild_answer(void *owner, const struct error *err)
-{
-    struct engine *e = engine_of(owner);
-    if (err && e->rebuild.where && is_of_statement(err))
-        give_up_rebuild(e, err);
-    else if (err)
-        engine_trouble(e, err);
-    else
-        engine_turn(e);
-}
-
-static void no_memory(struct engine *e)
-{
-    engine_trouble(e, &(struct error){.code = -ENOMEM, .text = "no memory for its ids"});
-}
-
-/* False when there is nothing to do for a rebuild. */
-static bool rebuild_next(struct engine *e)
-{
-    uint64_t now = clock_monotonic_ms();
-    switch (rebuild_need(&e->rebuild, now)) {
-    case REBUILD_NOTHING:
-        return false;
-    case REBUILD_SETTLE:
-        engine_set_state(e, ENGINE_BUSY);
-        rebuild_send_settle(&e->rebuild, now, &e->session, on_settle_answer, on_rebuild_answer);
-        break;
-    case REBUILD_PAGE:
-        engine_set_state(e, ENGINE_BUSY);
-        if (rebuild_send_page(&e->rebuild, &e->session, on_page, on_rebuild_answer) < 0)
-            no_memory(e);
-        break;
-    case REBUILD_BATCH:
-        op_batch_clear(&e->rebuild_batch);
-        if (rebuild_fill(&e->rebuild, e->op, &e->rebuild_batch) < 0)
-            no_memory(e);
-        else
-            run_start(e, &e->rebuild_batch);
-        break;
-    }
-    return true;
-}
-
 /* --- live events ----------------------------------------------------------------------------- */
 
 /* Whether the checkpoint should move although no id is dirty. */
@@ -388,11 +252,14 @@ static void read_failed(struct engine *e, int rc, const struct error *err)
 static bool read_next(struct engine *e)
 {
     struct error err = {0};
+    uint64_t durable = journal_durable_lsn(e->context->journal);
     int rc = reader_collect(&e->reader, &e->live, &err);
     if (rc < 0 || rc == READING_UNKNOWN) {
         read_failed(e, rc, &err);
         return true;
     }
+    if (rc == READING_END)
+        e->complete_lsn = durable;
     if (rc == READING_FULL || e->live.dirty.count > 0 || store_is_due(e)) {
         run_start(e, &e->live);
         return true;
@@ -425,11 +292,11 @@ void engine_turn(struct engine *e)
         return;
     }
     engine_set_state(e, ENGINE_READY);
-    if (!e->located && !engine_locate(e))
+    if (!e->located && !anew_locate(e))
         return;
-    notice_epoch(e);
+    anew_notice_epoch(e);
     if (e->begin) {
-        engine_begin(e);
+        anew_begin(e);
         return;
     }
     unsigned due_ms = due_wait_ms(e, clock_monotonic_ms());
@@ -439,9 +306,9 @@ void engine_turn(struct engine *e)
     }
     e->parked_turn = false;
     e->rebuild_turn = !e->rebuild_turn;
-    if (e->rebuild_turn && rebuild_next(e))
+    if (e->rebuild_turn && anew_next(e))
         return;
-    if (read_next(e) || (!e->rebuild_turn && rebuild_next(e)))
+    if (read_next(e) || (!e->rebuild_turn && anew_next(e)))
         return;
     if (e->look_for_parked) {
         due_look(e);
@@ -478,6 +345,21 @@ static void on_tick(struct ev_loop *ev, ev_timer *tick, int events)
     look_soon(e);
 }
 
+/* --- progress -------------------------------------------------------------------------------- */
+
+/* Of the transaction at a position more events may follow, unless the journal was read to its end.
+ */
+uint64_t engine_applied_lsn(const struct engine *e)
+{
+    if (!e->located || e->begin)
+        return 0;
+    bool clean = e->live.dirty.count == 0 && !e->live.rebuild;
+    struct position position = clean ? e->live.position : e->checkpoint;
+    if (clean && e->complete_lsn >= position.lsn)
+        return e->complete_lsn;
+    return position.lsn > 0 ? position.lsn - 1 : 0;
+}
+
 /* --- life ------------------------------------------------------------------------------------ */
 
 int engine_init(struct engine *e, struct loop *loop, const struct operators_context *context,
@@ -488,7 +370,8 @@ int engine_init(struct engine *e, struct loop *loop, const struct operators_cont
                          .loop = loop,
                          .rebuild.step = -1,
                          .rebuild.rate = op->rebuild_rate};
-    snprintf(e->name, sizeof(e->name), "operator %s", op->name);
+    snprintf(e->name, sizeof(e->name), "operator %s",
+             lane_hold_name(e->hold, op->name, lane->number));
     e->backoff = (struct backoff){.min_ms = context->config->retry.min_restart_ms,
                                   .max_ms = context->config->retry.max_restart_ms,
                                   .multiplicator = context->config->retry.multiplicator};
@@ -497,9 +380,10 @@ int engine_init(struct engine *e, struct loop *loop, const struct operators_cont
     op_batch_init(&e->rebuild_batch, BATCH_REBUILD, slow ? op->rebuild_rate : op->batch_size);
     op_batch_init(&e->parked_batch, BATCH_PARKED, DUE_IDS_MAX);
     session_init(&e->session, loop, context->params, op, lane, &session_events);
+    e->live.dirty.lane = e->rebuild_batch.dirty.lane = &e->session.lane;
     reader_init(&e->reader, context->journal, op);
     /* Until the checkpoint is known, anything may still be needed. */
-    int rc = journal_hold(context->journal, op->name, (struct position){0});
+    int rc = journal_hold(context->journal, e->hold, (struct position){0});
     if (rc < 0)
         return rc;
     ev_timer_init(&e->timer, on_timer, 0., 0.);

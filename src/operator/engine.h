@@ -36,9 +36,10 @@ struct engine {
     ev_timer timer; /* of WAITING and RESTING; in READY: goes on reading */
     ev_timer tick;  /* what is due by time while READY */
     struct backoff backoff;
-    char name[80];         /* "operator NAME", in log lines and health */
-    struct error trouble;  /* the last one that was told; empty when all is well */
-    uint64_t unseen_since; /* WPV01 for so long already; 0: not */
+    char name[96];            /* "operator NAME", in log lines and health */
+    char hold[LANE_HOLD_MAX]; /* its name in the journal */
+    struct error trouble;     /* the last one that was told; empty when all is well */
+    uint64_t unseen_since;    /* WPV01 for so long already; 0: not */
     unsigned unseen_tries;
 
     struct session session;
@@ -58,6 +59,7 @@ struct engine {
     uint64_t parked_ms;         /* when the next one is due, as far as is known; 0: not known */
     bool parked_turn;           /* they were next the last time; now something else is */
     struct position checkpoint; /* stored */
+    uint64_t complete_lsn; /* the journal had all up to there when it was last read to its end */
     uint64_t stored_ms, stored_events;
 
     struct op_batch live; /* being collected */
@@ -74,6 +76,8 @@ void engine_release(struct engine *engine);
 void engine_stop(struct engine *engine, void (*on_closed)(void *owner), void *owner);
 /* The journal has more. */
 void engine_wake(struct engine *engine);
+/* All events up to there are applied; 0: not known yet. */
+uint64_t engine_applied_lsn(const struct engine *engine);
 
 /* --- for run.c, due.c and command.c
  * ------------------------------------------------------------------------------- */

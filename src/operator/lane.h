@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #define LANES_MAX 16
+#define LANE_HOLD_MAX 80
 
 /* What the lanes of one operator have in common in this process. */
 struct lane_group {
@@ -21,5 +22,9 @@ struct lane {
 
 /* Is ID one of this lane's? The hash is that of walpiper.hash() in sql/state.sql. */
 bool lane_has(const struct lane *lane, struct str id);
+
+/* The name under which a lane holds records in the journal, in TO, which has LANE_HOLD_MAX bytes.
+ */
+const char *lane_hold_name(char *to, const char *op, unsigned number);
 
 #endif

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "operator/definition.h"
 #include "operator/engine.h"
+#include "operator/report.h"
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -37,23 +38,16 @@ static void on_wake(struct loop_wakeup *wakeup)
         engine_wake(&ops->engines[i]);
 }
 
-static void report(const struct engine *e, struct operator_counters *to)
-{
-    atomic_store_explicit(&to->state, engine_state_name(e->state), memory_order_relaxed);
-    counter_set(&to->applied_lsn, e->checkpoint.lsn);
-    counter_set(&to->events, e->reader.events);
-    counter_set(&to->batches, e->batches);
-    counter_set(&to->failures, e->failures);
-    counter_set(&to->parked, e->parked.count);
-    counter_set(&to->rebuilding, rebuild_under_way(&e->rebuild));
-}
-
 static void on_report(struct loop_hook *hook)
 {
     const struct operators *ops =
         (struct operators *)((char *)hook - offsetof(struct operators, report));
-    for (size_t i = 0; i < ops->count && ops->context.counters; i++)
-        report(&ops->engines[i], &ops->context.counters[i]);
+    const struct config *config = ops->context.config;
+    const struct engine *lanes = ops->engines;
+    for (size_t i = 0; i < config->operator_count && ops->context.counters; i++) {
+        report(lanes, config->operators[i].lanes, &ops->context.counters[i]);
+        lanes += config->operators[i].lanes;
+    }
 }
 
 static void on_stopped_timer(struct ev_loop *ev, ev_timer *timer, int events)
@@ -69,20 +63,37 @@ static void engine_closed(void *owner)
         ev_timer_start(ops->loop->ev, &ops->stopped_timer);
 }
 
-int operators_start(struct operators **ret_operators, struct loop *loop,
-                    const struct operators_context *context, struct error *err)
+static size_t lane_count(const struct config *config)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < config->operator_count; i++)
+        count += config->operators[i].lanes;
+    return count;
+}
+
+static int start_lanes(struct operators *ops, const struct config_operator *op,
+                       struct lane_group *group)
+{
+    snprintf(group->process, sizeof(group->process), "%08x%08x", random_u32(), random_u32());
+    for (unsigned i = 0; i < op->lanes; i++) {
+        const struct lane lane = {.number = i, .count = op->lanes, .group = group};
+        int rc = engine_init(&ops->engines[ops->count], ops->loop, &ops->context, op, &lane);
+        if (rc < 0)
+            return rc;
+        ops->count++;
+    }
+    return 0;
+}
+
+static struct operators *operators_new(struct loop *loop, const struct operators_context *context)
 {
     const struct config *config = context->config;
-    int rc = definition_check(config->operators, config->operator_count, err);
-    if (rc < 0)
-        return rc;
-    size_t size = sizeof(struct operators) + config->operator_count * sizeof(struct engine);
-    struct operators *ops = calloc(1, size);
+    struct operators *ops = calloc(1, sizeof(*ops) + lane_count(config) * sizeof(struct engine));
     struct lane_group *groups = calloc(config->operator_count + 1, sizeof(*groups));
     if (!ops || !groups) {
         free(ops);
         free(groups);
-        return error_set(err, -ENOMEM, "operators: no memory");
+        return NULL;
     }
     *ops = (struct operators){.loop = loop, .context = *context, .groups = groups};
     ops->listener.on_progress = on_progress;
@@ -90,23 +101,48 @@ int operators_start(struct operators **ret_operators, struct loop *loop,
     ev_timer_init(&ops->stopped_timer, on_stopped_timer, 0., 0.);
     ops->stopped_timer.data = ops;
     ops->report = (struct loop_hook){.order = LOOP_ORDER_JOURNAL, .run = on_report};
-    loop_hook_add(loop, &ops->report);
+    return ops;
+}
+
+int operators_start(struct operators **ret_operators, struct loop *loop,
+                    const struct operators_context *context, struct error *err)
+{
+    const struct config *config = context->config;
+    int rc = definition_check(config->operators, config->operator_count, err);
+    if (rc < 0)
+        return rc;
+    struct operators *ops = operators_new(loop, context);
+    if (!ops)
+        return error_set(err, -ENOMEM, "operators: no memory");
     loop_wakeup_start(loop, &ops->wakeup);
     journal_listen(context->journal, &ops->listener);
-    for (; ops->count < config->operator_count; ops->count++) {
-        const struct config_operator *op = &config->operators[ops->count];
-        struct lane_group *group = &ops->groups[ops->count];
-        snprintf(group->process, sizeof(group->process), "%08x%08x", random_u32(), random_u32());
-        const struct lane lane = {.count = 1, .group = group};
-        rc = engine_init(&ops->engines[ops->count], loop, &ops->context, op, &lane);
+    for (size_t i = 0; i < config->operator_count; i++) {
+        rc = start_lanes(ops, &config->operators[i], &ops->groups[i]);
         if (rc < 0) {
             operators_free(ops);
-            return error_set(err, rc, "operator %s: no memory", op->name);
+            return error_set(err, rc, "operator %s: no memory", config->operators[i].name);
         }
     }
+    loop_hook_add(loop, &ops->report); /* it expects all lanes */
     ops->running = ops->count;
     *ret_operators = ops;
     return 0;
+}
+
+/* Of a number of lanes that may not be today's: the former ones hold what today's begin with. */
+int operators_keep_holds(const struct config *config, struct journal *journal)
+{
+    size_t count = config->operator_count * LANES_MAX;
+    const char **names = calloc(count + 1, sizeof(*names));
+    char(*texts)[LANE_HOLD_MAX] = calloc(count + 1, sizeof(*texts));
+    int rc = names && texts ? 0 : -ENOMEM;
+    for (size_t i = 0; i < count && rc == 0; i++)
+        names[i] = lane_hold_name(texts[i], config->operators[i / LANES_MAX].name, i % LANES_MAX);
+    if (rc == 0)
+        journal_keep_holds(journal, names, count);
+    free(names);
+    free(texts);
+    return rc;
 }
 
 void operators_stop(struct operators *ops, void (*on_stopped)(void *owner), void *owner)

@@ -27,6 +27,9 @@ struct operators_context {
     struct operator_counters *counters; /* one an operator; NULL: nobody wants to know */
 };
 
+/* Ends all that operators hold in JOURNAL which the configuration does not have. 0 or -ENOMEM. */
+int operators_keep_holds(const struct config *config, struct journal *journal);
+
 /* 0 also without any operator; -EINVAL for definitions that cannot work. The server is asked later:
  * an operator that it refuses pauses, tells health, and looks again from time to time. */
 int operators_start(struct operators **ret_operators, struct loop *loop,

@@ -73,7 +73,7 @@ static void note_position(struct engine *e)
     e->checkpoint = e->running->position;
     e->stored_ms = clock_monotonic_ms();
     e->stored_events = e->reader.events;
-    (void)journal_hold(e->context->journal, e->op->name, e->checkpoint);
+    (void)journal_hold(e->context->journal, e->hold, e->checkpoint);
 }
 
 static int note_progress(struct engine *e)

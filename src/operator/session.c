@@ -1,5 +1,6 @@
 #include "operator/session.h"
 #include "base/lsn.h"
+#include "base/planted_bug.h"
 #include "operator/catalog_check.h"
 #include "operator/parked.h"
 #include "operator/state_sql.h"
@@ -216,12 +217,21 @@ static void on_prepared(void *owner, const struct error *err)
         claim(s);
 }
 
+static const char *planted_text(const struct statement_text *text)
+{
+    bool advance = strcmp(text->name, STATEMENT_ADVANCE) == 0;
+    if (planted_bug(PLANTED_NO_FENCE) && advance)
+        return "UPDATE walpiper.checkpoint SET epoch = $4, lsn = $5, ordinal = $6 "
+               "WHERE operator = $1 AND lane = $2 AND generation >= $3";
+    return text->sql;
+}
+
 static void prepare(struct session *s)
 {
     struct buffer sql;
     buffer_init(&sql, STATEMENT_MAX);
     for (const struct statement_text *t = statement_texts; t->name; t++)
-        (void)pg_conn_prepare(s->conn, t->name, t->sql);
+        (void)pg_conn_prepare(s->conn, t->name, planted_text(t));
     statement_delete(&sql, s->op, &s->id_types);
     if (buffer_append_char(&sql, '\0') < 0)
         error_set(&s->refusal, -ENOMEM, "no memory for its statements");

@@ -152,11 +152,11 @@ int touch_event(const struct config_operator *op, const struct event *event, str
         definition_source(op, event->schema, event->table);
     if (!source || !listens_to(op, event->type))
         return TOUCH_NOTHING;
-    int rc = dirty_add_xid(dirty, event->xid);
-    if (rc < 0)
-        return rc;
-    if (event->type == EVENT_TRUNCATE)
-        return TOUCH_ALL;
+    if (event->type == EVENT_TRUNCATE) {
+        int rc = dirty_add_xid(dirty, event->xid);
+        return rc < 0 ? rc : TOUCH_ALL;
+    }
+    dirty_set_xid(dirty, event->xid);
     struct side now, before;
     read_sides(event, &source->columns, &now, &before);
     struct toucher t = {

@@ -6,7 +6,7 @@ import { until } from './wait.mjs';
 export const thingsSchema = `
   CREATE TABLE things (id int PRIMARY KEY, v int);
   CREATE TABLE copies (id int PRIMARY KEY, v int CONSTRAINT small CHECK (v < 100));
-  CREATE TABLE writes (id int, xid xid8 DEFAULT pg_current_xact_id());
+  CREATE TABLE writes (id int, xid xid8 DEFAULT pg_current_xact_id(), pid int DEFAULT pg_backend_pid());
   CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO writes VALUES (NEW.id); RETURN NULL; END';
   CREATE TRIGGER note AFTER INSERT OR UPDATE ON copies FOR EACH ROW EXECUTE FUNCTION note();`;
 

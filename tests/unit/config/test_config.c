@@ -56,6 +56,7 @@ static const char full[] =
     "    batch: false\n"
     "    on_error: stop\n"
     "    batch_size: 10000\n"
+    "    lanes: 16\n"
     "    rebuild_rate: 250\n"
     "retry: {min_restart_time: 1, max_restart_time: 20, backoff_multiplicator: 1.5,"
     " max_retries: 0}\n"
@@ -178,6 +179,7 @@ START_TEST(test_operators_know_their_sources)
     ck_assert_str_eq(o->query, "MERGE INTO counts\nUSING (SELECT $1) s ON true\n");
     ck_assert_int_eq(o->on_error, CONFIG_STOP);
     ck_assert_uint_eq(o->batch_size, 10000);
+    ck_assert_uint_eq(o->lanes, 16);
     ck_assert_uint_eq(o->rebuild_rate, 250);
     config_release(&c);
 }
@@ -297,6 +299,7 @@ START_TEST(test_one_value_is_a_list_of_one)
     ck_assert_str_eq(c.operators[0].target_id.items[0].text, "id");
     ck_assert_int_eq(c.operators[0].on_error, CONFIG_PARK);
     ck_assert_uint_eq(c.operators[0].batch_size, 500);
+    ck_assert_uint_eq(c.operators[0].lanes, 1);
     ck_assert_uint_eq(c.operators[0].rebuild_rate, 0);
     config_release(&c);
 }

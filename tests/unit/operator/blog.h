@@ -29,6 +29,7 @@ static inline struct config_operator blog_operator(struct config_operator_source
         .query = TEXT("MERGE ... $1"),
         .on_error = CONFIG_PARK,
         .batch_size = 200,
+        .lanes = 1,
     };
 }
 
