@@ -11,18 +11,13 @@
 
 struct publish_sql {
     char *insert[PUBLISH_SQL_FORMS]; /* $1 type, $2 consumer, $3 payload */
+    char *install;                   /* sql/published.sql: one statement, where it is missing */
+    char *purge;                     /* removes some keys that are old */
+    char *claim;                     /* $1 the key, $2 the digest: fails when the key is taken */
+    char *lookup;                    /* $1 the key: item and id, in the order of the items */
 };
 
 int publish_sql_init(struct publish_sql *ret, const struct config *config, struct error *err);
 void publish_sql_release(struct publish_sql *sql);
-
-/* sql/published.sql: one statement that makes walpiper.published where it is missing. */
-const char *publish_sql_install(void);
-/* Removes some keys that are old. */
-extern const char publish_sql_purge[];
-/* $1 the key, $2 the digest: fails when the key is taken. */
-extern const char publish_sql_claim[];
-/* $1 the key: item and id, in the order of the items. */
-extern const char publish_sql_lookup[];
 
 #endif

@@ -33,7 +33,7 @@ struct publish_table {
     bool ready;           /* connected, and the payload's type is known */
     bool payload_is_json; /* else it is given what a JSON string says, without quotes */
     bool prepared[PUBLISH_SQL_FORMS];
-    bool installed;       /* walpiper.published was looked for */
+    bool installed;       /* the table published was looked for */
     struct error install; /* why it could not be made */
 
     struct publish_request *queue;
@@ -278,8 +278,8 @@ static int prepare_forms(struct publish_table *table, const struct publish_reque
 static int claim_key(struct publish_table *table, const struct publish_request *request)
 {
     const char *const values[] = {request->key, request->digest};
-    const struct pg_statement purge = {NULL, publish_sql_purge, 0, NULL, NULL};
-    const struct pg_statement claim = {NULL, publish_sql_claim, 2, values, on_claim};
+    const struct pg_statement purge = {NULL, table->sql.purge, 0, NULL, NULL};
+    const struct pg_statement claim = {NULL, table->sql.claim, 2, values, on_claim};
     int status = pg_conn_send(table->conn, &purge);
 
     return status == 0 ? pg_conn_send(table->conn, &claim) : status;
@@ -309,7 +309,7 @@ static int send_item(struct publish_table *table, const struct publish_request *
 
 static int install(struct publish_table *table)
 {
-    const struct pg_statement statement = {NULL, publish_sql_install(), 0, NULL, NULL};
+    const struct pg_statement statement = {NULL, table->sql.install, 0, NULL, NULL};
 
     table->installed = true;
     int status = pg_conn_send(table->conn, &statement);
@@ -334,7 +334,7 @@ static int send_batch(struct publish_table *table, const struct publish_request 
 static int send_lookup(struct publish_table *table, const struct publish_request *request)
 {
     const char *const values[] = {request->key};
-    const struct pg_statement lookup = {NULL, publish_sql_lookup, 1, values, on_found};
+    const struct pg_statement lookup = {NULL, table->sql.lookup, 1, values, on_found};
     int status = pg_conn_send(table->conn, &lookup);
 
     return status == 0 ? pg_conn_sync(table->conn, on_done) : status;

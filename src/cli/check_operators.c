@@ -15,26 +15,27 @@ static bool check_state(struct check *c)
     static const char sql[] =
         "SELECT n.oid IS NOT NULL, obj_description(n.oid, 'pg_namespace') = $1,"
         " pg_has_role(n.nspowner, 'USAGE'), has_schema_privilege(n.oid, 'USAGE')"
-        " FROM (SELECT) one LEFT JOIN pg_namespace n ON n.nspname = 'walpiper'";
-    const char *values[] = {STATE_SQL_VERSION};
-    char mend[CHECK_MEND_MAX];
+        " FROM (SELECT) one LEFT JOIN pg_namespace n ON n.nspname = $2";
+    const char *schema = c->config->state_schema;
+    const char *values[] = {STATE_SQL_VERSION, schema};
+    char mend[CHECK_MEND_MAX], object[CHECK_OBJECT_MAX];
 
-    if (!check_ask(c, "schema walpiper", sql, 1, values))
+    snprintf(object, sizeof(object), "schema %s", schema);
+    if (!check_ask(c, object, sql, 2, values))
         return false;
     bool exists = server_true(&c->server, 0, 0), current = server_true(&c->server, 0, 1);
     bool may = exists ? server_true(&c->server, 0, 2) : c->may_create;
     bool usable = server_true(&c->server, 0, 3);
     snprintf(mend, sizeof(mend), "GRANT %s ON %s %s TO %s", exists ? "USAGE" : "CREATE",
-             exists ? "SCHEMA" : "DATABASE", exists ? "walpiper" : c->database_sql.text,
-             c->role.text);
+             exists ? "SCHEMA" : "DATABASE", exists ? schema : c->database_sql.text, c->role.text);
     if (current && usable)
-        finding(c->findings, FINDING_OK, "schema walpiper", NULL, "has the tables of operators");
+        finding(c->findings, FINDING_OK, object, NULL, "has the tables of operators");
     else if (current)
-        finding(c->findings, FINDING_ERROR, "schema walpiper", mend, "the role may not use it");
+        finding(c->findings, FINDING_ERROR, object, mend, "the role may not use it");
     else if (may)
-        finding(c->findings, FINDING_OK, "schema walpiper", NULL, "the service makes its tables");
+        finding(c->findings, FINDING_OK, object, NULL, "the service makes its tables");
     else
-        finding(c->findings, FINDING_ERROR, "schema walpiper",
+        finding(c->findings, FINDING_ERROR, object,
                 exists ? "psql -f sql/state.sql, as the schema's owner" : mend, "%s",
                 exists ? "lacks tables of this version, and the role does not own it"
                        : "does not exist, and the role may not make it");

@@ -60,6 +60,7 @@ void config_release(struct config *config)
         config->database.password,
         config->slot.name,
         config->publication,
+        config->state_schema,
         config->events.schema,
         config->events.table,
         config->events.id,

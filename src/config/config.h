@@ -104,6 +104,7 @@ struct config {
         enum config_plugin plugin;
     } slot;
     char *publication;
+    char *state_schema;          /* of walpiper's own tables: a plain word */
     struct config_table *tables; /* without the events table */
     size_t table_count;
     struct {

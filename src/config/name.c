@@ -35,6 +35,15 @@ const char *name_check_slot(const char *name)
     return check_length(name);
 }
 
+const char *name_check_schema(const char *name)
+{
+    if (!is_lower_word(name) || isdigit((unsigned char)name[0]) ||
+        strncmp(name, "pg_", strlen("pg_")) == 0)
+        return "a schema of walpiper's own has only lower case letters, digits and _, and begins "
+               "with neither a digit nor pg_; rename it";
+    return check_length(name);
+}
+
 const char *name_check_operator(const char *name)
 {
     if (!is_lower_word(name))

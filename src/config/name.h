@@ -10,6 +10,8 @@
 const char *name_check_identifier(const char *name);
 /* The same for a replication slot, as PostgreSQL's ReplicationSlotValidateName has it. */
 const char *name_check_slot(const char *name);
+/* The same for the schema of our own tables, which is part of much SQL. */
+const char *name_check_schema(const char *name);
 /* The same for an operator. */
 const char *name_check_operator(const char *name);
 

@@ -292,6 +292,7 @@ static const struct fallback fallbacks[] = {
     {"slot", "recreate", "false"},
     {"slot", "plugin", "auto"},
     {"", "publication", "walpiper"},
+    {"", "state_schema", "walpiper"},
     {"", "events", NULL},
     {"events", "table", "public.events"},
     {"events", "columns", NULL},

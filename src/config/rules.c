@@ -108,6 +108,10 @@ static int rules_names(struct rules *r)
     if (code == 0)
         code = rules_check(r, name_check_identifier(raw->publication),
                            node_at(r->tree, "publication"));
+    if (code == 0)
+        code =
+            rules_check(r, name_check_schema(raw->state_schema), node_at(r->tree, "state_schema"));
+    r->config->state_schema = rules_take(&raw->state_schema);
     r->config->app_name = rules_take(&raw->app_name);
     r->config->slot.name = rules_take(&raw->slot.name);
     r->config->slot.durable = raw->slot.durable;

@@ -265,6 +265,7 @@ static const struct cyaml_schema_field raw_fields[] = {
     KEYS("database", struct raw, database, database_fields),
     KEYS("slot", struct raw, slot, slot_fields),
     TEXT("publication", struct raw, publication),
+    TEXT("state_schema", struct raw, state_schema),
     LIST("tables", struct raw, tables, table_item),
     KEYS("events", struct raw, events, events_fields),
     KEYS("journal", struct raw, journal, journal_fields),

@@ -147,7 +147,7 @@ struct raw {
     char *app_name;
     struct raw_database database;
     struct raw_slot slot;
-    char *publication;
+    char *publication, *state_schema;
     struct raw_table *tables;
     uint32_t tables_count;
     struct raw_events events;

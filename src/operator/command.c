@@ -49,8 +49,8 @@ static void note_halt(struct engine *e)
     bool halted = e->control.halted[0] != '\0';
     struct error err = {0};
     if (halted && !e->halted) {
-        error_set(&err, -ECANCELED, "halted: %s; SELECT walpiper.resume('%s') lets it go on",
-                  e->control.halted, e->op->name);
+        error_set(&err, -ECANCELED, "halted: %s; SELECT %s.resume('%s') lets it go on",
+                  e->control.halted, e->session.lane.group->schema, e->op->name);
         engine_halt(e, &err);
     }
     if (!halted && e->halted) {

@@ -1,21 +1,12 @@
 #include "operator/control.h"
-#include "pg/result.h"
 
-/* Whether the holder is there is asked only by one that was replaced. */
-static const char look_sql[] =
-    "SELECT o.paused, o.halted, o.generation, o.commands, "
-    "CASE WHEN o.generation <> $3 THEN NOT EXISTS "
-    "(SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid = o.pid) ELSE false END, "
-    "c.rebuild, c.rebuild_step, c.rebuild_after, c.rebuild_where "
-    "FROM walpiper.operator o LEFT JOIN walpiper.checkpoint c "
-    "ON c.operator = o.name AND c.lane = $2 WHERE o.name = $1";
-
+/* Columns of STATEMENT_LOOK. */
 enum { PAUSED, HALTED, GENERATION, COMMANDS, HOLDER_GONE, REBUILD, STEP, AFTER, WHERE };
 
 void control_send(struct session *session, pg_on_result on_result, pg_on_done on_done)
 {
     const char *values[] = {session->op->name, session->lane_number, session->generation};
-    (void)pg_conn_send(session->conn, &(struct pg_statement){.sql = look_sql,
+    (void)pg_conn_send(session->conn, &(struct pg_statement){.name = STATEMENT_LOOK,
                                                              .parameter_count = 3,
                                                              .values = values,
                                                              .on_result = on_result});

@@ -3,13 +3,6 @@
 #include "operator/run.h"
 #include "pg/result.h"
 
-#define TEXT_OF(number) TEXT_OF_VALUE(number)
-#define TEXT_OF_VALUE(number) #number
-#define DUE_IDS_QUERY                                                                              \
-    "SELECT id, wants_delete, attempts FROM walpiper.parked "                                      \
-    "WHERE operator = $1 AND next_try <= now() AND hash % $2::bigint = $3::bigint "                \
-    "ORDER BY next_try LIMIT " TEXT_OF(DUE_IDS_MAX)
-
 static int take_due_id(struct engine *e, const PGresult *result, int row)
 {
     struct dirty *dirty = &e->parked_batch.dirty;
@@ -49,14 +42,15 @@ static void on_due_ids_done(void *owner, const struct error *err)
 
 void due_look(struct engine *e)
 {
-    char count[12];
+    char count[12], limit[12];
     snprintf(count, sizeof(count), "%u", e->session.lane.count);
-    const char *values[] = {e->op->name, count, e->session.lane_number};
+    snprintf(limit, sizeof(limit), "%u", DUE_IDS_MAX);
+    const char *values[] = {e->op->name, count, e->session.lane_number, limit};
     e->look_for_parked = false;
     e->parked_turn = true;
     engine_set_state(e, ENGINE_BUSY);
-    (void)pg_conn_send(e->session.conn, &(struct pg_statement){.sql = DUE_IDS_QUERY,
-                                                               .parameter_count = 3,
+    (void)pg_conn_send(e->session.conn, &(struct pg_statement){.name = STATEMENT_DUE,
+                                                               .parameter_count = 4,
                                                                .values = values,
                                                                .on_result = on_due_ids});
     session_sync(&e->session, on_due_ids_done);

@@ -188,8 +188,8 @@ static void on_session_ready(struct session *session)
     if (e->parked.count > PARKED_MAX) {
         struct error err = {0};
         error_set(&err, -EINVAL,
-                  "more than %d ids are parked: mend the cause and delete rows of walpiper.parked",
-                  PARKED_MAX);
+                  "more than %d ids are parked: mend the cause and delete rows of %s.parked",
+                  PARKED_MAX, session->lane.group->schema);
         engine_trouble(e, &err);
         return;
     }

@@ -12,6 +12,7 @@
 /* What the lanes of one operator have in common in this process. */
 struct lane_group {
     char process[17];    /* names the process; 16 hex digits */
+    const char *schema;  /* borrowed: of the state tables */
     char generation[24]; /* that the process was given; empty: it has not claimed the operator */
 };
 

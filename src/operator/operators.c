@@ -74,6 +74,7 @@ static size_t lane_count(const struct config *config)
 static int start_lanes(struct operators *ops, const struct config_operator *op,
                        struct lane_group *group)
 {
+    group->schema = ops->context.config->state_schema;
     snprintf(group->process, sizeof(group->process), "%08x%08x", random_u32(), random_u32());
     for (unsigned i = 0; i < op->lanes; i++) {
         const struct lane lane = {.number = i, .count = op->lanes, .group = group};

@@ -77,7 +77,7 @@ void rebuild_send_settle(struct rebuild *r, uint64_t now_ms, struct session *ses
 {
     const char *values[] = {session->sources.data, r->writers};
     struct pg_statement ask = {
-        .sql = r->writers ? "SELECT walpiper.writers($1) && $2" : "SELECT walpiper.writers($1)",
+        .name = r->writers ? STATEMENT_WRITE_STILL : STATEMENT_WRITERS,
         .parameter_count = r->writers ? 2 : 1,
         .values = values,
         .on_result = on_result,

@@ -213,8 +213,8 @@ static void run_rest(struct engine *e)
         struct error err = {0};
         error_set(&err, -EINVAL,
                   "more than %d ids would be parked: this is not about single ids; mend the cause "
-                  "and delete or retry rows of walpiper.parked",
-                  PARKED_MAX);
+                  "and delete or retry rows of %s.parked",
+                  PARKED_MAX, e->session.lane.group->schema);
         engine_trouble(e, &err);
         return;
     }

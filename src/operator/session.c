@@ -6,15 +6,9 @@
 #include "operator/state_sql.h"
 #include "operator/statements.h"
 #include "pg/result.h"
+#include "pg/state_text.h"
 #include <errno.h>
 #include <stdlib.h>
-
-#define TEXT_OF(number) TEXT_OF_VALUE(number)
-#define TEXT_OF_VALUE(number) #number
-/* One more than may be parked, so that the engine sees that there are too many. */
-#define PARKED_QUERY                                                                               \
-    "SELECT id FROM walpiper.parked WHERE operator = $1 AND hash % $2::bigint = $3::bigint "       \
-    "ORDER BY id LIMIT 1 + " TEXT_OF(PARKED_MAX)
 
 void session_init(struct session *s, struct loop *loop, const struct pg_params *params,
                   const struct config_operator *op, const struct lane *lane,
@@ -135,8 +129,8 @@ static void on_claimed(void *owner, const PGresult *result)
         return;
     if (read_checkpoint(&s->found, result) < 0) {
         error_set(&s->refusal, -EINVAL,
-                  "the row in walpiper.checkpoint cannot be read; delete it "
-                  "to compute every id anew");
+                  "its row in %s.checkpoint cannot be read; delete it to compute every id anew",
+                  s->lane.group->schema);
         return;
     }
     snprintf(s->generation, sizeof(s->generation), "%s", PQgetvalue(result, 0, 0));
@@ -167,40 +161,36 @@ static void on_claim_done(void *owner, const struct error *err)
 
 void session_send_parked(struct session *s)
 {
-    char count[12];
+    char count[12], limit[12];
     snprintf(count, sizeof(count), "%u", s->lane.count);
-    const char *values[] = {s->op->name, count, s->lane_number};
-    (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = PARKED_QUERY,
-                                                       .parameter_count = 3,
+    /* One more than may be parked, so that the engine sees that there are too many. */
+    snprintf(limit, sizeof(limit), "%u", PARKED_MAX + 1);
+    const char *values[] = {s->op->name, count, s->lane_number, limit};
+    (void)pg_conn_send(s->conn, &(struct pg_statement){.name = STATEMENT_ALL_PARKED,
+                                                       .parameter_count = 4,
                                                        .values = values,
                                                        .on_result = on_parked});
 }
 
 static void send_claim(struct session *s)
 {
-    static const char sql[] =
-        "SELECT generation, epoch, lsn, ordinal, rebuild, rebuild_step, rebuild_after, "
-        "rebuild_where FROM walpiper.claim($1, $2, $3, $4, $5)";
     const struct lane *lane = &s->lane;
     char count[12];
     snprintf(count, sizeof(count), "%u", lane->count);
     const char *held = lane->group->generation[0] == '\0' ? NULL : lane->group->generation;
     const char *values[] = {s->op->name, s->lane_number, count, lane->group->process, held};
-    (void)pg_conn_send(
-        s->conn, &(struct pg_statement){
-                     .sql = sql, .parameter_count = 5, .values = values, .on_result = on_claimed});
+    (void)pg_conn_send(s->conn, &(struct pg_statement){.name = STATEMENT_CLAIM,
+                                                       .parameter_count = 5,
+                                                       .values = values,
+                                                       .on_result = on_claimed});
 }
 
 static void claim(struct session *s)
 {
-    static const char hold_sql[] = "UPDATE walpiper.operator SET pid = pg_backend_pid() "
-                                   "WHERE name = $1 AND generation = $2";
-    const char *values[] = {s->op->name, s->generation};
     if (!s->claimed)
         send_claim(s);
     else if (s->lane.number == 0)
-        (void)pg_conn_send(s->conn, &(struct pg_statement){
-                                        .sql = hold_sql, .parameter_count = 2, .values = values});
+        session_run(s, STATEMENT_HOLD, 2, (const char *[]){s->op->name, s->generation});
     (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = "LISTEN walpiper"});
     session_send_parked(s);
     session_sync(s, on_claim_done);
@@ -211,6 +201,8 @@ static void claim(struct session *s)
 static void on_prepared(void *owner, const struct error *err)
 {
     struct session *s = owner;
+    if (!err && s->refusal.code)
+        err = &s->refusal;
     if (err)
         session_fail(s, err);
     else
@@ -226,12 +218,23 @@ static const char *planted_text(const struct statement_text *text)
     return text->sql;
 }
 
+static void prepare_own(struct session *s, const struct statement_text *text, struct buffer *sql)
+{
+    buffer_reset(sql);
+    pg_state_text(sql, s->lane.group->schema, planted_text(text));
+    if (buffer_append_char(sql, '\0') < 0)
+        error_set(&s->refusal, -ENOMEM, "no memory for its statements");
+    else
+        (void)pg_conn_prepare(s->conn, text->name, sql->data);
+}
+
 static void prepare(struct session *s)
 {
     struct buffer sql;
     buffer_init(&sql, STATEMENT_MAX);
     for (const struct statement_text *t = statement_texts; t->name; t++)
-        (void)pg_conn_prepare(s->conn, t->name, planted_text(t));
+        prepare_own(s, t, &sql);
+    buffer_reset(&sql);
     statement_delete(&sql, s->op, &s->id_types);
     if (buffer_append_char(&sql, '\0') < 0)
         error_set(&s->refusal, -ENOMEM, "no memory for its statements");
@@ -398,13 +401,27 @@ static void check_catalog(struct session *s)
 static void on_installed(void *owner, const struct error *err)
 {
     struct session *s = owner;
+    char what[160];
+    snprintf(what, sizeof(what),
+             "its tables in schema %s cannot be created (GRANT CREATE ON DATABASE, or run "
+             "sql/state.sql as its owner)",
+             s->lane.group->schema);
     if (err)
-        session_fail_in(
-            s, err,
-            "its tables in schema walpiper cannot be created (GRANT CREATE ON DATABASE, "
-            "or run sql/state.sql as its owner)");
+        session_fail_in(s, err, what);
     else
         check_catalog(s);
+}
+
+static void install(struct session *s)
+{
+    struct buffer sql;
+    buffer_init(&sql, STATEMENT_MAX);
+    pg_state_text(&sql, s->lane.group->schema, state_sql());
+    if (buffer_append_char(&sql, '\0') < 0)
+        session_fail(s, &(struct error){.code = -ENOMEM, .text = "no memory for its tables"});
+    else
+        (void)pg_conn_script(s->conn, sql.data, on_installed);
+    buffer_release(&sql);
 }
 
 /* --- 1. settings, and which version of the state tables is there ----------------------------- */
@@ -412,7 +429,7 @@ static void on_installed(void *owner, const struct error *err)
 /* Ids read from tables must print alike in every session, and each statement behind the fence must
  * see what was committed before it. */
 static const char settings_sql[] =
-    "SELECT obj_description(to_regnamespace('walpiper'), 'pg_namespace'), "
+    "SELECT obj_description(to_regnamespace(quote_ident($1)), 'pg_namespace'), "
     "set_config('datestyle', 'ISO, YMD', false), set_config('intervalstyle', 'postgres', false), "
     "set_config('timezone', 'UTC', false), set_config('bytea_output', 'hex', false), "
     "set_config('extra_float_digits', '3', false), "
@@ -433,14 +450,16 @@ static void on_settings_done(void *owner, const struct error *err)
     else if (s->state_installed)
         check_catalog(s);
     else
-        (void)pg_conn_script(s->conn, state_sql(), on_installed);
+        install(s);
 }
 
 static void on_connected(void *owner)
 {
     struct session *s = owner;
-    (void)pg_conn_send(s->conn,
-                       &(struct pg_statement){.sql = settings_sql, .on_result = on_version});
+    (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = settings_sql,
+                                                       .parameter_count = 1,
+                                                       .values = &s->lane.group->schema,
+                                                       .on_result = on_version});
     session_sync(s, on_settings_done);
 }
 

@@ -12,6 +12,25 @@ const struct statement_text statement_texts[] = {
     {STATEMENT_HALT, "SELECT walpiper.halt($1, $2, $3)"},
     {STATEMENT_TOUCH_PARKED, "SELECT walpiper.touch_parked($1, $2, $3)"},
     {STATEMENT_UNPARK, "DELETE FROM walpiper.parked WHERE operator = $1 AND id = $2"},
+    {STATEMENT_CLAIM, "SELECT generation, epoch, lsn, ordinal, rebuild, rebuild_step, "
+                      "rebuild_after, rebuild_where FROM walpiper.claim($1, $2, $3, $4, $5)"},
+    {STATEMENT_HOLD, "UPDATE walpiper.operator SET pid = pg_backend_pid() "
+                     "WHERE name = $1 AND generation = $2"},
+    /* Whether the holder is there is asked only by one that was replaced. */
+    {STATEMENT_LOOK, "SELECT o.paused, o.halted, o.generation, o.commands, "
+                     "CASE WHEN o.generation <> $3 THEN NOT EXISTS "
+                     "(SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid = o.pid) "
+                     "ELSE false END, "
+                     "c.rebuild, c.rebuild_step, c.rebuild_after, c.rebuild_where "
+                     "FROM walpiper.operator o LEFT JOIN walpiper.checkpoint c "
+                     "ON c.operator = o.name AND c.lane = $2 WHERE o.name = $1"},
+    {STATEMENT_ALL_PARKED, "SELECT id FROM walpiper.parked WHERE operator = $1 "
+                           "AND hash % $2::bigint = $3::bigint ORDER BY id LIMIT $4"},
+    {STATEMENT_DUE, "SELECT id, wants_delete, attempts FROM walpiper.parked "
+                    "WHERE operator = $1 AND hash % $2::bigint = $3::bigint "
+                    "AND next_try <= now() ORDER BY next_try LIMIT $4"},
+    {STATEMENT_WRITERS, "SELECT walpiper.writers($1)"},
+    {STATEMENT_WRITE_STILL, "SELECT walpiper.writers($1) && $2"},
     {NULL, NULL},
 };
 

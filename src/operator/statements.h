@@ -20,6 +20,13 @@
 #define STATEMENT_HALT "walpiper_halt"
 #define STATEMENT_TOUCH_PARKED "walpiper_touch_parked"
 #define STATEMENT_UNPARK "walpiper_unpark"
+#define STATEMENT_CLAIM "walpiper_claim"
+#define STATEMENT_HOLD "walpiper_hold"
+#define STATEMENT_LOOK "walpiper_look"
+#define STATEMENT_ALL_PARKED "walpiper_all_parked"
+#define STATEMENT_DUE "walpiper_due"
+#define STATEMENT_WRITERS "walpiper_writers"
+#define STATEMENT_WRITE_STILL "walpiper_write_still"
 
 /* The types of the columns of a target's id. */
 struct id_types {
@@ -31,7 +38,8 @@ struct id_types {
 struct statement_text {
     const char *name, *sql;
 };
-/* Those that are the same for every operator; ends with a NULL name. */
+/* Those that are the same for every operator, for the schema walpiper (pg/state_text.h); ends with
+ * a NULL name. */
 extern const struct statement_text statement_texts[];
 
 /* Appends the numbers 1 to COUNT, each between PREFIX and SUFFIX. */

@@ -141,3 +141,21 @@ scenario('state tables of version 1 are brought up to date: position and parked 
   const version = await db.value(`SELECT obj_description('walpiper'::regnamespace)`);
   assert.equal(version, 'walpiper operator state, version 2');
 });
+
+scenario('state_schema: all that walpiper keeps is in that schema, and commands are given there', async (scene) => {
+  const db = await things100(scene);
+  await db.load('sql/schema.sql');
+  const walpiper = await scene.walpiper(db, things({ lanes: 2 }, { state_schema: 'user' }));
+  await areCopied(db);
+  await db.query(`UPDATE things SET v = 5; SELECT "user".rebuild('copies')`);
+  await says(walpiper, /as it was asked to/, 2);
+  await areCopied(db);
+  const answer = await walpiper.request('/events', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', 'Idempotency-Key': 'k' },
+    body: '{"type": "t", "subscriber": "toto", "payload": {}}',
+  });
+  assert.equal(answer.status, 201, answer.body);
+  assert.equal(await db.value('SELECT count(*)::int FROM "user".published'), 2);
+  assert.equal(await db.value(`SELECT to_regnamespace('walpiper') IS NULL`), true);
+});

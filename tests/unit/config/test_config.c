@@ -5,6 +5,7 @@ static const char full[] =
     "database: {url: 'postgresql://u@h/d', hostname: elsewhere, port: 5433}\n"
     "slot: {name: shop_1, durable: false, recreate: true, plugin: wal2json}\n"
     "publication: Shop\n"
+    "state_schema: shop_state\n"
     "tables:\n"
     "  - name: posts\n"
     "    id: number\n"
@@ -74,6 +75,7 @@ START_TEST(test_every_key_reaches_the_struct)
     ck_assert(c.slot.recreate);
     ck_assert_int_eq(c.slot.plugin, CONFIG_PLUGIN_WAL2JSON);
     ck_assert_str_eq(c.publication, "Shop");
+    ck_assert_str_eq(c.state_schema, "shop_state");
     ck_assert(c.events.enabled);
     ck_assert_str_eq(c.events.schema, "shop");
     ck_assert_str_eq(c.events.table, "feed");
@@ -199,6 +201,7 @@ static void assert_defaults(const struct config *c)
     ck_assert(!c->slot.recreate);
     ck_assert_int_eq(c->slot.plugin, CONFIG_PLUGIN_AUTO);
     ck_assert_str_eq(c->publication, "walpiper");
+    ck_assert_str_eq(c->state_schema, "walpiper");
     ck_assert_uint_eq(c->table_count, 0);
     ck_assert(c->events.enabled);
     ck_assert_str_eq(c->events.schema, "public");

@@ -37,7 +37,8 @@ static void setup(void)
     ck_assert_int_eq(loop_init(&loop), 0);
     health = health_new();
     op = blog_operator(sources);
-    config = (struct config){.operators = &op, .operator_count = 1};
+    config =
+        (struct config){.operators = &op, .operator_count = 1, .state_schema = TEXT("walpiper")};
     config.retry.min_restart_ms = 1;
     config.retry.max_restart_ms = 20;
     config.retry.multiplicator = 2;
