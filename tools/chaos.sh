@@ -8,6 +8,7 @@
 
 sanitizer_options=('-Db_sanitize=address,undefined' -Db_lundef=false)
 planted_bugs=(confirm_before_sync confirm_keepalive skip_at_seam)
+planted_operator_bugs=(no_visibility_guard) # are found by --operators
 chaos_broken=3 # the exit of run.mjs when a promise did not hold
 
 dev_chaos() {
@@ -32,8 +33,8 @@ chaos_read_arguments() {
     while (($# > 0)); do
         case $1 in
         --planted-bug)
-            [[ " ${planted_bugs[*]} " == *" ${2:-} "* && -n ${2:-} ]] ||
-                fail_usage "dev chaos: --planted-bug takes one of: ${planted_bugs[*]}"
+            [[ " ${planted_bugs[*]} ${planted_operator_bugs[*]} " == *" ${2:-} "* && -n ${2:-} ]] ||
+                fail_usage "dev chaos: --planted-bug takes one of: ${planted_bugs[*]} ${planted_operator_bugs[*]}"
             planted=$2
             shift
             ;;
@@ -57,6 +58,7 @@ chaos_planted() {
     shift
     [[ ! -f build/planted/build.ninja ]] || meson configure build/planted "-Dplanted_bug=$bug" >/dev/null || return
     build_tree planted -Dtests=disabled "-Dplanted_bug=$bug" || return
+    [[ " ${planted_operator_bugs[*]} " != *" $bug "* ]] || set -- --operators "$@"
     CHAOS_KEEP=no chaos_run planted "$@" >"build/planted-$bug.log" 2>&1 || status=$?
     if ((status == chaos_broken)); then
         say "Found the planted bug $bug: $(grep -m 1 -A 1 'A promise is broken' "build/planted-$bug.log" | tail -n 1)"

@@ -132,7 +132,7 @@ test_integration() {
     build_tree release -Dtests=disabled && run_integration build/release "${integration_files[@]}"
 }
 
-# Honest runs with either plugin, which are mostly waiting, and beside them the bugs that must be found.
+# Honest runs, which are mostly waiting, and beside them the bugs that must be found.
 test_chaos() {
     local status=0 bug plugin run
     local -a runs=()
@@ -141,13 +141,15 @@ test_chaos() {
         chaos_run release --minutes 1 --plugin "$plugin" >"build/chaos-$plugin.log" 2>&1 &
         runs+=($!)
     done
-    for bug in "${planted_bugs[@]}"; do
+    chaos_run release --operators --minutes 2 >build/chaos-operators.log 2>&1 &
+    runs+=($!)
+    for bug in "${planted_bugs[@]}" "${planted_operator_bugs[@]}"; do
         chaos_planted "$bug" --minutes 1.5 || status=1
     done
     for run in "${runs[@]}"; do
         wait "$run" || status=1
     done
-    cat build/chaos-{wal2json,pgoutput}.log
+    cat build/chaos-{wal2json,pgoutput,operators}.log
     return $status
 }
 

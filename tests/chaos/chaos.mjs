@@ -4,9 +4,9 @@ import { captured } from '../integration/harness/journal.mjs';
 import { Proxy } from '../integration/harness/network.mjs';
 import { Database, Postgres } from '../integration/harness/postgres.mjs';
 import { makeDirectory } from '../integration/harness/process.mjs';
-import { sleep, until } from '../integration/harness/wait.mjs';
+import { sleep } from '../integration/harness/wait.mjs';
 import { buckets, configuration, consumers, ddl, readModel, tables } from './content.mjs';
-import { Random } from './random.mjs';
+import { Broken, Rounds } from './rounds.mjs';
 import { Service } from './service.mjs';
 import { Troubles } from './troubles.mjs';
 import { Truth } from './truth.mjs';
@@ -14,38 +14,11 @@ import { LineReader, Puller, Replayer, Watcher } from './watchers.mjs';
 import { Writer } from './writers.mjs';
 
 const writers = 5;
-const shown = 12; // of what is wrong
-const longest = 4000; // characters of one of it
 
-/** Something that walpiper promises did not hold. */
-export class Broken extends Error {}
-
-export class Chaos {
-  /** PLUGIN: wal2json or pgoutput. LOG gets a line for each fault. */
-  constructor({ seed, plugin, log }) {
-    Object.assign(this, { seed, plugin });
-    this.began = Date.now();
-    this.log = (line) => log(`${((Date.now() - this.began) / 1000).toFixed(1).padStart(7)} s  ${line}`);
-    this.wrongs = [];
+export class Chaos extends Rounds {
+  constructor(options) {
+    super(options);
     this.truth = new Truth();
-    this.rounds = 0;
-    this.random = this.chance('rounds');
-  }
-
-  chance(name) {
-    return new Random(this.seed, name);
-  }
-
-  /** Values may be long. */
-  wrong(what) {
-    this.wrongs.push(what.length > longest ? `${what.slice(0, longest)}...` : what);
-  }
-
-  /** What is wrong by now ends the run. */
-  check() {
-    if (this.wrongs.length === 0) return;
-    const more = this.wrongs.length > shown ? [`... and ${this.wrongs.length - shown} more`] : [];
-    throw new Broken([...this.wrongs.slice(0, shown), ...more].join('\n'));
   }
 
   // --- the parts --------------------------------------------------------------------------------
@@ -122,29 +95,17 @@ export class Chaos {
 
   // --- rounds -----------------------------------------------------------------------------------
 
-  /** Rounds until MILLISECONDS are over, or something is wrong. */
-  async run(milliseconds) {
-    const end = Date.now() + milliseconds;
-    while (Date.now() < end) {
-      await this.trouble(Math.min(end - Date.now(), this.random.between(5000, 12_000)));
-      await this.settle();
-      this.rounds++;
-      this.log(`round ${this.rounds} is well: ${this.truth.transactions} transactions, ${this.truth.checked} events checked`);
-    }
-  }
-
   setCalm(calm) {
     for (const one of [...(this.watchers ?? []), this.replayer]) if (one) one.calm = calm;
   }
 
   async trouble(milliseconds) {
-    const end = Date.now() + milliseconds;
     this.setCalm(false);
-    for (const writer of this.writers) writer.resume();
-    this.troubles.start();
-    while (Date.now() < end && this.wrongs.length === 0) await sleep(50);
-    await this.troubles.calm();
-    this.check();
+    await super.trouble(milliseconds);
+  }
+
+  story() {
+    return `${this.truth.transactions} transactions, ${this.truth.checked} events checked`;
   }
 
   /** All catch up, and what they have is judged. */
@@ -162,26 +123,6 @@ export class Chaos {
     if (disorder) this.wrong(disorder);
     this.check();
     await this.checkServer();
-    this.check();
-  }
-
-  /** Waits for what is promised. */
-  async promised(what, condition) {
-    try {
-      await until(what, () => this.wrongs.length > 0 || condition(), { timeout: 60_000 });
-    } catch (error) {
-      this.wrong(error.message);
-    }
-    this.check();
-  }
-
-  async health() {
-    try {
-      await this.service.healthy();
-    } catch (error) {
-      const answer = await this.service.walpiper.request('/manage/health').catch(() => undefined);
-      this.wrong(`health at the end: ${error.message} ${answer?.body ?? ''}`);
-    }
     this.check();
   }
 
@@ -219,11 +160,10 @@ export class Chaos {
 
   /** The story in numbers. */
   summary() {
-    const { truth, troubles, watchers, replayer, service } = this;
+    const { truth, watchers = [], replayer, service } = this;
     const connections = watchers.reduce((sum, watcher) => sum + watcher.connections, 0);
     return [
-      `seed ${this.seed}, ${this.plugin}: ${this.rounds} rounds in ${Math.round((Date.now() - this.began) / 1000)} s`,
-      `  faults: ${Object.entries(troubles?.counts ?? {}).map(([name, count]) => `${name} ${count}`).join(', ')}`,
+      super.summary(),
       `  transactions: ${truth.transactions} committed, ${truth.lookedUp} looked up after a lost answer, ` +
         `${truth.rollbacks} rolled back, ${truth.savepoints} savepoints rolled back`,
       `  subscribers: ${truth.checked} events checked over ${connections} connections, ` +
@@ -234,8 +174,7 @@ export class Chaos {
   /** Stops all, at any moment. KEEP: the directories stay. Gives their names. */
   async close(keep) {
     this.setCalm(true);
-    // A fault that waits for a server that Ctrl-C has ended waits in vain.
-    if (this.troubles?.running) await Promise.race([this.troubles.calm().catch(() => {}), sleep(5000)]);
+    await this.endTroubles();
     const all = [...(this.watchers ?? []), this.replayer, ...(this.writers ?? []), this.marker];
     await Promise.allSettled(all.map((one) => one?.stop()));
     await this.service?.stop();
@@ -245,10 +184,5 @@ export class Chaos {
     const directories = [this.directory, this.server.top].filter(Boolean);
     if (!keep) for (const directory of directories) rmSync(directory, { recursive: true, force: true });
     return directories;
-  }
-
-  /** What walpiper said last. */
-  lastWords() {
-    return this.service?.walpiper.logText().trimEnd().split('\n').slice(-25).join('\n');
   }
 }

@@ -1,9 +1,12 @@
-// node tests/chaos/run.mjs [--minutes N] [--seed S] [--plugin wal2json|pgoutput|both] [--verbose]
+// node tests/chaos/run.mjs [--minutes N] [--seed S] [--plugin wal2json|pgoutput|both]
+//                          [--operators] [--verbose]
 //
 // Exit: 0 every promise held; 3 one did not; 1 the run itself failed; 2 wrong usage; 130 interrupted.
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { Broken, Chaos } from './chaos.mjs';
+import { Chaos } from './chaos.mjs';
+import { OperatorChaos } from './operators.mjs';
+import { Broken } from './rounds.mjs';
 
 const broken = 3;
 const stopped = 130;
@@ -14,13 +17,14 @@ function refuse(why) {
 }
 
 function readArguments() {
-  const text = { type: 'string' };
+  const [text, flag] = [{ type: 'string' }, { type: 'boolean' }];
   try {
-    const { values } = parseArgs({ options: { minutes: text, seed: text, plugin: text, verbose: { type: 'boolean' } } });
-    const { minutes = '1', seed = String(randomInt(1_000_000)), plugin = 'both', verbose = false } = values;
+    const { values } = parseArgs({ options: { minutes: text, seed: text, plugin: text, operators: flag, verbose: flag } });
+    const { minutes = '1', seed = String(randomInt(1_000_000)), plugin = 'both', operators = false, verbose = false } = values;
     if (!(Number(minutes) > 0)) refuse('--minutes takes a number greater than 0');
     if (!['wal2json', 'pgoutput', 'both'].includes(plugin)) refuse('--plugin takes wal2json, pgoutput or both');
-    return { minutes: Number(minutes), seed, plugins: plugin === 'both' ? ['wal2json', 'pgoutput'] : [plugin], verbose };
+    const plugins = plugin === 'both' ? ['wal2json', 'pgoutput'] : [plugin];
+    return { minutes: Number(minutes), seed, plugins, Kind: operators ? OperatorChaos : Chaos, verbose };
   } catch (error) {
     return refuse(error.message);
   }
@@ -44,13 +48,13 @@ function report(error, chaos, lines) {
 }
 
 /** One run with PLUGIN: the exit code. */
-async function runOne({ seed, plugin, milliseconds, verbose }) {
+async function runOne({ Kind, seed, plugin, milliseconds, verbose }) {
   const lines = [];
   const log = (line) => {
     lines.push(line);
     if (verbose) console.log(line);
   };
-  const chaos = new Chaos({ seed, plugin, log });
+  const chaos = new Kind({ seed, plugin, log });
   try {
     await chaos.open();
     const run = chaos.run(milliseconds);
@@ -70,10 +74,10 @@ async function runOne({ seed, plugin, milliseconds, verbose }) {
   }
 }
 
-const { minutes, seed, plugins, verbose } = readArguments();
+const { minutes, plugins, ...options } = readArguments();
 let code = 0;
 for (const plugin of plugins) {
   const milliseconds = (minutes * 60_000) / plugins.length;
-  code = code || (await runOne({ seed, plugin, milliseconds, verbose }));
+  code = code || (await runOne({ ...options, plugin, milliseconds }));
 }
 process.exit(code);

@@ -1,6 +1,7 @@
-// What goes wrong, at random but fairly: a deck holds each kind as often as its weight says, and is
-// dealt out and shuffled anew. Weather (the disk) lasts for a while, and blows fall meanwhile.
-import { sleep, until } from '../integration/harness/wait.mjs';
+// What goes wrong around the subscribers: blows, and weather (the disk), which lasts for a while as
+// they fall.
+import { sleep } from '../integration/harness/wait.mjs';
+import { Deck, Storm } from './storm.mjs';
 
 const hour = 3_600_000;
 
@@ -8,52 +9,17 @@ const blows = { killWalpiper: 6, cutPower: 4, pauseWalpiper: 1, endWalsender: 2,
   cutClients: 2, stepClock: 1, killBackend: 1, crashServer: 1 };
 const weathers = { slowDisk: 3, fullDisk: 1 };
 
-class Deck {
-  constructor(weights, random) {
-    this.cards = Object.entries(weights).flatMap(([name, weight]) => Array(weight).fill(name));
-    this.random = random;
-    this.left = [];
-  }
-
-  next() {
-    if (this.left.length === 0) this.left = this.random.shuffled(this.cards);
-    return this.left.pop();
-  }
-}
-
-export class Troubles {
-  /** ADMIN is a database of SERVER that walpiper does not read. */
-  constructor({ random, weatherRandom, service, server, proxy, admin, watchers, log }) {
-    Object.assign(this, { random, service, server, proxy, admin, watchers, log });
-    this.counts = Object.fromEntries(Object.keys({ ...weathers, ...blows }).map((name) => [name, 0]));
-    this.blows = new Deck(blows, random);
-    this.weatherRandom = weatherRandom;
+export class Troubles extends Storm {
+  constructor({ weatherRandom, service, proxy, watchers, ...storm }) {
+    super({ ...storm, blows, pauses: [100, 1500] });
+    Object.assign(this, { weatherRandom, service, proxy, watchers });
+    for (const name of Object.keys(weathers)) this.counts[name] = 0;
     this.weathers = new Deck(weathers, weatherRandom);
   }
 
-  /** Both kinds, until calm(). */
   start() {
-    this.over = false;
-    this.running = Promise.all([this.storm(), this.weather()]);
-  }
-
-  /** Resolves when nothing is wrong any more but what takes time to heal by itself. */
-  async calm() {
-    this.over = true;
-    await this.running;
-  }
-
-  async rest(milliseconds) {
-    const end = Date.now() + milliseconds;
-    while (!this.over && Date.now() < end) await sleep(Math.min(50, milliseconds));
-  }
-
-  async storm() {
-    for (;;) {
-      await this.rest(this.random.between(100, 1500));
-      if (this.over) return;
-      await this.happens(this.blows.next());
-    }
+    super.start();
+    this.running = Promise.all([this.running, this.weather()]);
   }
 
   async weather() {
@@ -62,13 +28,6 @@ export class Troubles {
       if (this.over) return;
       await this.happens(this.weathers.next());
     }
-  }
-
-  async happens(name) {
-    const detail = await this[name]();
-    if (detail === false) return;
-    this.counts[name]++;
-    this.log(`${name} ${detail ?? ''}`);
   }
 
   // --- the disk ---------------------------------------------------------------------------------
@@ -140,38 +99,5 @@ export class Troubles {
     const some = this.watchers().filter(() => this.random.chance(0.7));
     for (const watcher of some) watcher.cut();
     return `${some.length} of them`;
-  }
-
-  // --- PostgreSQL -------------------------------------------------------------------------------
-
-  /** A question to a server that may be away: undefined then. */
-  async ask(text) {
-    return this.admin.value(text).catch(() => undefined);
-  }
-
-  answers() {
-    return until('the server is back', () => this.server.answers(), { timeout: 60_000 });
-  }
-
-  async endWalsender() {
-    const ended = await this.ask(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'walsender' LIMIT 1`);
-    return ended === true ? undefined : false;
-  }
-
-  /** kill -9, after which the server starts all of its backends anew. */
-  async killBackend() {
-    const pids = await this.ask(`SELECT array_agg(pid) FROM pg_stat_activity
-      WHERE backend_type IN ('walsender', 'client backend') AND pid <> pg_backend_pid()`);
-    if (!pids) return false;
-    process.kill(this.random.pick(pids), 'SIGKILL');
-    await sleep(50);
-    await this.answers();
-    return undefined;
-  }
-
-  async crashServer() {
-    await this.server.stop('SIGQUIT');
-    await this.rest(this.random.between(0, 1000));
-    await this.server.start();
   }
 }

@@ -7,7 +7,7 @@ import { buckets, consumers, deleteKey, keyOf, noteOf, rolledBack, tables } from
 const rowsKept = 60; // of a writer in one table; above it deletes more than it inserts
 
 /** SQLSTATEs of a server that goes away or comes up. */
-const isOutage = ({ code }) => !/^[0-9A-Z]{5}$/.test(code ?? '') || /^(57P0|08|53300)/.test(code);
+export const isOutage = ({ code }) => !/^[0-9A-Z]{5}$/.test(code ?? '') || /^(57P0|08|53300)/.test(code);
 
 /** The changes of one transaction, in their order, and the writer's rows as they are after it. */
 class Transaction {

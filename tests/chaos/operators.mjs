@@ -1,0 +1,139 @@
+// One run of trouble around operators: rounds under load, each closed by quiet, a last event that all
+// have applied, and the comparison of every read model with its query from scratch.
+import { rmSync } from 'node:fs';
+import { Database, Postgres } from '../integration/harness/postgres.mjs';
+import { makeDirectory } from '../integration/harness/process.mjs';
+import { sleep } from '../integration/harness/wait.mjs';
+import { Crew } from './crew.mjs';
+import { ModelTroubles } from './model_troubles.mjs';
+import { ModelWriter } from './model_writers.mjs';
+import { configuration, ddl, differences, models } from './models.mjs';
+import { Broken, Rounds } from './rounds.mjs';
+
+const writers = 8;
+
+export class OperatorChaos extends Rounds {
+  constructor(options) {
+    super(options);
+    this.counts = { transactions: 0, rollbacks: 0, savepoints: 0, quarrels: 0 };
+  }
+
+  get service() {
+    return this.crew?.service;
+  }
+
+  // --- the parts --------------------------------------------------------------------------------
+
+  async open() {
+    this.server = new Postgres();
+    Object.assign(this.server.settings, { deadlock_timeout: '50ms' });
+    await this.server.create();
+    this.database = await this.server.createDatabase();
+    await this.database.load('sql/schema.sql');
+    await this.database.query(ddl);
+    this.admin = new Database(this.server, 'postgres');
+    this.directory = makeDirectory('walpiper-chaos-');
+    this.crew = new Crew({
+      database: this.database,
+      directory: this.directory,
+      config: { ...configuration, slot: { name: 'chaos', plugin: this.plugin } },
+      onWrong: (what) => this.wrong(what),
+    });
+    await this.crew.open();
+    const isThere = () => this.database.value(`SELECT to_regclass('walpiper.checkpoint') IS NOT NULL`);
+    await this.promised('operators have tables of their own', isThere);
+    await this.applied();
+    this.openWriters();
+    const { crew, server, admin, log } = this;
+    this.troubles = new ModelTroubles({ random: this.chance('blows'), crew, server, admin, log });
+  }
+
+  openWriters() {
+    const { database, counts } = this;
+    const onError = (error) => this.wrong(`a writer: ${error.stack}`);
+    const writer = (n) => new ModelWriter(n, { database, counts, onError, random: this.chance(`writer ${n}`) });
+    this.writers = Array.from({ length: writers }, (_, n) => writer(n + 1));
+    for (const each of this.writers) each.start();
+  }
+
+  // --- rounds -----------------------------------------------------------------------------------
+
+  story() {
+    return `${this.counts.transactions} transactions`;
+  }
+
+  quiet() {
+    return Promise.all(this.writers.map((writer) => writer.pause()));
+  }
+
+  /** Sometimes one that was replaced wakes up when all is quiet and its heir has had time to apply all
+   *  that there is: no event mends what it writes. */
+  async settle() {
+    const calm = () => this.quiet().then(() => sleep(this.random.between(500, 1500)));
+    if (this.random.chance(0.5)) await this.troubles.happens('takeOver', calm);
+    await this.quiet();
+    await this.health();
+    await this.applied();
+    for (const model of models) await this.compare(model);
+    this.check();
+    await this.health();
+  }
+
+  /** All that is committed, a last change for every lane of every operator included, is in the read models. */
+  async applied() {
+    const { database } = this;
+    const lsn = await database.value('SELECT pg_current_wal_insert_lsn()::text');
+    await database.query(`
+      INSERT INTO authors VALUES (1, 'the last') ON CONFLICT (id) DO UPDATE SET name = excluded.name;
+      INSERT INTO posts SELECT id, 1, 'the last' FROM generate_series(1, 50) id
+        ON CONFLICT (id) DO UPDATE SET author_id = 1, title = excluded.title;
+      INSERT INTO comments VALUES (1, 1, 1, 5) ON CONFLICT (id) DO UPDATE SET post_id = 1, shelf = 1, rating = 5`);
+    let behind = [];
+    await this.promised('all operators have applied the last change, and no id is parked', async () => {
+      behind = await this.behind(lsn);
+      return behind.length === 0;
+    }).catch((error) => {
+      throw new Broken(`${error.message}\n${behind.map((row) => JSON.stringify(row)).join('\n')}`);
+    });
+  }
+
+  /** What is not yet as it should be once all up to LSN is applied. */
+  async behind(lsn) {
+    const lanes = await this.database.query(
+      'SELECT * FROM walpiper.checkpoint WHERE lsn <= $1::text::pg_lsn OR rebuild_step IS NOT NULL', [lsn]);
+    const missing = await this.database.query(
+      'SELECT name FROM unnest($1::text[]) name WHERE name NOT IN (SELECT operator FROM walpiper.checkpoint)',
+      [models.map(({ operator }) => operator.name)]);
+    return [...lanes, ...missing, ...(await this.database.query('TABLE walpiper.parked LIMIT 3'))];
+  }
+
+  async compare(model) {
+    const { name } = model.operator;
+    for (const { side, row } of await differences(this.database, model)) this.wrong(`${name}: ${side} ${JSON.stringify(row)}`);
+  }
+
+  // --- the end ----------------------------------------------------------------------------------
+
+  summary() {
+    const { transactions, rollbacks, savepoints, quarrels } = this.counts;
+    return [
+      super.summary(),
+      `  transactions: ${transactions} committed, ${rollbacks} rolled back, ${savepoints} savepoints rolled back, ` +
+        `${quarrels} lost to another writer`,
+      `  read models: ${models.length}, equal to their queries ${this.rounds} times; ` +
+        `walpiper was started ${(this.crew?.starts ?? 0) + (this.service?.starts ?? 0)} times`,
+    ].join('\n');
+  }
+
+  /** Stops all, at any moment. KEEP: the directories stay. Gives their names. */
+  async close(keep) {
+    await this.endTroubles();
+    await Promise.allSettled((this.writers ?? []).map((one) => one.stop()));
+    await this.service?.stop();
+    await Promise.allSettled([this.admin?.close(), this.database?.close()]);
+    await this.server.stop('SIGQUIT');
+    const directories = [this.directory, this.server.top].filter(Boolean);
+    if (!keep) for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+    return directories;
+  }
+}
