@@ -28,6 +28,7 @@ struct pg_conn {
 };
 
 struct server server;
+static struct pg_conn *newest;
 
 void server_reset(void)
 {
@@ -257,8 +258,13 @@ int pg_conn_start(struct pg_conn **ret_conn, struct loop *loop, const struct pg_
     ev_timer_init(&c->timer, on_timer, 0., 0.);
     c->timer.data = c;
     ev_timer_start(loop->ev, &c->timer);
-    *ret_conn = c;
+    *ret_conn = newest = c;
     return 0;
+}
+
+void server_notify(const char *payload)
+{
+    newest->events->on_notify(newest->owner, "walpiper", payload);
 }
 
 static void conn_free(struct loop_deferred *deferred)

@@ -33,5 +33,6 @@ void server_reset(void);
 void server_forget(void); /* empties the history */
 bool server_did(const char *what);
 unsigned server_count(const char *what);
+void server_notify(const char *payload); /* to the connection that was made last */
 
 #endif
