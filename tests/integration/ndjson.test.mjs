@@ -1,7 +1,7 @@
 // NDJSON: the same stream as Server-Sent Events, for programs that read lines.
 import { assert, scenario, until } from './harness/lib.mjs';
 import { lines } from './harness/ndjson.mjs';
-import { walpiperOfThings } from './harness/things.mjs';
+import { walpiperOfThings } from './harness/plain.mjs';
 
 scenario('each line is the data of the frame that the event stream has, byte for byte', async (scene) => {
   const { db, walpiper } = await walpiperOfThings(scene);

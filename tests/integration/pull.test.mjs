@@ -4,7 +4,7 @@ import http from 'node:http';
 import { Agent, request as undiciRequest } from 'undici';
 import { assert, assertInOrder, position, scenario, sleep, until, within } from './harness/lib.mjs';
 import { pull, pullAll, pulled } from './harness/pull.mjs';
-import { walpiperOfThings } from './harness/things.mjs';
+import { walpiperOfThings } from './harness/plain.mjs';
 
 const insert = (db, from, to) =>
   db.query(`INSERT INTO things SELECT n, 'name ' || n FROM generate_series($1::int, $2::int) n`, [from, to]);
