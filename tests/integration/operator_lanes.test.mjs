@@ -100,6 +100,55 @@ scenario('a process with another number of lanes takes over all lanes of the one
   assert.equal((await checkpoints(db)).length, 3);
 });
 
+// --- the functions, without a service ---------------------------------------------------------------
+
+scenario('claim: the first lane of a process takes over all of them, the others join; who held them is fenced off', async (scene) => {
+  const db = await scene.database();
+  await db.load('sql/state.sql');
+  const claim = async (lane, lanes, process, held = null) =>
+    (await db.query('SELECT * FROM walpiper.claim($1, $2, $3, $4, $5)', ['o', lane, lanes, process, held]))[0];
+  const advance = (lane, held, lsn) => db.query('SELECT walpiper.advance($1, $2, $3, $4, $5, 1)', ['o', lane, held, 'e', lsn]);
+  const fenced = (promise) => assert.rejects(promise, { code: 'WPF01' });
+  const [first] = [await claim(1, 2, 'a'), await claim(0, 2, 'a')].map((row) => row.generation);
+  await advance(0, first, '0/20');
+  await advance(1, first, '0/10');
+  const kept = [await claim(1, 2, 'b'), await claim(0, 2, 'b')];
+  assert.deepEqual(kept.map(({ lane, lsn, epoch }) => [lane, lsn, epoch]), [[1, '0/10', 'e'], [0, '0/20', 'e']]);
+  assert.equal(kept[0].generation, kept[1].generation);
+  await fenced(advance(0, first, '0/30'));
+  await fenced(advance(1, first, '0/30'));
+  await fenced(claim(1, 2, 'a', first)); // a lane that comes late
+  // Other lanes begin with the smallest position.
+  const third = await claim(2, 3, 'c');
+  assert.deepEqual([third.lsn, third.epoch, third.rebuild_step], ['0/10', 'e', null]);
+  assert.equal((await claim(0, 3, 'c', third.generation)).lsn, '0/10');
+  await fenced(advance(0, kept[0].generation, '0/30'));
+  assert.equal((await checkpoints(db)).length, 3);
+  // A rebuild under way begins again, as wide as the widest.
+  await db.query(`UPDATE walpiper.checkpoint SET rebuild_step = 2, rebuild_after = 'x', rebuild_where = 'id < 9' WHERE lane = 1`);
+  const narrow = await claim(0, 2, 'd');
+  assert.deepEqual([narrow.rebuild_step, narrow.rebuild_after, narrow.rebuild_where], [0, null, 'id < 9']);
+  await db.query(`UPDATE walpiper.checkpoint SET rebuild_where = NULL WHERE lane = 1`);
+  const wide = await claim(0, 4, 'e');
+  assert.deepEqual([wide.rebuild_step, wide.rebuild_where], [0, null]);
+  // Positions of two journals cannot be compared.
+  await db.query(`UPDATE walpiper.checkpoint SET epoch = 'f' WHERE lane = 3`);
+  assert.equal((await claim(0, 1, 'f')).epoch, '');
+});
+
+scenario('claim waits for the transaction that the former process has under way', async (scene) => {
+  const db = await scene.database();
+  await db.load('sql/state.sql');
+  const { generation } = (await db.query(`SELECT * FROM walpiper.claim('o', 0, 1, 'a', NULL)`))[0];
+  const former = await db.connect();
+  await former.query('BEGIN');
+  await former.query(`SELECT walpiper.advance('o', 0, $1, 'e', '0/30', 1)`, [generation]);
+  const claimed = db.query(`SELECT * FROM walpiper.claim('o', 0, 2, 'b', NULL)`);
+  await until('it waits', () => db.value(`SELECT count(*)::int FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`));
+  await former.query('COMMIT');
+  assert.equal((await claimed)[0].lsn, '0/30');
+});
+
 // --- the tables of an earlier version ---------------------------------------------------------------
 
 const version1 = `
