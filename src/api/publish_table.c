@@ -232,7 +232,7 @@ static void on_done(void *owner, const struct error *err)
     else if (request->ids.failed != 0)
         outcome.ids = STR(""); /* it is committed: the ids are all that is lost */
     if (outcome.result == PUBLISH_BROKEN)
-        tell_broken(err);
+        tell_broken(&outcome.fault.err);
     end(table, request, &outcome);
     /* Prepared for a table that is not what it was. */
     if (outcome.result == PUBLISH_BROKEN && table->sent == NULL)

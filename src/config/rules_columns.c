@@ -2,6 +2,7 @@
  * topics and operators go by. */
 #include "config/name.h"
 #include "config/rules.h"
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,7 @@ static int read_list(struct rules *r, size_t table, const struct list *list)
     place = place->first;
     for (size_t i = 0; i < list->to->count && code == 0; i++, place = place->next) {
         const char *column = list->to->items[i].text;
+        assert(column);
         const char *role = role_of(&r->config->tables[table], column);
         if (role)
             code = node_fail(r->tree, place, r->err,

@@ -46,7 +46,8 @@ static bool is_touched_only(const struct op_batch *batch, const struct parked *p
 
 int op_batch_arrange(struct op_batch *batch, const struct parked *parked)
 {
-    struct dirty_id **work = reallocarray(batch->work, batch->dirty.count + 1, sizeof(*work));
+    struct dirty_id **work =
+        reallocarray(batch->work, batch->dirty.count + 1, sizeof(struct dirty_id *));
     if (!work)
         return -ENOMEM;
     batch->work = work;

@@ -23,7 +23,7 @@ static void take_value(struct side *side, size_t index, struct str json)
 {
     side->values[index] = json;
     side->unknown |= !json.data;
-    side->null |= str_equal(json, STR("null"));
+    side->null |= json.data && str_equal(json, STR("null"));
 }
 
 static void read_sides(const struct event *event, const struct config_names *columns,
