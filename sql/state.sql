@@ -67,6 +67,7 @@ CREATE TABLE IF NOT EXISTS walpiper.parked (
     attempts     integer     NOT NULL DEFAULT 0,  -- that failed
     next_try     timestamptz NOT NULL,
     since        timestamptz NOT NULL DEFAULT now(),
+    event        text,                  -- its JSON, for an operator that calls a function; else null
     PRIMARY KEY (operator, id)
 );
 
@@ -78,7 +79,8 @@ ALTER TABLE walpiper.checkpoint
     DROP CONSTRAINT IF EXISTS checkpoint_pkey,
     ADD PRIMARY KEY (operator, lane);
 ALTER TABLE walpiper.parked
-    ADD COLUMN IF NOT EXISTS hash bigint GENERATED ALWAYS AS (walpiper.hash(id)) STORED;
+    ADD COLUMN IF NOT EXISTS hash bigint GENERATED ALWAYS AS (walpiper.hash(id)) STORED,
+    ADD COLUMN IF NOT EXISTS event text;
 INSERT INTO walpiper.operator (name, lanes, generation, process)
 SELECT c.operator, count(*), max(c.generation), '' FROM walpiper.checkpoint c GROUP BY c.operator
 ON CONFLICT (name) DO NOTHING;
@@ -257,15 +259,15 @@ LANGUAGE sql AS $$
       AND l.pid IS DISTINCT FROM pg_backend_pid();
 $$;
 
--- Sets an id aside.
+-- Sets an id aside, or an event.
 CREATE OR REPLACE FUNCTION walpiper.park(
     operator_name text, parked_id text, deletes boolean, why text, code text, failures integer,
-    delay_ms bigint)
+    delay_ms bigint, json text)
 RETURNS void LANGUAGE sql AS $$
     INSERT INTO walpiper.parked AS p
-        (operator, id, wants_delete, error, sqlstate, attempts, next_try)
+        (operator, id, wants_delete, error, sqlstate, attempts, next_try, event)
     VALUES (operator_name, parked_id, deletes, why, code, failures,
-            now() + delay_ms * interval '1 millisecond')
+            now() + delay_ms * interval '1 millisecond', json)
     ON CONFLICT (operator, id) DO UPDATE SET
         wants_delete = p.wants_delete OR excluded.wants_delete,
         error = excluded.error,

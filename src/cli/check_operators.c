@@ -250,6 +250,29 @@ static bool check_query(struct check *c, const char *object, const struct config
     return going && check_ask(c, object, "DEALLOCATE " STATEMENT, 0, NULL);
 }
 
+/* The rules of the running service; whether it may be executed is only known of the name. */
+static bool check_call(struct check *c, const char *object, const struct config_operator *op)
+{
+    struct server *s = &c->server;
+    struct error err = {0};
+    struct buffer sql;
+
+    if (!check_ask(c, object, catalog_function_sql, 2,
+                   (const char *[]){op->call_schema, op->call_function}))
+        return false;
+    int rc = catalog_check_function(op, s->result, &err);
+    buffer_init(&sql, STATEMENT_MAX);
+    statement_call(&sql, op);
+    if (rc == 0 && buffer_append_char(&sql, '\0') == 0 &&
+        server_take(s, PQprepare(s->pg, "", sql.data, 0, NULL), &err) < 0)
+        rc = error_prefix(&err, "call");
+    buffer_release(&sql);
+    if (rc < 0)
+        finding_of_error(c->findings, FINDING_ERROR, object,
+                         err.sqlstate[0] ? "correct call" : NULL, &err);
+    return PQstatus(s->pg) == CONNECTION_OK;
+}
+
 static bool check_operator(struct check *c, const struct config_operator *op)
 {
     unsigned errors = c->findings->errors;
@@ -257,7 +280,9 @@ static bool check_operator(struct check *c, const struct config_operator *op)
     struct id_types types = {0};
 
     snprintf(object, sizeof(object), "operator %s", op->name);
-    if (!check_target(c, object, op, &types))
+    if (op->form == CONFIG_CALL && !check_call(c, object, op))
+        return false;
+    if (op->form != CONFIG_CALL && !check_target(c, object, op, &types))
         return false;
     for (size_t i = 0; i < op->source_count; i++)
         if (!check_source(c, object, op, i))

@@ -45,6 +45,8 @@ static void release_operator(struct config_operator *operator)
     free(operator->target_table);
     release_names(&operator->target_id);
     free(operator->query);
+    free(operator->call_schema);
+    free(operator->call_function);
 }
 
 void config_release(struct config *config)

@@ -61,11 +61,13 @@ enum config_form {
     CONFIG_QUERY,  /* SQL for one id: $1, and of an id of N columns $1 to $N */
     CONFIG_BATCH,  /* SQL for many: the same parameters are arrays */
     CONFIG_SELECT, /* the SELECT of one row; the MERGE is ours */
+    CONFIG_CALL,   /* a function that gets each event; it has no ids */
 };
 
 #define CONFIG_ID_COLUMNS_MAX 8
 
-/* Which columns of a source table are the target's id, in the order of target_id. */
+/* Which columns of a source table are the target's id, in the order of target_id; none for a call.
+ */
 struct config_operator_source {
     char *schema;
     char *table;
@@ -75,14 +77,15 @@ struct config_operator_source {
 
 struct config_operator {
     char *name;
-    char *target_schema;
+    char *target_schema; /* NULL: not said, which only a call may */
     char *target_table;
-    struct config_names target_id; /* 1 to CONFIG_ID_COLUMNS_MAX */
+    struct config_names target_id; /* 1 to CONFIG_ID_COLUMNS_MAX; none for a call */
     bool on_insert, on_update, on_delete;
     struct config_operator_source *sources;
     size_t source_count;
     enum config_form form;
-    char *query; /* of query or select, or read from query_file */
+    char *query; /* of query or select, or read from query_file; NULL for a call */
+    char *call_schema, *call_function; /* for a call, else NULL */
     enum config_on_error on_error;
     unsigned batch_size;   /* ids in one transaction */
     unsigned lanes;        /* connections */

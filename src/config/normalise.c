@@ -103,7 +103,6 @@ static const struct later later_features[] = {
     {"events.retention", ONLY, "0"},
     {"http.tls.certificate", NONE, NULL},
     {"http.tls.key", NONE, NULL},
-    {"operators[].call", NONE, NULL},
     {"plugins", NONE, NULL},
 };
 
@@ -195,11 +194,29 @@ static int add_columns(struct pass *p, struct node *source, const struct node *s
     return 0;
 }
 
+/* tables: [comments] to [{table: comments}]. */
+static int reshape_table(struct node *node, void *context)
+{
+    if (node->kind != NODE_SCALAR)
+        return 0;
+    if (!add_like(node, NODE_SCALAR, "table", node))
+        return no_memory(context);
+    free(node->text);
+    node->text = NULL;
+    node->kind = NODE_MAP;
+    return 0;
+}
+
 /* tables: {comments: post_id} to [{table: comments, columns: [post_id]}]. */
 static int reshape_sources(struct node *node, void *context)
 {
     struct pass *p = context;
 
+    int code = wrap_scalar(node, p);
+    if (code < 0)
+        return code;
+    if (node->kind == NODE_LIST)
+        return node_each(node, "[]", reshape_table, p);
     if (node->kind != NODE_MAP)
         return 0;
     for (struct node *pair = node->first; pair; pair = pair->next)
@@ -214,7 +231,7 @@ static int reshape_sources(struct node *node, void *context)
         struct node *table = node_add(item, NODE_SCALAR, "table", str_from(pair->key));
         if (!table || node_adopt_place(table, pair) < 0)
             return no_memory(p);
-        int code = add_columns(p, item, pair);
+        code = add_columns(p, item, pair);
         if (code < 0)
             return code;
         node_remove(node->first);
@@ -333,7 +350,6 @@ static const struct fallback fallbacks[] = {
     {"", "admin", NULL},
     {"admin", "listen", "127.0.0.1:4001"},
     {"admin", "allow_public", "false"},
-    {"operators[]", "target_id", "id"},
     {"operators[]", "on_error", "park"},
     {"operators[]", "batch_size", "500"},
     {"operators[]", "lanes", "1"},

@@ -21,11 +21,29 @@ int operator_table_name(struct reading *o, const char *name, const struct node *
 /* --- name, target, events
  * --------------------------------------------------------------------------- */
 
+static int default_target_id(struct reading *o)
+{
+    struct config_names *id = &o->to->target_id;
+
+    id->items = calloc(1, sizeof(*id->items));
+    if (!id->items || !(id->items->text = str_dup(STR("id"))))
+        return rules_no_memory(o->r);
+    id->count = 1;
+    return 0;
+}
+
 static int read_target_id(struct reading *o)
 {
     const struct node *place = PLACE(o, "target_id");
     size_t count = o->from->target_id_count;
+    bool said = place->kind == NODE_LIST;
 
+    if (o->to->form == CONFIG_CALL)
+        return said ? node_fail(o->r->tree, place, o->r->err,
+                                "a call has no ids: its function gets events; remove it")
+                    : 0;
+    if (!said)
+        return default_target_id(o);
     if (count == 0 || count > CONFIG_ID_COLUMNS_MAX)
         return node_fail(o->r->tree, place, o->r->err,
                          "%zu columns; write one, or a list of at most %d", count,
@@ -42,7 +60,13 @@ static int operator_names(struct reading *o)
         if (strcmp(o->r->config->operators[i].name, o->from->name) == 0)
             code = node_fail(o->r->tree, PLACE(o, "name"), o->r->err,
                              "is the name of operators[%zu] already; rename one", i);
-    if (code == 0)
+    if (o->from->call && *o->from->call)
+        o->to->form = CONFIG_CALL;
+    bool said = o->from->target && *o->from->target;
+    if (code == 0 && !said && o->to->form != CONFIG_CALL)
+        code = node_fail(o->r->tree, PLACE(o, "target"), o->r->err,
+                         "no target; write target: TABLE, the table that it keeps");
+    if (code == 0 && said)
         code = operator_table_name(o, o->from->target, PLACE(o, "target"), target);
     if (code == 0)
         code = read_target_id(o);
@@ -127,6 +151,9 @@ static int operator_work(struct reading *o)
         return code;
     o->to->on_error = (enum config_on_error)o->from->on_error;
     o->to->batch_size = (unsigned)batch_size;
+    if (lanes > 1 && o->to->form == CONFIG_CALL)
+        return node_fail(o->r->tree, PLACE(o, "lanes"), o->r->err,
+                         "a call gets the events in order, through one lane; remove it");
     o->to->lanes = (unsigned)lanes;
     o->to->rebuild_rate = (unsigned)rebuild_rate;
     return 0;

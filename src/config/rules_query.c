@@ -47,7 +47,7 @@ static int choose(struct reading *o, const struct way *ways, size_t count, const
     }
     if (!chosen)
         return node_fail(o->r->tree, place_of(o, ways), o->r->err,
-                         "no query; write one of query, query_file and select");
+                         "no query; write one of query, query_file, select and call");
     *ret = chosen;
     return 0;
 }
@@ -65,12 +65,23 @@ static int check_parameters(struct reading *o, const struct node *place)
     return 0;
 }
 
+static int read_call(struct reading *o)
+{
+    char *names[2] = {NULL, NULL};
+
+    int code = operator_table_name(o, o->from->call, PLACE(o, "call"), names);
+    o->to->call_schema = names[0];
+    o->to->call_function = names[1];
+    return code;
+}
+
 int operator_query(struct reading *o)
 {
     const struct way ways[] = {
         {"query", &o->from->query, CONFIG_QUERY},
         {"query_file", &o->from->query_file, CONFIG_QUERY},
         {"select", &o->from->select, CONFIG_SELECT},
+        {"call", &o->from->call, CONFIG_CALL},
     };
     const struct way *way = NULL;
 
@@ -81,6 +92,8 @@ int operator_query(struct reading *o)
         return node_fail(o->r->tree, PLACE(o, "batch"), o->r->err,
                          "goes with query and query_file only; remove it");
     o->to->form = o->from->batch ? CONFIG_BATCH : way->form;
+    if (way->form == CONFIG_CALL)
+        return read_call(o);
     if (way->text == &o->from->query_file)
         code = read_query_file(o);
     else

@@ -26,13 +26,21 @@ static int check_source(struct reading *o, char *names[2], const struct node *pl
     return 0;
 }
 
-/* The columns that the events of the table must have. */
+/* Each of the columns must be in the events of the table. */
 static int read_columns(struct reading *o, const struct config_operator_source *source,
                         const struct node *list)
 {
     const char *const names[2] = {source->schema, source->table};
     const struct node *place = list->first;
 
+    if (o->to->form == CONFIG_CALL && source->columns.count > 0)
+        return node_fail(o->r->tree, list, o->r->err,
+                         "a call has no ids: its function gets events; write tables: [%s]",
+                         source->table);
+    if (o->to->form != CONFIG_CALL && source->columns.count == 0)
+        return node_fail(o->r->tree, list, o->r->err,
+                         "no column; write {%s: COLUMN}, the column with the target's id",
+                         source->table);
     if (source->columns.count != o->to->target_id.count)
         return node_fail(o->r->tree, list, o->r->err,
                          "%zu columns; write one for each of target_id, which are %zu",
@@ -72,8 +80,10 @@ int operator_sources(struct reading *o)
 
     if (count == 0)
         return node_fail(
-            o->r->tree, PLACE(o, "tables"), o->r->err,
-            "no source; write tables: {TABLE: COLUMN}, the column with the target's id");
+            o->r->tree, PLACE(o, "tables"), o->r->err, "%s",
+            o->to->form == CONFIG_CALL
+                ? "no source; write tables: [TABLE], whose events the function gets"
+                : "no source; write tables: {TABLE: COLUMN}, the column with the target's id");
     o->to->sources = calloc(count, sizeof(*o->to->sources));
     if (!o->to->sources)
         return rules_no_memory(o->r);
@@ -87,6 +97,9 @@ int operator_sources(struct reading *o)
 
 int operator_delete_with(struct reading *o)
 {
+    if (o->from->delete_with_count > 0 && o->to->form == CONFIG_CALL)
+        return node_fail(o->r->tree, PLACE(o, "delete_with"), o->r->err,
+                         "a call has no rows of its own; remove it");
     for (size_t i = 0; i < o->from->delete_with_count; i++) {
         const struct node *place =
             node_at(o->r->tree, "operators[%zu].delete_with[%zu]", o->index, i);

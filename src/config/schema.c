@@ -236,7 +236,7 @@ static const struct cyaml_schema_value source_item = {
 
 static const struct cyaml_schema_field operator_fields[] = {
     NEEDED("name", struct raw_operator, name),
-    NEEDED("target", struct raw_operator, target),
+    TEXT("target", struct raw_operator, target),
     LIST("target_id", struct raw_operator, target_id, text_item),
     LIST("events", struct raw_operator, events, event_type_item),
     LIST("tables", struct raw_operator, tables, source_item),

@@ -15,6 +15,26 @@ static void release_former_lanes(const struct engine *e)
         journal_release(e->context->journal, lane_hold_name(hold, e->op->name, n));
 }
 
+static bool is_call(const struct engine *e)
+{
+    return e->op->form == CONFIG_CALL;
+}
+
+static bool never_ran(const struct engine *e)
+{
+    return e->session.found.epoch[0] == '\0';
+}
+
+/* A call has no ids; a rebuild may be left from what the operator was before. */
+static int resume_rebuild(struct engine *e)
+{
+    const struct session_checkpoint *found = &e->session.found;
+    if (is_call(e))
+        return rebuild_restart(&e->rebuild, -1, NULL, NULL);
+    return rebuild_restart(&e->rebuild, found->rebuild_step, found->rebuild_after,
+                           found->rebuild_where);
+}
+
 /* Compares the checkpoint with the journal. False while the journal has no epoch yet. */
 bool anew_locate(struct engine *e)
 {
@@ -23,12 +43,11 @@ bool anew_locate(struct engine *e)
     if (e->live.epoch[0] == '\0')
         return false;
     e->located = true;
-    if (found->epoch[0] == '\0') {
+    if (never_ran(e)) {
         e->begin = "it has not run before";
     } else if (strcmp(found->epoch, e->live.epoch) != 0) {
         e->begin = "the journal is not the one it knew";
-    } else if (rebuild_restart(&e->rebuild, found->rebuild_step, found->rebuild_after,
-                               found->rebuild_where) < 0) {
+    } else if (resume_rebuild(e) < 0) {
         e->begin = "no memory for where a rebuild stood";
     } else {
         e->live.position = e->checkpoint = found->position;
@@ -48,6 +67,22 @@ void anew_notice_epoch(struct engine *e)
         e->begin = "the journal has begun a new epoch";
 }
 
+static void tell_begin(struct engine *e)
+{
+    char part[sizeof(e->name) + sizeof(" events")], why[200];
+    if (!is_call(e)) {
+        log_info(e->name, "computes every id anew: %s", e->begin);
+    } else if (never_ran(e)) {
+        log_info(e->name, "gets the events from now on: %s", e->begin);
+    } else {
+        snprintf(part, sizeof(part), "%s events", e->name);
+        snprintf(why, sizeof(why),
+                 "events may be lost to it: %s; it goes on with the oldest there is", e->begin);
+        log_error(e->name, "%s", why);
+        health_down(e->context->health, part, why);
+    }
+}
+
 static void on_begun(void *owner, const struct error *err)
 {
     struct engine *e = engine_of(owner);
@@ -55,28 +90,38 @@ static void on_begun(void *owner, const struct error *err)
         engine_trouble(e, err);
         return;
     }
-    log_info(e->name, "computes every id anew: %s", e->begin);
+    tell_begin(e);
     e->begin = NULL;
     e->checkpoint = e->live.position;
     (void)journal_hold(e->context->journal, e->hold, e->checkpoint);
-    (void)rebuild_restart(&e->rebuild, 0, NULL, NULL); /* cannot fail: it has nothing to copy */
+    memcpy(e->session.found.epoch, e->live.epoch, sizeof(e->live.epoch));
+    /* Cannot fail: it has nothing to copy. */
+    (void)rebuild_restart(&e->rebuild, is_call(e) ? -1 : 0, NULL, NULL);
     engine_turn(e);
 }
 
-/* Live events are read from the newest position there is; all before it is in the tables. */
-void anew_begin(struct engine *e)
+/* All before the newest event is in the tables, from which ids are computed. A call has nothing to
+ * compute: when events are lost to it, it goes on with the oldest that are left. */
+static struct position place_to_begin(const struct engine *e)
 {
     struct journal *journal = e->context->journal;
     struct position oldest, newest;
-    journal_epoch(journal, e->live.epoch);
     if (!journal_bounds(journal, &oldest, &newest))
-        newest = (struct position){.lsn = journal_durable_lsn(journal)};
+        return (struct position){.lsn = journal_durable_lsn(journal)};
+    if (!is_call(e) || never_ran(e))
+        return newest;
+    return (struct position){oldest.lsn, oldest.ordinal - 1};
+}
+
+void anew_begin(struct engine *e)
+{
+    journal_epoch(e->context->journal, e->live.epoch);
     reader_close(&e->reader);
     op_batch_clear(&e->live);
-    e->live.position = newest;
+    e->live.position = place_to_begin(e);
     e->complete_lsn = 0;
     engine_set_state(e, ENGINE_BUSY);
-    op_batch_send_rebuild_begin(e->live.epoch, newest, &e->session, on_begun);
+    op_batch_send_begin(e->live.epoch, e->live.position, &e->session, on_begun);
 }
 
 /* --- rebuild --------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* operator/anew.h - where an engine begins, and that it computes every id anew when it must, or was
- * asked to: a step of that at a time (operator/rebuild.h). */
+ * asked to: a step of that at a time (operator/rebuild.h). A call has nothing to compute: it begins
+ * with the next event when it never ran, and with the oldest when events are lost to it. */
 #ifndef OPERATOR_ANEW_H
 #define OPERATOR_ANEW_H
 

@@ -117,8 +117,21 @@ static void run_set(struct session *session, const char *statement, wish_check w
         fail(session, rc);
 }
 
+/* --- one call for each event ------------------------------------------------------------------ */
+
+static void run_calls(struct session *session, struct dirty_id *const *ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (dirty_json(ids[i]))
+            session_run(session, STATEMENT_QUERY, 1, (const char *[]){dirty_json(ids[i])});
+}
+
 void apply_ids(struct session *session, struct dirty_id *const *ids, size_t count)
 {
+    if (session->op->form == CONFIG_CALL) {
+        run_calls(session, ids, count);
+        return;
+    }
     run_set(session, STATEMENT_DELETE, dirty_wants_delete, ids, count);
     if (session->op->form == CONFIG_QUERY)
         run_each(session, ids, count);

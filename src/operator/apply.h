@@ -7,7 +7,8 @@
 #include "operator/session.h"
 
 /* Sends the deletes of the ids that want one, then the queries of those that want one: one
- * transaction with what was sent before. An id is one text, whatever it is made of. */
+ * transaction with what was sent before. An id is one text, whatever it is made of. For a call: one
+ * statement an event, in order. */
 void apply_ids(struct session *session, struct dirty_id *const *ids, size_t count);
 
 #endif

@@ -2,6 +2,7 @@
 #include "base/buffer.h"
 #include "base/lsn.h"
 #include "base/planted_bug.h"
+#include "event/id.h"
 #include "operator/apply.h"
 #include "operator/statements.h"
 #include <errno.h>
@@ -56,6 +57,7 @@ int op_batch_arrange(struct op_batch *batch, const struct parked *parked)
         if (!is_touched_only(batch, parked, id))
             batch->work[batch->work_count++] = id;
     bisect_start(&batch->bisect, batch->work_count);
+    batch->stored = 0;
     return 0;
 }
 
@@ -158,9 +160,9 @@ static void send_park(const struct op_batch *batch, const struct dirty_id *id, u
         session_run(session, STATEMENT_PARK_AGAIN, 6,
                     (const char *[]){name, text, why, sqlstate, failures, delay});
     else
-        session_run(session, STATEMENT_PARK, 7,
+        session_run(session, STATEMENT_PARK, 8,
                     (const char *[]){name, text, dirty_wants_delete(id) ? "t" : "f", why, sqlstate,
-                                     failures, delay});
+                                     failures, delay, dirty_json(id)});
 }
 
 static void send_fate(const struct op_batch *batch, const struct dirty_id *id,
@@ -184,6 +186,15 @@ static void send_fate(const struct op_batch *batch, const struct dirty_id *id,
     }
 }
 
+/* Of what failed and is not set aside yet. */
+static void send_fates(const struct op_batch *batch, const struct config *config,
+                       struct session *session)
+{
+    for (size_t i = batch->stored; i < batch->bisect.begin; i++)
+        if (dirty_failure_text(batch->work[i]))
+            send_fate(batch, batch->work[i], config, session);
+}
+
 /* --- transactions ---------------------------------------------------------------------------- */
 
 void op_batch_send_rest(const struct op_batch *batch, const struct parked *parked,
@@ -194,26 +205,46 @@ void op_batch_send_rest(const struct op_batch *batch, const struct parked *parke
     send_guard(batch, session);
     send_work(batch, batch->bisect.begin, batch->bisect.end, session);
     send_touches(batch, parked, session);
-    for (size_t i = 0; i < batch->bisect.begin; i++)
-        if (dirty_failure_text(batch->work[i]))
-            send_fate(batch, batch->work[i], config, session);
+    send_fates(batch, config, session);
     if (planted_bug(PLANTED_NO_FENCE))
         send_head(batch, session);
     session_sync(session, on_done);
 }
 
-void op_batch_send_part(const struct op_batch *batch, struct session *session, pg_on_done on_done)
+static bool part_is_stored(const struct op_batch *batch, const struct config_operator *op)
 {
-    if (!planted_bug(PLANTED_NO_FENCE))
+    return op->form == CONFIG_CALL && batch->kind == BATCH_LIVE;
+}
+
+void op_batch_send_part(const struct op_batch *batch, const struct config *config,
+                        struct session *session, pg_on_done on_done)
+{
+    size_t until = bisect_until(&batch->bisect);
+    struct event_id last;
+    bool stored = part_is_stored(batch, session->op) &&
+                  event_id_parse(&last, text_of(batch->work[until - 1])) == 0;
+    if (stored)
+        send_position(STATEMENT_ADVANCE, last.epoch, last.position, session);
+    else if (!planted_bug(PLANTED_NO_FENCE))
         send_fence(session);
     send_guard(batch, session);
-    send_work(batch, batch->bisect.begin, bisect_until(&batch->bisect), session);
+    send_work(batch, batch->bisect.begin, until, session);
+    if (stored)
+        send_fates(batch, config, session);
     session_sync(session, on_done);
 }
 
-void op_batch_send_rebuild_begin(const char *epoch, struct position position,
-                                 struct session *session, pg_on_done on_done)
+void op_batch_part_done(struct op_batch *batch, const struct config_operator *op)
 {
-    send_position(STATEMENT_REBUILD_BEGIN, epoch, position, session);
+    bisect_tell(&batch->bisect, false);
+    if (part_is_stored(batch, op))
+        batch->stored = batch->bisect.begin;
+}
+
+void op_batch_send_begin(const char *epoch, struct position position, struct session *session,
+                         pg_on_done on_done)
+{
+    bool rebuilds = session->op->form != CONFIG_CALL;
+    send_position(rebuilds ? STATEMENT_REBUILD_BEGIN : STATEMENT_ADVANCE, epoch, position, session);
     session_sync(session, on_done);
 }

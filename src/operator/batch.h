@@ -16,6 +16,8 @@
 #include "operator/parked.h"
 #include "operator/session.h"
 
+/* A call must have its effect once only, so what it does never goes without the checkpoint: each
+ * part of its batch moves it to the last event of that part, and sets aside what failed before. */
 enum op_batch_kind {
     BATCH_LIVE,    /* ids that events touched; moves the position */
     BATCH_REBUILD, /* ids read from tables; moves the rebuild */
@@ -33,6 +35,7 @@ struct op_batch {
     struct dirty_id **work;   /* owned: the ids to run, those that are not parked; of dirty */
     size_t work_count;
     struct bisect bisect; /* of work */
+    size_t stored;        /* of work: what is before has its effect and its checkpoint */
     struct error failure; /* of the last try that failed for its data */
 };
 
@@ -49,10 +52,14 @@ int op_batch_arrange(struct op_batch *batch, const struct parked *parked);
 void op_batch_send_rest(const struct op_batch *batch, const struct parked *parked,
                         const struct config *config, struct session *session, pg_on_done on_done);
 /* A part of it. */
-void op_batch_send_part(const struct op_batch *batch, struct session *session, pg_on_done on_done);
+void op_batch_send_part(const struct op_batch *batch, const struct config *config,
+                        struct session *session, pg_on_done on_done);
+/* It was committed. */
+void op_batch_part_done(struct op_batch *batch, const struct config_operator *op);
 
-/* Sends the start of a rebuild at POSITION, in a transaction of its own. */
-void op_batch_send_rebuild_begin(const char *epoch, struct position position,
-                                 struct session *session, pg_on_done on_done);
+/* Sends the checkpoint, and but for a call the start of a rebuild, at POSITION, in a transaction of
+ * its own. */
+void op_batch_send_begin(const char *epoch, struct position position, struct session *session,
+                         pg_on_done on_done);
 
 #endif

@@ -18,7 +18,7 @@ const char catalog_check_sql[] =
     /* Without a modifier: to one of length null a char(n) would be a char(1). */
     "format_type(a.atttypid, -1), y.oid, y.typarray "
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-    "CROSS JOIN unnest($3::text[]) WITH ORDINALITY AS u (name, at) "
+    "LEFT JOIN unnest($3::text[]) WITH ORDINALITY AS u (name, at) ON true "
     "LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = u.name AND a.attnum > 0 "
     "  AND NOT a.attisdropped "
     "LEFT JOIN pg_type y ON y.oid = a.atttypid "
@@ -88,6 +88,24 @@ int catalog_check_target(const struct config_operator *op, const PGresult *rows,
     return 0;
 }
 
+const char catalog_function_sql[] =
+    "SELECT bool_or(has_function_privilege(p.oid, 'EXECUTE')) FROM pg_proc p "
+    "JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = $1 AND p.proname = $2";
+
+int catalog_check_function(const struct config_operator *op, const PGresult *row, struct error *err)
+{
+    if (PQntuples(row) == 0 || PQgetisnull(row, 0, 0))
+        return error_set(err, -EINVAL,
+                         "call: there is no function %s.%s; create it, with a parameter jsonb",
+                         op->call_schema, op->call_function);
+    if (!is_true(row, 0, 0))
+        return error_set(err, -EINVAL,
+                         "call: the role may not execute %s.%s; GRANT EXECUTE ON FUNCTION %s.%s "
+                         "to it",
+                         op->call_schema, op->call_function, op->call_schema, op->call_function);
+    return 0;
+}
+
 static int refuse_identity(const struct config_operator_source *source, const char *column,
                            struct error *err)
 {
@@ -111,7 +129,7 @@ int catalog_check_source(const struct config_operator *op, size_t index, const P
                          "tables: there is no table %s.%s; create it or correct "
                          "the name",
                          source->schema, source->table);
-    for (int i = 0; i < PQntuples(rows); i++) {
+    for (int i = 0; i < (int)source->columns.count && i < PQntuples(rows); i++) {
         const char *column = PQgetvalue(rows, i, COLUMN_NAME);
         if (!is_true(rows, i, COLUMN_EXISTS))
             return error_set(err, -EINVAL, "tables: %s.%s has no column %s; correct the name",

@@ -7,9 +7,9 @@
 #include "operator/statements.h"
 #include <libpq-fe.h>
 
-/* Asks for one relation: $1 schema, $2 table, $3 columns (catalog_check_names()). One row a column,
- * none when there is no such table. Of a partitioned table the identities of the leaves count: the
- * log has their rows. */
+/* Asks for one relation: $1 schema, $2 table, $3 columns (catalog_check_names()). One row a column
+ * (one without a name when there are no columns), none when there is no such table. Of a
+ * partitioned table the identities of the leaves count: the log has their rows. */
 extern const char catalog_check_sql[];
 
 /* Names of 63 bytes, all of them escaped. */
@@ -21,5 +21,10 @@ int catalog_check_target(const struct config_operator *op, const PGresult *rows,
                          struct id_types *ret_types, struct error *err);
 int catalog_check_source(const struct config_operator *op, size_t index, const PGresult *rows,
                          struct error *err);
+
+/* Asks for the functions $1.$2: may the role execute one of them? */
+extern const char catalog_function_sql[];
+int catalog_check_function(const struct config_operator *op, const PGresult *row,
+                           struct error *err);
 
 #endif

@@ -28,6 +28,10 @@ static void begin_rebuild(struct engine *e)
     const struct session_checkpoint *found = &e->session.found;
     if (!e->located)
         return;
+    if (e->op->form == CONFIG_CALL) {
+        log_warn(e->name, "has nothing to rebuild: it calls a function");
+        return;
+    }
     if (e->running == &e->rebuild_batch)
         e->running = NULL;
     if (rebuild_restart(&e->rebuild, found->rebuild_step, found->rebuild_after,

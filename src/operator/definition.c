@@ -23,7 +23,7 @@ static int check_one(const struct config_operator *op, struct error *err)
 {
     if (op->source_count == 0)
         return error_set(err, -EINVAL, "operator %s: listens to no table; fill tables", op->name);
-    if (!op->query || op->query[strspn(op->query, " \t\r\n;")] == '\0')
+    if (op->form != CONFIG_CALL && (!op->query || op->query[strspn(op->query, " \t\r\n;")] == '\0'))
         return error_set(err, -EINVAL, "operator %s: has no query; set query or query_file",
                          op->name);
     if (!op->on_insert && !op->on_update && !op->on_delete)

@@ -11,6 +11,7 @@ struct dirty_id {
     unsigned failures;
     char sqlstate[6];
     char *failure;
+    char *json;
     char text[];
 };
 
@@ -29,6 +30,7 @@ void dirty_clear(struct dirty *dirty)
     {
         HASH_DEL(dirty->ids, id);
         free(id->failure);
+        free(id->json);
         free(id);
     }
     dirty->count = dirty->bytes = dirty->xid_count = 0;
@@ -89,6 +91,27 @@ int dirty_touch(struct dirty *dirty, struct str text, enum dirty_wish wish)
     return 0;
 }
 
+int dirty_add_event(struct dirty *dirty, struct str text, struct str json)
+{
+    char *copy = str_dup(json);
+    if (!copy)
+        return -ENOMEM;
+    int rc = dirty_touch(dirty, text, DIRTY_REFRESH);
+    if (rc < 0) {
+        free(copy);
+        return rc;
+    }
+    struct dirty_id *id = dirty_find(dirty, text);
+    if (!id) { /* of another lane */
+        free(copy);
+        return 0;
+    }
+    free(id->json);
+    id->json = copy;
+    dirty->bytes += json.len;
+    return 0;
+}
+
 int dirty_add_xid(struct dirty *dirty, uint32_t xid)
 {
     if (!dirty->xids) {
@@ -123,6 +146,11 @@ struct dirty_id *dirty_next(const struct dirty_id *id)
 const char *dirty_text(const struct dirty_id *id)
 {
     return id->text;
+}
+
+const char *dirty_json(const struct dirty_id *id)
+{
+    return id->json;
 }
 
 bool dirty_wants_delete(const struct dirty_id *id)

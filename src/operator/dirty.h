@@ -1,5 +1,6 @@
 /* operator/dirty.h - the ids that a batch has to bring up to date, each once however often events
- * touched it, in the order of the first touch, and the transactions that touched them.
+ * touched it, in the order of the first touch, and the transactions that touched them. For a call
+ * the events themselves: their ids are different, and each has the event's JSON with it.
  * Pure. Owns the texts of the ids. Bounded: ask dirty_full() before adding. */
 #ifndef OPERATOR_DIRTY_H
 #define OPERATOR_DIRTY_H
@@ -38,6 +39,8 @@ void dirty_clear(struct dirty *dirty);
 void dirty_set_xid(struct dirty *dirty, uint32_t xid);
 /* 0 or -ENOMEM. ID is copied; one of another lane is ignored. */
 int dirty_touch(struct dirty *dirty, struct str id, enum dirty_wish wish);
+/* An event for a call; both are copied. 0 or -ENOMEM. */
+int dirty_add_event(struct dirty *dirty, struct str id, struct str json);
 /* Commits come one after the other, so XID is new when it is not the last one. 0 or -ENOMEM. */
 int dirty_add_xid(struct dirty *dirty, uint32_t xid);
 /* True when no further event should be added. Some room is left above: one event has two ids. */
@@ -48,6 +51,7 @@ struct dirty_id *dirty_next(const struct dirty_id *id);
 struct dirty_id *dirty_find(const struct dirty *dirty, struct str id);
 
 const char *dirty_text(const struct dirty_id *id); /* ends in NUL */
+const char *dirty_json(const struct dirty_id *id); /* of an event, else NULL */
 bool dirty_wants_delete(const struct dirty_id *id);
 bool dirty_wants_query(const struct dirty_id *id);
 

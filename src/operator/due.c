@@ -12,7 +12,8 @@ static int take_due_id(struct engine *e, const PGresult *result, int row)
     if (PQgetvalue(result, row, 1)[0] == 't')
         rc = dirty_touch(dirty, id, DIRTY_DELETE);
     if (rc == 0)
-        rc = dirty_touch(dirty, id, DIRTY_REFRESH);
+        rc = PQgetisnull(result, row, 3) ? dirty_touch(dirty, id, DIRTY_REFRESH)
+                                         : dirty_add_event(dirty, id, pg_cell(result, row, 3));
     if (rc == 0 && str_to_int64(pg_cell(result, row, 2), &failures) == 0)
         dirty_set_failures(dirty_find(dirty, id), (unsigned)failures);
     return rc;

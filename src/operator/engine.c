@@ -120,17 +120,24 @@ void engine_halt(struct engine *e, const struct error *err)
         wait_for_connection(e, e->context->config->retry.max_restart_ms);
 }
 
-void engine_restart(struct engine *e)
+/* What was read and is under way; the checkpoint says where to begin again. */
+static void forget_work(struct engine *e)
 {
-    session_forget(&e->session);
     reader_close(&e->reader);
     rebuild_release(&e->rebuild);
     op_batch_clear(&e->live);
     op_batch_clear(&e->rebuild_batch);
     op_batch_clear(&e->parked_batch);
     e->running = NULL;
-    e->located = e->halted = false;
+    e->located = false;
     e->complete_lsn = 0;
+}
+
+void engine_restart(struct engine *e)
+{
+    session_forget(&e->session);
+    forget_work(e);
+    e->halted = false;
     e->begin = NULL;
     wait_for_connection(e, 0);
 }
@@ -193,6 +200,10 @@ static void on_session_ready(struct session *session)
         engine_trouble(e, &err);
         return;
     }
+    /* Whether the last transaction was committed only the checkpoint tells, which was read again.
+     */
+    if (e->op->form == CONFIG_CALL)
+        forget_work(e);
     e->look = true;
     engine_turn(e);
 }
@@ -239,7 +250,8 @@ static void read_failed(struct engine *e, int rc, const struct error *err)
         engine_turn(e);
         return;
     }
-    if (rc == -EIO)
+    /* A call would get again what it has had. */
+    if (rc == -EIO && e->op->form != CONFIG_CALL)
         e->begin = "the journal is damaged after its checkpoint";
     if (rc == READING_UNKNOWN) {
         e->begin = "an event did not tell the old id";

@@ -187,7 +187,7 @@ static void on_part_done(void *owner, const struct error *err)
 {
     struct engine *e = engine_of(owner);
     if (!err) {
-        bisect_tell(&e->running->bisect, false);
+        op_batch_part_done(e->running, e->op);
         engine_turn(e);
     } else if (failure_of(err) == FAILURE_UNSEEN) {
         wait_until_seen(e, err);
@@ -240,7 +240,7 @@ void run_again(struct engine *e)
     if (drop_bad_ids(e->running) < 0)
         engine_trouble(e, &(struct error){.code = -ENOMEM, .text = "no memory for a failure"});
     else if (bisect_want(&e->running->bisect) == BISECT_PART)
-        op_batch_send_part(e->running, &e->session, on_part_done);
+        op_batch_send_part(e->running, e->context->config, &e->session, on_part_done);
     else
         run_rest(e);
 }

@@ -185,12 +185,24 @@ static void send_claim(struct session *s)
                                                        .on_result = on_claimed});
 }
 
+/* Where it stands: a transaction that was under way when a connection was lost may be committed. */
+static void send_checkpoint(struct session *s)
+{
+    const char *values[] = {s->op->name, s->lane_number, s->generation};
+    (void)pg_conn_send(s->conn, &(struct pg_statement){.name = STATEMENT_CHECKPOINT,
+                                                       .parameter_count = 3,
+                                                       .values = values,
+                                                       .on_result = on_claimed});
+}
+
 static void claim(struct session *s)
 {
     if (!s->claimed)
         send_claim(s);
     else if (s->lane.number == 0)
         session_run(s, STATEMENT_HOLD, 2, (const char *[]){s->op->name, s->generation});
+    if (s->claimed && s->op->form == CONFIG_CALL)
+        send_checkpoint(s);
     (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = "LISTEN walpiper"});
     session_send_parked(s);
     session_sync(s, on_claim_done);
@@ -235,10 +247,11 @@ static void prepare(struct session *s)
     for (const struct statement_text *t = statement_texts; t->name; t++)
         prepare_own(s, t, &sql);
     buffer_reset(&sql);
-    statement_delete(&sql, s->op, &s->id_types);
+    if (s->op->form != CONFIG_CALL)
+        statement_delete(&sql, s->op, &s->id_types);
     if (buffer_append_char(&sql, '\0') < 0)
         error_set(&s->refusal, -ENOMEM, "no memory for its statements");
-    else
+    else if (s->op->form != CONFIG_CALL)
         (void)pg_conn_prepare(s->conn, STATEMENT_DELETE, sql.data);
     buffer_release(&sql);
     session_sync(s, on_prepared);
@@ -248,7 +261,11 @@ static void prepare(struct session *s)
 
 static const char *query_key(const struct session *s)
 {
-    return s->op->form == CONFIG_SELECT ? "select" : "query";
+    static const char *const keys[] = {[CONFIG_QUERY] = "query",
+                                       [CONFIG_BATCH] = "query",
+                                       [CONFIG_SELECT] = "select",
+                                       [CONFIG_CALL] = "call"};
+    return keys[s->op->form];
 }
 
 static void on_query_described(void *owner, const PGresult *result)
@@ -265,10 +282,10 @@ static void on_query_described(void *owner, const PGresult *result)
 static void on_query_prepared(void *owner, const struct error *err)
 {
     struct session *s = owner;
-    if (err)
-        session_fail_in(s, err, query_key(s));
-    else if (s->refusal.code)
+    if (s->refusal.code)
         session_fail(s, &s->refusal);
+    else if (err)
+        session_fail_in(s, err, query_key(s));
     else
         prepare(s);
 }
@@ -331,12 +348,41 @@ static void prepare_select(struct session *s)
     session_sync(s, on_select_done);
 }
 
+/* --- of the form call --- */
+
+static void on_function(void *owner, const PGresult *result)
+{
+    struct session *s = owner;
+    if (PQresultStatus(result) == PGRES_TUPLES_OK)
+        catalog_check_function(s->op, result, &s->refusal);
+}
+
+static void prepare_call(struct session *s)
+{
+    const char *values[] = {s->op->call_schema, s->op->call_function};
+    struct buffer sql;
+    buffer_init(&sql, STATEMENT_MAX);
+    statement_call(&sql, s->op);
+    if (buffer_append_char(&sql, '\0') < 0) {
+        error_set(&s->refusal, -ENOMEM, "call: no memory for its statement");
+    } else {
+        (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = catalog_function_sql,
+                                                           .parameter_count = 2,
+                                                           .values = values,
+                                                           .on_result = on_function});
+        (void)pg_conn_prepare(s->conn, STATEMENT_QUERY, sql.data);
+    }
+    buffer_release(&sql);
+    session_sync(s, on_query_prepared);
+}
+
 /* --- 3. the catalog -------------------------------------------------------------------------- */
 
 static void on_relation(void *owner, const PGresult *result)
 {
     struct session *s = owner;
-    size_t index = s->checked++;
+    bool has_target = s->op->form != CONFIG_CALL;
+    size_t index = s->checked++ + !has_target;
     if (PQresultStatus(result) != PGRES_TUPLES_OK || s->refusal.code)
         return;
     if (index == 0) {
@@ -363,6 +409,8 @@ static void on_catalog_done(void *owner, const struct error *err)
         session_fail(s, err);
     else if (s->op->form == CONFIG_SELECT)
         prepare_select(s);
+    else if (s->op->form == CONFIG_CALL)
+        prepare_call(s);
     else
         prepare_query(s, s->op->query);
 }
@@ -390,7 +438,8 @@ static void check_catalog(struct session *s)
     s->checked = 0;
     buffer_reset(&s->sources);
     buffer_append_char(&s->sources, '{');
-    ask_for_relation(s, op->target_schema, op->target_table, &op->target_id);
+    if (op->form != CONFIG_CALL)
+        ask_for_relation(s, op->target_schema, op->target_table, &op->target_id);
     for (size_t i = 0; i < op->source_count; i++)
         ask_for_relation(s, op->sources[i].schema, op->sources[i].table, &op->sources[i].columns);
     session_sync(s, on_catalog_done);

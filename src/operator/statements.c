@@ -1,19 +1,23 @@
 #include "operator/statements.h"
 #include "pg/identifier.h"
 
+#define CHECKPOINT_COLUMNS                                                                         \
+    "generation, epoch, lsn, ordinal, rebuild, rebuild_step, rebuild_after, rebuild_where"
+
 const struct statement_text statement_texts[] = {
     {STATEMENT_ADVANCE, "SELECT walpiper.advance($1, $2, $3, $4, $5, $6)"},
     {STATEMENT_REBUILD_BEGIN, "SELECT walpiper.rebuild_begin($1, $2, $3, $4, $5, $6)"},
     {STATEMENT_REBUILD_ADVANCE, "SELECT walpiper.rebuild_advance($1, $2, $3, $4, $5, $6)"},
     {STATEMENT_FENCE, "SELECT walpiper.fence($1, $2, $3)"},
     {STATEMENT_VISIBLE, "SELECT walpiper.require_visible($1)"},
-    {STATEMENT_PARK, "SELECT walpiper.park($1, $2, $3, $4, $5, $6, $7)"},
+    {STATEMENT_PARK, "SELECT walpiper.park($1, $2, $3, $4, $5, $6, $7, $8)"},
     {STATEMENT_PARK_AGAIN, "SELECT walpiper.park_again($1, $2, $3, $4, $5, $6)"},
     {STATEMENT_HALT, "SELECT walpiper.halt($1, $2, $3)"},
     {STATEMENT_TOUCH_PARKED, "SELECT walpiper.touch_parked($1, $2, $3)"},
     {STATEMENT_UNPARK, "DELETE FROM walpiper.parked WHERE operator = $1 AND id = $2"},
-    {STATEMENT_CLAIM, "SELECT generation, epoch, lsn, ordinal, rebuild, rebuild_step, "
-                      "rebuild_after, rebuild_where FROM walpiper.claim($1, $2, $3, $4, $5)"},
+    {STATEMENT_CLAIM, "SELECT " CHECKPOINT_COLUMNS " FROM walpiper.claim($1, $2, $3, $4, $5)"},
+    {STATEMENT_CHECKPOINT, "SELECT " CHECKPOINT_COLUMNS " FROM walpiper.checkpoint "
+                           "WHERE operator = $1 AND lane = $2 AND generation = $3"},
     {STATEMENT_HOLD, "UPDATE walpiper.operator SET pid = pg_backend_pid() "
                      "WHERE name = $1 AND generation = $2"},
     /* Whether the holder is there is asked only by one that was replaced. */
@@ -26,7 +30,7 @@ const struct statement_text statement_texts[] = {
                      "ON c.operator = o.name AND c.lane = $2 WHERE o.name = $1"},
     {STATEMENT_ALL_PARKED, "SELECT id FROM walpiper.parked WHERE operator = $1 "
                            "AND hash % $2::bigint = $3::bigint ORDER BY id LIMIT $4"},
-    {STATEMENT_DUE, "SELECT id, wants_delete, attempts FROM walpiper.parked "
+    {STATEMENT_DUE, "SELECT id, wants_delete, attempts, event FROM walpiper.parked "
                     "WHERE operator = $1 AND hash % $2::bigint = $3::bigint "
                     "AND next_try <= now() ORDER BY next_try LIMIT $4"},
     {STATEMENT_WRITERS, "SELECT walpiper.writers($1)"},
@@ -74,6 +78,13 @@ int statement_delete(struct buffer *out, const struct config_operator *op,
         buffer_printf(out, " = k.c%zu", i + 1);
     }
     return out->failed;
+}
+
+int statement_call(struct buffer *out, const struct config_operator *op)
+{
+    buffer_append_str(out, STR("SELECT "));
+    pg_qualified(out, str_from(op->call_schema), str_from(op->call_function));
+    return buffer_append_str(out, STR("($1::jsonb)"));
 }
 
 int statement_steps(const struct config_operator *op)

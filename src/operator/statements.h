@@ -21,6 +21,7 @@
 #define STATEMENT_TOUCH_PARKED "walpiper_touch_parked"
 #define STATEMENT_UNPARK "walpiper_unpark"
 #define STATEMENT_CLAIM "walpiper_claim"
+#define STATEMENT_CHECKPOINT "walpiper_checkpoint"
 #define STATEMENT_HOLD "walpiper_hold"
 #define STATEMENT_LOOK "walpiper_look"
 #define STATEMENT_ALL_PARKED "walpiper_all_parked"
@@ -51,6 +52,9 @@ void statement_ids(struct buffer *out, const struct id_types *types);
 /* Appends the DELETE of the rows whose ids are in arrays, one parameter for each column. */
 int statement_delete(struct buffer *out, const struct config_operator *op,
                      const struct id_types *types);
+
+/* Appends the call of the function with $1, the event. */
+int statement_call(struct buffer *out, const struct config_operator *op);
 
 /* Steps of a rebuild: 0 reads ids of the target, N those of source N - 1. */
 int statement_steps(const struct config_operator *op);

@@ -152,11 +152,16 @@ int touch_event(const struct config_operator *op, const struct event *event, str
         definition_source(op, event->schema, event->table);
     if (!source || !listens_to(op, event->type))
         return TOUCH_NOTHING;
+    bool call = op->form == CONFIG_CALL;
     if (event->type == EVENT_TRUNCATE) {
-        int rc = dirty_add_xid(dirty, event->xid);
-        return rc < 0 ? rc : TOUCH_ALL;
+        int rc = call ? 0 : dirty_add_xid(dirty, event->xid);
+        return rc < 0 ? rc : call ? TOUCH_NOTHING : TOUCH_ALL; /* a truncate is of no row */
     }
     dirty_set_xid(dirty, event->xid);
+    if (call) {
+        int rc = dirty_add_event(dirty, event->id, event->json);
+        return rc < 0 ? rc : TOUCH_IDS;
+    }
     struct side now, before;
     read_sides(event, &source->columns, &now, &before);
     struct toucher t = {

@@ -1,4 +1,5 @@
-/* operator/touch.h - which ids of the target an event touches. Pure. */
+/* operator/touch.h - which ids of the target an event touches; for a call, which events it gets.
+ * Pure. */
 #ifndef OPERATOR_TOUCH_H
 #define OPERATOR_TOUCH_H
 

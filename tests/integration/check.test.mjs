@@ -487,6 +487,17 @@ scenario('operators: the columns of a select', async (scene) => {
   only(result, 'ok', 'operator k', /can run/);
 });
 
+scenario('operators: the function of a call', async (scene) => {
+  const db = await scene.database();
+  await db.query(`CREATE TABLE src (id int PRIMARY KEY);
+    CREATE FUNCTION f(jsonb) RETURNS void LANGUAGE sql AS ''; CREATE FUNCTION g(text) RETURNS void LANGUAGE sql AS ''`);
+  const operators = ['nothing', 'g', 'f'].map((call) => ({ name: call, call, tables: ['src'] }));
+  const result = await check(scene.unstarted(db, { tables: [{ name: 'src' }], operators }));
+  only(result, 'error', 'operator nothing', /call: there is no function public\.nothing/);
+  only(result, 'error', 'operator g', /call: function public\.g\(jsonb\) does not exist/);
+  only(result, 'ok', 'operator f', /can run/);
+});
+
 scenario('no server, no configuration, wrong usage', async (scene) => {
   const db = await scene.database();
   const away = scene.unstarted(db, { database: { url: 'postgresql://x:sesame@/none?host=/nowhere' } });

@@ -88,7 +88,7 @@ START_TEST(test_wrong_types)
         {"plugins: ''\n", "FILE:1: plugins: must be a list"},
         {"operators:\n  - target: t\n", "FILE:2: operators[0]: the key name is missing"},
         {"operators:\n  - name: o\n    target: t\n    tables: [a]\n",
-         "FILE:4: operators[0].tables[0]: must have keys below it"},
+         "FILE:4: operators[0].tables[0]: is no marked table; add {name: public.a} to tables"},
         {"operators:\n  - name: o\n    target: t\n    events:\n      - insert\n      - upsert\n",
          "FILE:6: operators[0].events[1]: unknown word; write one of insert, update, delete"},
     };
@@ -258,6 +258,25 @@ START_TEST(test_operators)
          "FILE:3: operators[0].query: the query does not use $2, the target's c"},
         {TABLE_A "operators:\n  - " OPERATOR ", query_file: x}\n",
          "FILE:3: operators[0].query: query and query_file are both said"},
+        {TABLE_A "operators: [{name: o, target: t,\n tables: [a], query: $1}]\n",
+         "FILE:3: operators[0].tables[0]: no column; write {a: COLUMN}"},
+        {TABLE_A "operators: [{name: o,\n tables: {a: id}, query: $1}]\n",
+         "FILE:2: operators[0]: no target; write target: TABLE"},
+        {TABLE_A "operators: [{name: o, call: f,\n tables: {a: id}}]\n",
+         "FILE:3: operators[0].tables.a: a call has no ids: its function gets events; write "
+         "tables: [a]"},
+        {TABLE_A "operators: [{name: o, call: f, tables: [a],\n target_id: id}]\n",
+         "FILE:3: operators[0].target_id: a call has no ids"},
+        {TABLE_A "operators: [{name: o, call: f, tables: [a],\n delete_with: a}]\n",
+         "FILE:3: operators[0].delete_with: a call has no rows"},
+        {TABLE_A "operators: [{name: o, tables: [a],\n call: a.b.c}]\n",
+         "FILE:3: operators[0].call: more than schema.table"},
+        {TABLE_A "operators: [{name: o, call: f, tables: [a],\n lanes: 2}]\n",
+         "FILE:3: operators[0].lanes: a call gets the events in order"},
+        {TABLE_A "operators: [{name: o, call: f, tables: [a],\n batch: true}]\n",
+         "FILE:3: operators[0].batch: goes with query and query_file only"},
+        {TABLE_A "operators: [{name: o, call: f, target: a, tables: [a]}]\n",
+         "FILE:2: operators[0].tables[0]: is the operator's own target"},
         {TABLE_A "operators:\n  - " OPERATOR ", select: x}\n",
          "FILE:3: operators[0].query: query and select are both said"},
         {TABLE_A
@@ -392,7 +411,6 @@ START_TEST(test_features_that_come_later)
         {"http: {tls: {key: x}}\n", "FILE:1: http.tls.key: not available yet"},
         {"operators: [{tables: {a: {keys: x, map: y}}}]\n",
          "FILE:1: operators[0].tables.a: not available yet"},
-        {"operators: [{call: x}]\n", "FILE:1: operators[0].call: not available yet"},
         {"plugins: [{path: webhook.so}]\n", "FILE:1: plugins: not available yet"},
     };
     ASSERT_REFUSED(list);

@@ -9,7 +9,7 @@
 
 struct statement {
     char name[64];
-    char values[7][64];
+    char values[8][64];
     pg_on_result on_result;
     bool describe, unnamed;
 };
@@ -91,7 +91,7 @@ static PGresult *row_of(int columns, const char *const *values, bool any)
 
 static PGresult *due_rows(void)
 {
-    PGresult *result = row_of(3, NULL, false);
+    PGresult *result = row_of(4, NULL, false);
     struct str words = str_from(server.due);
     for (int row = 0; words.len > 0; row++) {
         struct str id = str_cut(&words, ' ');
@@ -102,6 +102,7 @@ static PGresult *due_rows(void)
         PQsetvalue(result, row, 1, deletes, 1);
         snprintf(text, sizeof(text), "%s", server.due_attempts);
         PQsetvalue(result, row, 2, text, (int)strlen(text));
+        PQsetvalue(result, row, 3, NULL, -1);
     }
     return result;
 }
@@ -134,6 +135,8 @@ static PGresult *answer(const struct statement *s)
                       !server.missing || strcmp(server.missing, s->values[1]) != 0);
     if (strcmp(s->name, STATEMENT_CLAIM) == 0)
         return row_of(8, server.checkpoint, true);
+    if (strstr(s->name, "has_function_privilege"))
+        return row_of(1, (const char *[]){"t"}, true);
     if (strcmp(s->name, STATEMENT_LOOK) == 0)
         return control_row();
     if (strcmp(s->name, STATEMENT_DUE) == 0)
