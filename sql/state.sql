@@ -110,7 +110,6 @@ BEGIN
     WHERE o.name = operator_name
     RETURNING o.* INTO op;
     -- Waits for the transactions of the former process.
-    PERFORM FROM walpiper.checkpoint c WHERE c.operator = operator_name FOR UPDATE;
     UPDATE walpiper.checkpoint c SET generation = op.generation WHERE c.operator = operator_name;
     GET DIAGNOSTICS before = ROW_COUNT;
     IF before = lane_count THEN

@@ -45,7 +45,7 @@ void due_look(struct engine *e)
 {
     char count[12], limit[12];
     snprintf(count, sizeof(count), "%u", e->session.lane.count);
-    snprintf(limit, sizeof(limit), "%u", DUE_IDS_MAX);
+    snprintf(limit, sizeof(limit), "%d", DUE_IDS_MAX);
     const char *values[] = {e->op->name, count, e->session.lane_number, limit};
     e->look_for_parked = false;
     e->parked_turn = true;

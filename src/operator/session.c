@@ -164,7 +164,7 @@ void session_send_parked(struct session *s)
     char count[12], limit[12];
     snprintf(count, sizeof(count), "%u", s->lane.count);
     /* One more than may be parked, so that the engine sees that there are too many. */
-    snprintf(limit, sizeof(limit), "%u", PARKED_MAX + 1);
+    snprintf(limit, sizeof(limit), "%d", PARKED_MAX + 1);
     const char *values[] = {s->op->name, count, s->lane_number, limit};
     (void)pg_conn_send(s->conn, &(struct pg_statement){.name = STATEMENT_ALL_PARKED,
                                                        .parameter_count = 4,

@@ -136,6 +136,25 @@ scenario('claim: the first lane of a process takes over all of them, the others 
   assert.equal((await claim(0, 1, 'f')).epoch, '');
 });
 
+scenario('a rebuild that was replaced by another moves nothing any more', async (scene) => {
+  const db = await scene.database();
+  await db.load('sql/state.sql');
+  const claimed = (await db.query(`SELECT * FROM walpiper.claim('o', 0, 1, 'a', NULL)`))[0];
+  const advance = (known, step, after) =>
+    db.query(`SELECT walpiper.rebuild_advance('o', 0, $1, $2, $3, $4)`, [claimed.generation, known, step, after]);
+  const at = async () => (await db.query('SELECT rebuild, rebuild_step, rebuild_after, rebuild_where FROM walpiper.checkpoint'))[0];
+  await db.query(`SELECT walpiper.rebuild('o', 'id < 9')`);
+  await advance(1, 1, 'x');
+  await db.query(`SELECT walpiper.rebuild('o')`);
+  await advance(1, 2, 'y');
+  await advance(1, null, null);
+  assert.deepEqual(await at(), { rebuild: '2', rebuild_step: 0, rebuild_after: null, rebuild_where: null });
+  await db.query(`SELECT walpiper.rebuild('o', 'id < 9')`); // it stays as wide as it was
+  assert.equal((await at()).rebuild_where, null);
+  await advance(3, null, null);
+  assert.equal((await at()).rebuild_step, null);
+});
+
 scenario('claim waits for the transaction that the former process has under way', async (scene) => {
   const db = await scene.database();
   await db.load('sql/state.sql');

@@ -33,7 +33,7 @@ START_TEST(test_pause_finishes_what_is_under_way_and_begins_nothing)
 }
 END_TEST
 
-START_TEST(test_a_notification_for_another_operator_is_none)
+START_TEST(test_a_notification_is_for_one_operator_and_without_it_the_tick_looks)
 {
     setup();
     start_at_beginning();
@@ -42,6 +42,11 @@ START_TEST(test_a_notification_for_another_operator_is_none)
     server_notify("other");
     ck_assert(has_state("ready"));
     run_until(has_state, "paused"); /* by the tick */
+    server.control[0] = "f";
+    server_notify("counts");
+    for (int i = 0; i < 20; i++)
+        ev_run(room.loop.ev, EVRUN_NOWAIT);
+    ck_assert(has_state("ready"));
     teardown();
 }
 END_TEST
@@ -133,7 +138,7 @@ START_TEST(test_what_it_tells_of_itself)
 END_TEST
 
 UNIT_SUITE("operator/command", test_pause_finishes_what_is_under_way_and_begins_nothing,
-           test_a_notification_for_another_operator_is_none,
+           test_a_notification_is_for_one_operator_and_without_it_the_tick_looks,
            test_one_that_was_halted_stays_so_until_it_is_resumed,
            test_a_rebuild_that_is_asked_for_begins_and_advances_as_that_one,
            test_one_that_was_replaced_does_nothing_until_it_is_resumed_and_the_other_is_gone,
