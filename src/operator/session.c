@@ -1,8 +1,8 @@
 #include "operator/session.h"
 #include "base/lsn.h"
 #include "base/planted_bug.h"
-#include "operator/catalog_check.h"
 #include "operator/parked.h"
+#include "operator/prepare.h"
 #include "operator/state_sql.h"
 #include "operator/statements.h"
 #include "pg/result.h"
@@ -47,14 +47,14 @@ void session_release(struct session *s)
     s->found.rebuild_after = s->found.rebuild_where = NULL;
 }
 
-static void session_fail(struct session *s, const struct error *why)
+void session_fail(struct session *s, const struct error *why)
 {
     struct error copy = *why; /* it may live in the connection */
     session_close(s);
     s->events->on_failed(s, &copy);
 }
 
-static void session_fail_in(struct session *s, const struct error *why, const char *what)
+void session_fail_in(struct session *s, const struct error *why, const char *what)
 {
     struct error copy = *why;
     error_prefix(&copy, "%s", what);
@@ -77,7 +77,7 @@ static bool has_row(const PGresult *result)
     return PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0;
 }
 
-/* --- 6. the checkpoint and the parked ids ---------------------------------------------------- */
+/* --- 5. the checkpoint and the parked ids ---------------------------------------------------- */
 
 static char *copy_cell(const PGresult *row, int column)
 {
@@ -208,7 +208,7 @@ static void claim(struct session *s)
     session_sync(s, on_claim_done);
 }
 
-/* --- 5. our own statements ------------------------------------------------------------------- */
+/* --- 4. our own statements ------------------------------------------------------------------- */
 
 static void on_prepared(void *owner, const struct error *err)
 {
@@ -240,7 +240,7 @@ static void prepare_own(struct session *s, const struct statement_text *text, st
         (void)pg_conn_prepare(s->conn, text->name, sql->data);
 }
 
-static void prepare(struct session *s)
+void session_prepare_own(struct session *s)
 {
     struct buffer sql;
     buffer_init(&sql, STATEMENT_MAX);
@@ -257,195 +257,18 @@ static void prepare(struct session *s)
     session_sync(s, on_prepared);
 }
 
-/* --- 4. the operator's query ----------------------------------------------------------------- */
-
-static const char *query_key(const struct session *s)
-{
-    static const char *const keys[] = {[CONFIG_QUERY] = "query",
-                                       [CONFIG_BATCH] = "query",
-                                       [CONFIG_SELECT] = "select",
-                                       [CONFIG_CALL] = "call"};
-    return keys[s->op->form];
-}
-
-static void on_query_described(void *owner, const PGresult *result)
-{
-    struct session *s = owner;
-    size_t wanted = s->op->target_id.count;
-    if (PQresultStatus(result) != PGRES_COMMAND_OK || (size_t)PQnparams(result) == wanted)
-        return;
-    error_set(&s->refusal, -EINVAL,
-              "%s: has %d parameters; it must have %zu, one for each column of target_id",
-              query_key(s), PQnparams(result), wanted);
-}
-
-static void on_query_prepared(void *owner, const struct error *err)
-{
-    struct session *s = owner;
-    if (s->refusal.code)
-        session_fail(s, &s->refusal);
-    else if (err)
-        session_fail_in(s, err, query_key(s));
-    else
-        prepare(s);
-}
-
-/* The types of one id's columns are left to the server, which sees what they are compared with. */
-static void prepare_query(struct session *s, const char *sql)
-{
-    int typed = s->op->form == CONFIG_QUERY ? 0 : (int)s->id_types.count;
-    (void)pg_conn_prepare_typed(s->conn, STATEMENT_QUERY, sql, typed, s->id_types.array_oids);
-    (void)pg_conn_describe(s->conn, STATEMENT_QUERY, on_query_described);
-    session_sync(s, on_query_prepared);
-}
-
-/* --- of the form select: as it is, then in a MERGE --- */
-
-static void on_select_described(void *owner, const PGresult *result)
-{
-    struct session *s = owner;
-    if (PQresultStatus(result) == PGRES_COMMAND_OK)
-        select_read(&s->select, s->op, result, &s->refusal);
-}
-
-static void on_target_columns(void *owner, const PGresult *result)
-{
-    struct session *s = owner;
-    if (PQresultStatus(result) == PGRES_TUPLES_OK && !s->refusal.code)
-        select_check(&s->select, s->op, result, &s->refusal);
-}
-
-static void on_select_done(void *owner, const struct error *err)
-{
-    struct session *s = owner;
-    struct buffer sql;
-    if (err || s->refusal.code) {
-        on_query_prepared(s, err);
-        return;
-    }
-    buffer_init(&sql, SELECT_MERGE_MAX);
-    select_merge(&sql, &s->select, s->op, &s->id_types);
-    if (buffer_append_char(&sql, '\0') < 0) {
-        error_set(&s->refusal, -ENOMEM, "select: no memory for its MERGE");
-        session_fail(s, &s->refusal);
-    } else {
-        prepare_query(s, sql.data);
-    }
-    buffer_release(&sql);
-}
-
-static void prepare_select(struct session *s)
-{
-    const char *values[] = {s->op->target_schema, s->op->target_table};
-    select_release(&s->select);
-    (void)pg_conn_prepare_typed(s->conn, "", s->op->query, (int)s->id_types.count,
-                                s->id_types.oids);
-    (void)pg_conn_describe(s->conn, "", on_select_described);
-    (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = select_target_sql,
-                                                       .parameter_count = 2,
-                                                       .values = values,
-                                                       .on_result = on_target_columns});
-    session_sync(s, on_select_done);
-}
-
-/* --- of the form call --- */
-
-static void on_function(void *owner, const PGresult *result)
-{
-    struct session *s = owner;
-    if (PQresultStatus(result) == PGRES_TUPLES_OK)
-        catalog_check_function(s->op, result, &s->refusal);
-}
-
-static void prepare_call(struct session *s)
-{
-    const char *values[] = {s->op->call_schema, s->op->call_function};
-    struct buffer sql;
-    buffer_init(&sql, STATEMENT_MAX);
-    statement_call(&sql, s->op);
-    if (buffer_append_char(&sql, '\0') < 0) {
-        error_set(&s->refusal, -ENOMEM, "call: no memory for its statement");
-    } else {
-        (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = catalog_function_sql,
-                                                           .parameter_count = 2,
-                                                           .values = values,
-                                                           .on_result = on_function});
-        (void)pg_conn_prepare(s->conn, STATEMENT_QUERY, sql.data);
-    }
-    buffer_release(&sql);
-    session_sync(s, on_query_prepared);
-}
-
-/* --- 3. the catalog -------------------------------------------------------------------------- */
-
-static void on_relation(void *owner, const PGresult *result)
-{
-    struct session *s = owner;
-    bool has_target = s->op->form != CONFIG_CALL;
-    size_t index = s->checked++ + !has_target;
-    if (PQresultStatus(result) != PGRES_TUPLES_OK || s->refusal.code)
-        return;
-    if (index == 0) {
-        catalog_check_target(s->op, result, &s->id_types, &s->refusal);
-        return;
-    }
-    if (catalog_check_source(s->op, index - 1, result, &s->refusal) < 0)
-        return;
-    buffer_printf(&s->sources, "%s%s", index == 1 ? "" : ",", PQgetvalue(result, 0, 0));
-}
-
-static void on_catalog_done(void *owner, const struct error *err)
-{
-    struct session *s = owner;
-    if (!err && !s->refusal.code) {
-        buffer_append_char(&s->sources, '}');
-        buffer_append_char(&s->sources, '\0');
-        if (s->sources.failed)
-            error_set(&s->refusal, -EINVAL, "listens to too many tables");
-    }
-    if (!err && s->refusal.code)
-        err = &s->refusal;
-    if (err)
-        session_fail(s, err);
-    else if (s->op->form == CONFIG_SELECT)
-        prepare_select(s);
-    else if (s->op->form == CONFIG_CALL)
-        prepare_call(s);
-    else
-        prepare_query(s, s->op->query);
-}
-
-static void ask_for_relation(struct session *s, const char *schema, const char *table,
-                             const struct config_names *columns)
-{
-    struct buffer names;
-    buffer_init(&names, CATALOG_NAMES_MAX);
-    if (catalog_check_names(&names, columns) < 0) {
-        error_set(&s->refusal, -ENOMEM, "no memory for its catalog checks");
-    } else {
-        const char *values[] = {schema, table, names.data};
-        (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = catalog_check_sql,
-                                                           .parameter_count = 3,
-                                                           .values = values,
-                                                           .on_result = on_relation});
-    }
-    buffer_release(&names);
-}
-
-static void check_catalog(struct session *s)
-{
-    const struct config_operator *op = s->op;
-    s->checked = 0;
-    buffer_reset(&s->sources);
-    buffer_append_char(&s->sources, '{');
-    if (op->form != CONFIG_CALL)
-        ask_for_relation(s, op->target_schema, op->target_table, &op->target_id);
-    for (size_t i = 0; i < op->source_count; i++)
-        ask_for_relation(s, op->sources[i].schema, op->sources[i].table, &op->sources[i].columns);
-    session_sync(s, on_catalog_done);
-}
-
 /* --- 2. the state tables --------------------------------------------------------------------- */
+
+/* That of sql/state.sql. It is held from before the version is looked at: a script that runs again
+ * where all is there already would only be in the way of those that work. */
+#define INSTALLER_LOCK "(8603095177213112)"
+
+static void installed(struct session *s)
+{
+    (void)pg_conn_send(s->conn,
+                       &(struct pg_statement){.sql = "SELECT pg_advisory_unlock" INSTALLER_LOCK});
+    prepare_start(s);
+}
 
 static void on_installed(void *owner, const struct error *err)
 {
@@ -458,7 +281,7 @@ static void on_installed(void *owner, const struct error *err)
     if (err)
         session_fail_in(s, err, what);
     else
-        check_catalog(s);
+        installed(s);
 }
 
 static void install(struct session *s)
@@ -473,17 +296,6 @@ static void install(struct session *s)
     buffer_release(&sql);
 }
 
-/* --- 1. settings, and which version of the state tables is there ----------------------------- */
-
-/* Ids read from tables must print alike in every session, and each statement behind the fence must
- * see what was committed before it. */
-static const char settings_sql[] =
-    "SELECT obj_description(to_regnamespace(quote_ident($1)), 'pg_namespace'), "
-    "set_config('datestyle', 'ISO, YMD', false), set_config('intervalstyle', 'postgres', false), "
-    "set_config('timezone', 'UTC', false), set_config('bytea_output', 'hex', false), "
-    "set_config('extra_float_digits', '3', false), "
-    "set_config('default_transaction_isolation', 'read committed', false)";
-
 static void on_version(void *owner, const PGresult *result)
 {
     struct session *s = owner;
@@ -491,25 +303,55 @@ static void on_version(void *owner, const PGresult *result)
                          strcmp(PQgetvalue(result, 0, 0), STATE_SQL_VERSION) == 0;
 }
 
-static void on_settings_done(void *owner, const struct error *err)
+static void ask_for_version(struct session *s, const char *sql, pg_on_done on_done)
+{
+    (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = sql,
+                                                       .parameter_count = 1,
+                                                       .values = &s->lane.group->schema,
+                                                       .on_result = on_version});
+    session_sync(s, on_done);
+}
+
+static void on_locked(void *owner, const struct error *err)
 {
     struct session *s = owner;
     if (err)
         session_fail(s, err);
     else if (s->state_installed)
-        check_catalog(s);
+        installed(s);
     else
         install(s);
 }
 
-static void on_connected(void *owner)
+/* --- 1. settings, and which version of the state tables is there ----------------------------- */
+
+#define VERSION_SQL "SELECT obj_description(to_regnamespace(quote_ident($1)), 'pg_namespace')"
+
+/* Ids read from tables must print alike in every session, and each statement behind the fence must
+ * see what was committed before it. */
+static const char settings_sql[] = VERSION_SQL
+    ", set_config('datestyle', 'ISO, YMD', false), set_config('intervalstyle', 'postgres', false), "
+    "set_config('timezone', 'UTC', false), set_config('bytea_output', 'hex', false), "
+    "set_config('extra_float_digits', '3', false), "
+    "set_config('default_transaction_isolation', 'read committed', false)";
+
+static void on_settings_done(void *owner, const struct error *err)
 {
     struct session *s = owner;
-    (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = settings_sql,
-                                                       .parameter_count = 1,
-                                                       .values = &s->lane.group->schema,
-                                                       .on_result = on_version});
-    session_sync(s, on_settings_done);
+    if (err) {
+        session_fail(s, err);
+    } else if (s->state_installed) {
+        prepare_start(s);
+    } else {
+        (void)pg_conn_send(s->conn,
+                           &(struct pg_statement){.sql = "SELECT pg_advisory_lock" INSTALLER_LOCK});
+        ask_for_version(s, VERSION_SQL, on_locked);
+    }
+}
+
+static void on_connected(void *owner)
+{
+    ask_for_version(owner, settings_sql, on_settings_done);
 }
 
 static void on_closed(void *owner, const struct error *why)

@@ -77,4 +77,12 @@ void session_send_parked(struct session *session);
 int session_take_rebuild(struct session_checkpoint *found, const PGresult *row, int column);
 void session_sync(struct session *session, pg_on_done on_done);
 
+/* --- for prepare.c --------------------------------------------------------------------------- */
+
+/* The set-up has failed; WHY may live in the connection. */
+void session_fail(struct session *session, const struct error *why);
+void session_fail_in(struct session *session, const struct error *why, const char *what);
+/* The operator's statement is prepared; what is the same for all operators follows. */
+void session_prepare_own(struct session *session);
+
 #endif
