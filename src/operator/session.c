@@ -312,7 +312,7 @@ static void ask_for_version(struct session *s, const char *sql, pg_on_done on_do
     session_sync(s, on_done);
 }
 
-static void on_locked(void *owner, const struct error *err)
+static void on_version_again(void *owner, const struct error *err)
 {
     struct session *s = owner;
     if (err)
@@ -323,9 +323,19 @@ static void on_locked(void *owner, const struct error *err)
         install(s);
 }
 
-/* --- 1. settings, and which version of the state tables is there ----------------------------- */
-
 #define VERSION_SQL "SELECT obj_description(to_regnamespace(quote_ident($1)), 'pg_namespace')"
+
+/* In a transaction of its own: that which waited does not know of the new schema. */
+static void on_locked(void *owner, const struct error *err)
+{
+    struct session *s = owner;
+    if (err)
+        session_fail(s, err);
+    else
+        ask_for_version(s, VERSION_SQL, on_version_again);
+}
+
+/* --- 1. settings, and which version of the state tables is there ----------------------------- */
 
 /* Ids read from tables must print alike in every session, and each statement behind the fence must
  * see what was committed before it. */
@@ -345,7 +355,7 @@ static void on_settings_done(void *owner, const struct error *err)
     } else {
         (void)pg_conn_send(s->conn,
                            &(struct pg_statement){.sql = "SELECT pg_advisory_lock" INSTALLER_LOCK});
-        ask_for_version(s, VERSION_SQL, on_locked);
+        session_sync(s, on_locked);
     }
 }
 
