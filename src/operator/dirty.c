@@ -17,9 +17,10 @@ struct dirty_id {
 
 void dirty_init(struct dirty *dirty, size_t ids_max)
 {
+    size_t xids_max = ids_max * DIRTY_XIDS_AN_ID;
     *dirty = (struct dirty){
         .ids_max = ids_max,
-        .xids_max = ids_max > DIRTY_XIDS_MIN ? ids_max : DIRTY_XIDS_MIN,
+        .xids_max = xids_max > DIRTY_XIDS_MIN ? xids_max : DIRTY_XIDS_MIN,
     };
 }
 

@@ -10,7 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Transactions, or as many as there may be ids when that is more. */
+/* Transactions: so many more than ids, as hot ids are touched by many. */
+#define DIRTY_XIDS_AN_ID 8
 #define DIRTY_XIDS_MIN 1000
 #define DIRTY_BYTES_MAX (1 << 20)
 

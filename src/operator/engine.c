@@ -272,7 +272,9 @@ static bool read_next(struct engine *e)
     }
     if (rc == READING_END)
         e->complete_lsn = durable;
-    if (rc == READING_FULL || e->live.dirty.count > 0 || store_is_due(e)) {
+    /* The more events there are in a batch, the less each costs the server. */
+    bool complete = rc == READING_FULL || (rc == READING_END && e->live.dirty.count > 0);
+    if (complete || store_is_due(e)) {
         run_start(e, &e->live);
         return true;
     }

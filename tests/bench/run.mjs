@@ -3,9 +3,10 @@ import { parseArgs } from 'node:util';
 import { capture } from './capture.mjs';
 import { fanout } from './fanout.mjs';
 import { latency } from './latency.mjs';
+import { operatorsBench } from './operators.mjs';
 import { replay } from './replay.mjs';
 
-const benches = { capture, replay, fanout, latency };
+const benches = { capture, replay, fanout, latency, operators: operatorsBench };
 
 function refuse(why) {
   console.error(`bench: ${why}`);

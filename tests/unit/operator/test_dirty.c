@@ -85,7 +85,7 @@ START_TEST(test_full_by_ids_by_transactions_and_by_bytes)
     }
     ck_assert(dirty_full(&dirty));
     dirty_clear(&dirty);
-    for (uint32_t i = 0; i < DIRTY_XIDS_MIN; i++) {
+    for (uint32_t i = 0; i < 200 * DIRTY_XIDS_AN_ID; i++) {
         ck_assert(!dirty_full(&dirty));
         ck_assert_int_eq(dirty_add_xid(&dirty, i), 0);
     }

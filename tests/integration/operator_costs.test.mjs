@@ -1,4 +1,5 @@
-// Ids that fail cost the others little: counted in transactions of the operator, as the server logs them.
+// What events cost, and what ids that fail cost the others: counted in transactions of the operator, as the
+// server logs them.
 import { assert, scenario, until } from './harness/lib.mjs';
 import { captured } from './harness/journal.mjs';
 import { areCopied, copied, lines, says, things, thingsSchema } from './harness/things.mjs';
@@ -44,13 +45,23 @@ class Count {
   }
 }
 
-/** What STATEMENT does comes to the operator in one piece. */
-async function atOnce(walpiper, ...statement) {
+/** Does STATEMENT: the operator is done with all before it when its checkpoint is past the position returned. */
+async function lastEvent(db, statement) {
+  const lsn = await db.value('SELECT pg_current_wal_insert_lsn()::text');
+  await db.query(statement);
+  return lsn;
+}
+
+const isApplied = (db, lsn) =>
+  until('all of that is applied', () => db.value('SELECT lsn > $1::text::pg_lsn FROM walpiper.checkpoint', [lsn]));
+
+/** What WORK does comes to the operator in one piece. */
+async function atOnce(walpiper, work) {
   const db = walpiper.database;
   const pausings = lines(walpiper, /paused/).length;
   await db.query(`SELECT walpiper.pause('copies')`);
   await says(walpiper, /paused/, pausings + 1);
-  await db.query(...statement);
+  await work();
   await captured(walpiper);
   await db.query(`SELECT walpiper.resume('copies')`);
 }
@@ -62,7 +73,8 @@ for (const [form, over] of Object.entries({ 'one id a statement': {}, 'many ids 
     await says(walpiper, /every id is computed/);
     for (const [turn, bad] of [1, 250, 500].entries()) {
       const count = new Count(server);
-      await atOnce(walpiper, 'INSERT INTO things SELECT n + $1, CASE n WHEN $2 THEN 100 ELSE 1 END FROM generate_series(1, $3::int) n', [turn * batch, bad, batch]);
+      const insert = 'INSERT INTO things SELECT n + $1, CASE n WHEN $2 THEN 100 ELSE 1 END FROM generate_series(1, $3::int) n';
+      await atOnce(walpiper, () => db.query(insert, [turn * batch, bad, batch]));
       await until(`all but one of ${turn + 1} times ${batch} are copied`, async () => (await copied(db)).length === (turn + 1) * (batch - 1));
       assert.deepEqual(await db.value(`SELECT array_agg(id::int ORDER BY since) FROM walpiper.parked`), [1, 750, 1500].slice(0, turn + 1));
       assert.equal(count.rests(), 2, 'the whole batch is tried, and what is left of it');
@@ -76,7 +88,8 @@ scenario('of a bad batch every good id is right, and it costs no more than two t
   const walpiper = await scene.walpiper(db, things(copyMany, { retry: later }));
   await says(walpiper, /every id is computed/);
   const count = new Count(server);
-  await atOnce(walpiper, 'INSERT INTO things SELECT n, CASE WHEN n % 5 = 0 THEN 1 ELSE 100 END FROM generate_series(1, $1::int) n', [batch]);
+  const insert = 'INSERT INTO things SELECT n, CASE WHEN n % 5 = 0 THEN 1 ELSE 100 END FROM generate_series(1, $1::int) n';
+  await atOnce(walpiper, () => db.query(insert, [batch]));
   await until('the good ones are copied', async () => (await copied(db)).length === batch / 5);
   assert.equal(await db.value('SELECT count(*)::int FROM walpiper.parked'), (batch * 4) / 5);
   assert.ok(count.rests() + count.parts() <= 2 * batch, `${count.parts()} parts are tried`);
@@ -92,10 +105,9 @@ scenario('10 000 ids that fail and are due are tried a few at a time: an event w
     INSERT INTO walpiper.parked (operator, id, wants_delete, error, sqlstate, attempts, next_try)
       SELECT 'copies', n, false, 'bad', '23514', 1, now() FROM generate_series(1, 10000) n;
     UPDATE things SET v = 100 WHERE id <= 10000`);
-  const lsn = await db.value('SELECT pg_current_wal_insert_lsn()::text');
-  await db.query('UPDATE things SET v = 3 WHERE id > 10000');
+  const lsn = await lastEvent(db, 'UPDATE things SET v = 3 WHERE id > 10000');
   await walpiper.start();
-  await until('all of that is applied', () => db.value('SELECT lsn > $1::text::pg_lsn FROM walpiper.checkpoint', [lsn]));
+  await isApplied(db, lsn);
   const slice = 20; // src/operator/due.h
   for (let id = 10_001; id <= 10_008; id++) {
     const count = new Count(server);
@@ -106,6 +118,25 @@ scenario('10 000 ids that fail and are due are tried a few at a time: an event w
   }
   assert.equal(await db.value('SELECT count(*)::int FROM walpiper.parked'), 10_000);
   await db.query('ALTER TABLE copies DROP CONSTRAINT small');
+  const count = new Count(server);
   await db.query(`SELECT walpiper.retry('copies')`);
   await areCopied(db);
+  assert.ok(count.parts() + count.rests() <= 10_000 / slice + 2 * slice, `${count.parts()} tries until all were right`);
+});
+
+scenario('thousands of transactions that touch few ids are one of the operator, when they have waited', async (scene) => {
+  const { db, server } = await logged(scene);
+  const walpiper = await scene.walpiper(db, things(copyMany));
+  await says(walpiper, /every id is computed/);
+  await db.query('INSERT INTO things SELECT n, 0 FROM generate_series(1, 10) n');
+  await areCopied(db);
+  const count = new Count(server);
+  let lsn;
+  await atOnce(walpiper, async () => {
+    await db.query(`DO $$ BEGIN FOR n IN 1..3000 LOOP UPDATE things SET v = n % 99 WHERE id = 1 + n % 10; COMMIT; END LOOP; END $$`);
+    lsn = await lastEvent(db, 'UPDATE things SET v = 99 WHERE id = 1');
+  });
+  await isApplied(db, lsn);
+  await areCopied(db);
+  assert.equal(count.rests(), 1);
 });
