@@ -135,9 +135,36 @@ static void check_rights_on_source(struct check *c, const char *object,
     }
 }
 
+/* What the service prepares of a source with keys, from the catalog's row of its column. */
+static int prepare_keys(struct check *c, const struct config_operator *op, size_t index,
+                        const struct id_types *types, struct error *err)
+{
+    const struct config_operator_source *source = &op->sources[index];
+    struct server *s = &c->server;
+    struct id_types key = {0};
+    struct buffer sql;
+
+    int rc = catalog_check_key(source, s->result, &key, err);
+    if (rc < 0)
+        return rc;
+    buffer_init(&sql, SELECT_MERGE_MAX);
+    statement_keys(&sql, source, &key, types);
+    rc = buffer_append_char(&sql, '\0');
+    if (rc == 0)
+        rc = server_take(s, PQprepare(s->pg, "", source->keys, 1, key.oids), err);
+    if (rc == 0)
+        rc = server_take(s, PQdescribePrepared(s->pg, ""), err);
+    if (rc == 0)
+        rc = catalog_check_keys(op, s->result, err);
+    if (rc == 0)
+        rc = server_take(s, PQprepare(s->pg, "", sql.data, 0, NULL), err);
+    buffer_release(&sql);
+    return err->sqlstate[0] ? error_prefix(err, "keys") : rc;
+}
+
 /* A rebuild reads the ids from the sources, whatever the query reads. */
 static bool check_source(struct check *c, const char *object, const struct config_operator *op,
-                         size_t index)
+                         size_t index, const struct id_types *types)
 {
     static const char sql[] = "SELECT has_schema_privilege(n.oid, 'USAGE'),"
                               " bool_and(has_column_privilege(c.oid, a.attnum, 'SELECT'))"
@@ -151,8 +178,14 @@ static bool check_source(struct check *c, const char *object, const struct confi
 
     if (!ask_of_columns(c, object, catalog_check_sql, table, &source->columns))
         return false;
-    if (catalog_check_source(op, index, c->server.result, &err) < 0)
-        finding_of_error(c->findings, FINDING_ERROR, object, NULL, &err);
+    int rc = catalog_check_source(op, index, c->server.result, &err);
+    if (rc == 0 && source->keys && types->count > 0)
+        rc = prepare_keys(c, op, index, types, &err);
+    if (rc < 0)
+        finding_of_error(c->findings, FINDING_ERROR, object,
+                         err.sqlstate[0] ? "correct keys" : NULL, &err);
+    if (source->keys)
+        return PQstatus(c->server.pg) == CONNECTION_OK; /* its rows are read by keys alone */
     if (!ask_of_columns(c, object, sql, table, &source->columns))
         return false;
     if (server_rows(&c->server) > 0)
@@ -285,7 +318,7 @@ static bool check_operator(struct check *c, const struct config_operator *op)
     if (op->form != CONFIG_CALL && !check_target(c, object, op, &types))
         return false;
     for (size_t i = 0; i < op->source_count; i++)
-        if (!check_source(c, object, op, i))
+        if (!check_source(c, object, op, i, &types))
             return false;
     /* Without the target's types most of it would be nonsense. */
     if (types.count > 0 && !check_query(c, object, op, &types))

@@ -38,6 +38,7 @@ static void release_operator(struct config_operator *operator)
         free(operator->sources[i].schema);
         free(operator->sources[i].table);
         release_names(&operator->sources[i].columns);
+        free(operator->sources[i].keys);
     }
     free(operator->sources);
     free(operator->name);

@@ -67,11 +67,12 @@ enum config_form {
 #define CONFIG_ID_COLUMNS_MAX 8
 
 /* Which columns of a source table are the target's id, in the order of target_id; none for a call.
- */
+ * Or a query for the ids that a row touches, and the column whose value is its $1. */
 struct config_operator_source {
     char *schema;
     char *table;
     struct config_names columns;
+    char *keys;       /* the query; NULL: none */
     bool delete_with; /* a delete here deletes the target row */
 };
 

@@ -194,6 +194,22 @@ static int add_columns(struct pass *p, struct node *source, const struct node *s
     return 0;
 }
 
+/* {keys: QUERY, map: post_id}: the query, and the column as a list. */
+static int add_keys(struct pass *p, struct node *source, const struct node *said)
+{
+    const struct node *keys = node_child(said, "keys"), *map = node_child(said, "map");
+
+    if (!keys || !map || said->count != 2)
+        return node_fail(p->tree, said, p->err,
+                         "says not what it takes; write keys: a query for the ids, and map: the "
+                         "column whose value is its $1");
+    if (keys->kind != NODE_SCALAR)
+        return node_fail(p->tree, keys, p->err, "no query; write one");
+    if (!add_like(source, NODE_SCALAR, "keys", keys))
+        return no_memory(p);
+    return add_columns(p, source, map);
+}
+
 /* tables: [comments] to [{table: comments}]. */
 static int reshape_table(struct node *node, void *context)
 {
@@ -219,9 +235,6 @@ static int reshape_sources(struct node *node, void *context)
         return node_each(node, "[]", reshape_table, p);
     if (node->kind != NODE_MAP)
         return 0;
-    for (struct node *pair = node->first; pair; pair = pair->next)
-        if (pair->kind == NODE_MAP)
-            return refuse(p, pair, "the names of columns");
     node->kind = NODE_LIST;
     for (size_t left = node->count; left > 0; left--) {
         const struct node *pair = node->first;
@@ -231,7 +244,7 @@ static int reshape_sources(struct node *node, void *context)
         struct node *table = node_add(item, NODE_SCALAR, "table", str_from(pair->key));
         if (!table || node_adopt_place(table, pair) < 0)
             return no_memory(p);
-        code = add_columns(p, item, pair);
+        code = pair->kind == NODE_MAP ? add_keys(p, item, pair) : add_columns(p, item, pair);
         if (code < 0)
             return code;
         node_remove(node->first);

@@ -3,6 +3,7 @@
 #include "config/rules_operator.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct config_operator_source *operator_source(struct config_operator *operator,
                                                const char * schema, const char *table)
@@ -41,7 +42,11 @@ static int read_columns(struct reading *o, const struct config_operator_source *
         return node_fail(o->r->tree, list, o->r->err,
                          "no column; write {%s: COLUMN}, the column with the target's id",
                          source->table);
-    if (source->columns.count != o->to->target_id.count)
+    if (source->keys && source->columns.count != 1)
+        return node_fail(o->r->tree, list, o->r->err,
+                         "%zu columns; write the one whose value is $1 of keys",
+                         source->columns.count);
+    if (!source->keys && source->columns.count != o->to->target_id.count)
         return node_fail(o->r->tree, list, o->r->err,
                          "%zu columns; write one for each of target_id, which are %zu",
                          source->columns.count, o->to->target_id.count);
@@ -68,15 +73,20 @@ static int one_source(struct reading *o, size_t index)
         code = check_source(o, names, place);
     to->schema = names[0];
     to->table = names[1];
+    to->keys = rules_take(&from->keys);
     o->to->source_count = index + 1;
     if (code == 0)
         code = rules_column_names(o->r, columns, from->columns, from->columns_count, &to->columns);
+    if (code == 0 && to->keys && !strstr(to->keys, "$1"))
+        code = node_fail(o->r->tree, place, o->r->err,
+                         "keys does not use $1, the value of map; restrict it to that");
     return code < 0 ? code : read_columns(o, to, columns);
 }
 
 int operator_sources(struct reading *o)
 {
     size_t count = o->from->tables_count;
+    bool any_column = false;
 
     if (count == 0)
         return node_fail(
@@ -91,7 +101,12 @@ int operator_sources(struct reading *o)
         int code = one_source(o, i);
         if (code < 0)
             return code;
+        any_column = any_column || !o->to->sources[i].keys;
     }
+    if (!any_column)
+        return node_fail(o->r->tree, PLACE(o, "tables"), o->r->err,
+                         "none gives the ids by a column, from where all are computed at the first "
+                         "start; add {TABLE: COLUMN}, the table that has them");
     return 0;
 }
 
@@ -113,6 +128,9 @@ int operator_delete_with(struct reading *o)
         if (!source)
             return node_fail(o->r->tree, place, o->r->err,
                              "is not among the operator's tables; add it there or remove it here");
+        if (source->keys)
+            return node_fail(o->r->tree, place, o->r->err,
+                             "has keys: its rows are none of the target's; remove it here");
         source->delete_with = true;
     }
     if (o->from->delete_with_count > 0 && !o->to->on_delete)

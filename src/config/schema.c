@@ -227,6 +227,7 @@ static const struct cyaml_schema_value table_item = {
 static const struct cyaml_schema_field source_fields[] = {
     NEEDED("table", struct raw_source, table),
     LIST("columns", struct raw_source, columns, text_item),
+    TEXT("keys", struct raw_source, keys),
     CYAML_FIELD_END,
 };
 

@@ -32,6 +32,7 @@ struct raw_source {
     char *table;
     char **columns;
     uint32_t columns_count;
+    char *keys;
 };
 
 enum raw_event { RAW_INSERT, RAW_UPDATE, RAW_DELETE };

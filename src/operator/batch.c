@@ -21,6 +21,7 @@ void op_batch_init(struct op_batch *batch, enum op_batch_kind kind, size_t ids_m
 void op_batch_clear(struct op_batch *batch)
 {
     dirty_clear(&batch->dirty);
+    keys_clear(&batch->keys);
     batch->rebuild = false;
     batch->work_count = 0;
 }
@@ -28,10 +29,21 @@ void op_batch_clear(struct op_batch *batch)
 void op_batch_release(struct op_batch *batch)
 {
     dirty_release(&batch->dirty);
+    keys_clear(&batch->keys);
     free(batch->after);
     batch->after = NULL;
     free(batch->work);
     batch->work = NULL;
+}
+
+bool op_batch_full(const struct op_batch *batch)
+{
+    return dirty_full(&batch->dirty) || keys_full(&batch->keys, batch->dirty.ids_max);
+}
+
+bool op_batch_is_empty(const struct op_batch *batch)
+{
+    return batch->dirty.count == 0 && batch->keys.count == 0 && !batch->rebuild;
 }
 
 static struct str text_of(const struct dirty_id *id)
@@ -95,6 +107,7 @@ static void send_head(const struct op_batch *batch, struct session *session)
                                      batch->after});
         break;
     case BATCH_PARKED:
+    case BATCH_KEYS:
         send_fence(session);
         break;
     }
@@ -111,7 +124,7 @@ static void send_guard_of(const uint32_t *xids, size_t count, struct session *se
     session_run(session, STATEMENT_VISIBLE, 1, (const char *[]){text});
 }
 
-static void send_guard(const struct op_batch *batch, struct session *session)
+void op_batch_send_guard(const struct op_batch *batch, struct session *session)
 {
     size_t left = planted_bug(PLANTED_NO_VISIBILITY_GUARD) ? 0 : batch->dirty.xid_count;
     for (const uint32_t *xids = batch->dirty.xids; left > 0;) {
@@ -202,7 +215,7 @@ void op_batch_send_rest(const struct op_batch *batch, const struct parked *parke
 {
     if (!planted_bug(PLANTED_NO_FENCE))
         send_head(batch, session);
-    send_guard(batch, session);
+    op_batch_send_guard(batch, session);
     send_work(batch, batch->bisect.begin, batch->bisect.end, session);
     send_touches(batch, parked, session);
     send_fates(batch, config, session);
@@ -227,7 +240,7 @@ void op_batch_send_part(const struct op_batch *batch, const struct config *confi
         send_position(STATEMENT_ADVANCE, last.epoch, last.position, session);
     else if (!planted_bug(PLANTED_NO_FENCE))
         send_fence(session);
-    send_guard(batch, session);
+    op_batch_send_guard(batch, session);
     send_work(batch, batch->bisect.begin, until, session);
     if (stored)
         send_fates(batch, config, session);

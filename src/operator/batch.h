@@ -13,6 +13,7 @@
 #include "base/position.h"
 #include "operator/bisect.h"
 #include "operator/dirty.h"
+#include "operator/keys.h"
 #include "operator/parked.h"
 #include "operator/session.h"
 
@@ -22,11 +23,13 @@ enum op_batch_kind {
     BATCH_LIVE,    /* ids that events touched; moves the position */
     BATCH_REBUILD, /* ids read from tables; moves the rebuild */
     BATCH_PARKED,  /* ids that were set aside; moves nothing */
+    BATCH_KEYS,    /* ids that keys stand for, before their live batch; moves nothing */
 };
 
 struct op_batch {
     enum op_batch_kind kind;
     struct dirty dirty;
+    struct keys keys;         /* live: what stands for further ids */
     char epoch[9];            /* live: of the position */
     struct position position; /* live: of the last event that is covered */
     bool rebuild;             /* live: any id may be touched, every one is computed anew */
@@ -44,6 +47,11 @@ void op_batch_release(struct op_batch *batch);
 void op_batch_clear(
     struct op_batch *batch); /* the ids and all that leads to them, not the position */
 
+/* No further event should be added. */
+bool op_batch_full(const struct op_batch *batch);
+/* Nothing was touched. */
+bool op_batch_is_empty(const struct op_batch *batch);
+
 /* Says which ids are to be run; those in PARKED are only touched: they are due again. 0 or -ENOMEM.
  */
 int op_batch_arrange(struct op_batch *batch, const struct parked *parked);
@@ -56,6 +64,9 @@ void op_batch_send_part(const struct op_batch *batch, const struct config *confi
                         struct session *session, pg_on_done on_done);
 /* It was committed. */
 void op_batch_part_done(struct op_batch *batch, const struct config_operator *op);
+
+/* Fails with FAILURE_UNSEEN until the transactions of its events are visible. */
+void op_batch_send_guard(const struct op_batch *batch, struct session *session);
 
 /* Sends the checkpoint, and but for a call the start of a rebuild, at POSITION, in a transaction of
  * its own. */

@@ -52,17 +52,17 @@ static Oid oid_at(const PGresult *rows, int row, int column)
     return str_to_int64(pg_cell(rows, row, column), &oid) < 0 ? InvalidOid : (Oid)oid;
 }
 
-static int take_type(const struct config_operator *op, const PGresult *rows, int row,
-                     struct id_types *types, struct error *err)
+/* KEY names what has the type: the line of the configuration, and the column. */
+static int take_type(const PGresult *rows, int row, struct id_types *types, const char *key,
+                     struct error *err)
 {
     struct str name = pg_cell(rows, row, COLUMN_TYPE);
     Oid array = oid_at(rows, row, ARRAY_OID);
     if (array == InvalidOid || name.len >= sizeof(types->names[row]))
         return error_set(err, -EINVAL,
-                         "target_id: %s of %s.%s has the type %.*s, of which there are no arrays; "
-                         "choose a column of another type",
-                         op->target_id.items[row].text, op->target_schema, op->target_table,
-                         STR_ARG(name));
+                         "%s: %s has the type %.*s, of which there are no arrays; choose a column "
+                         "of another type",
+                         key, PQgetvalue(rows, row, COLUMN_NAME), STR_ARG(name));
     memcpy(types->names[row], name.data, name.len + 1);
     types->oids[row] = oid_at(rows, row, TYPE_OID);
     types->array_oids[row] = array;
@@ -80,11 +80,37 @@ int catalog_check_target(const struct config_operator *op, const PGresult *rows,
         if (!is_true(rows, i, COLUMN_EXISTS))
             return error_set(err, -EINVAL, "target_id: %s.%s has no column %s; correct target_id",
                              op->target_schema, op->target_table, PQgetvalue(rows, i, COLUMN_NAME));
-        int rc = take_type(op, rows, i, &types, err);
+        int rc = take_type(rows, i, &types, "target_id", err);
         if (rc < 0)
             return rc;
     }
     *ret_types = types;
+    return 0;
+}
+
+int catalog_check_key(const struct config_operator_source *source, const PGresult *rows,
+                      struct id_types *ret_type, struct error *err)
+{
+    char key[160];
+    struct id_types type = {.count = 1};
+    snprintf(key, sizeof(key), "tables: map of %s.%s", source->schema, source->table);
+    int rc = take_type(rows, 0, &type, key, err);
+    if (rc == 0)
+        *ret_type = type;
+    return rc;
+}
+
+int catalog_check_keys(const struct config_operator *op, const PGresult *description,
+                       struct error *err)
+{
+    if (PQnparams(description) != 1)
+        return error_set(err, -EINVAL,
+                         "keys: has %d parameters; it must have one, the value of map",
+                         PQnparams(description));
+    if ((size_t)PQnfields(description) != op->target_id.count)
+        return error_set(err, -EINVAL,
+                         "keys: gives %d columns; it must give %zu, those of target_id",
+                         PQnfields(description), op->target_id.count);
     return 0;
 }
 

@@ -21,6 +21,12 @@ int catalog_check_target(const struct config_operator *op, const PGresult *rows,
                          struct id_types *ret_types, struct error *err);
 int catalog_check_source(const struct config_operator *op, size_t index, const PGresult *rows,
                          struct error *err);
+/* Of a source with keys: the type of the column whose value is $1. */
+int catalog_check_key(const struct config_operator_source *source, const PGresult *rows,
+                      struct id_types *ret_type, struct error *err);
+/* What the query of keys gives, as it was prepared. */
+int catalog_check_keys(const struct config_operator *op, const PGresult *description,
+                       struct error *err);
 
 /* Asks for the functions $1.$2: may the role execute one of them? */
 extern const char catalog_function_sql[];

@@ -4,6 +4,7 @@
 #include "operator/anew.h"
 #include "operator/command.h"
 #include "operator/due.h"
+#include "operator/expand.h"
 #include "operator/failure.h"
 #include "operator/run.h"
 #include "pg/result.h"
@@ -128,6 +129,7 @@ static void forget_work(struct engine *e)
     op_batch_clear(&e->live);
     op_batch_clear(&e->rebuild_batch);
     op_batch_clear(&e->parked_batch);
+    op_batch_clear(&e->keys_batch);
     e->running = NULL;
     e->located = false;
     e->complete_lsn = 0;
@@ -260,6 +262,13 @@ static void read_failed(struct engine *e, int rc, const struct error *err)
     engine_trouble(e, err);
 }
 
+/* Nothing is added to the live batch until it is stored. */
+static void run_live(struct engine *e)
+{
+    if (!expand_next(e))
+        run_start(e, &e->live);
+}
+
 /* False when the journal has nothing new for this operator. */
 static bool read_next(struct engine *e)
 {
@@ -273,9 +282,9 @@ static bool read_next(struct engine *e)
     if (rc == READING_END)
         e->complete_lsn = durable;
     /* The more events there are in a batch, the less each costs the server. */
-    bool complete = rc == READING_FULL || (rc == READING_END && e->live.dirty.count > 0);
+    bool complete = rc == READING_FULL || (rc == READING_END && !op_batch_is_empty(&e->live));
     if (complete || store_is_due(e)) {
-        run_start(e, &e->live);
+        run_live(e);
         return true;
     }
     if (rc != READING_PAUSED)
@@ -311,6 +320,10 @@ void engine_turn(struct engine *e)
     anew_notice_epoch(e);
     if (e->begin) {
         anew_begin(e);
+        return;
+    }
+    if (e->live.keys.started) {
+        run_live(e);
         return;
     }
     unsigned due_ms = due_wait_ms(e, clock_monotonic_ms());
@@ -367,7 +380,7 @@ uint64_t engine_applied_lsn(const struct engine *e)
 {
     if (!e->located || e->begin)
         return 0;
-    bool clean = e->live.dirty.count == 0 && !e->live.rebuild;
+    bool clean = op_batch_is_empty(&e->live) && !e->live.keys.started;
     struct position position = clean ? e->live.position : e->checkpoint;
     if (clean && e->complete_lsn >= position.lsn)
         return e->complete_lsn;
@@ -393,8 +406,9 @@ int engine_init(struct engine *e, struct loop *loop, const struct operators_cont
     bool slow = op->rebuild_rate > 0 && op->rebuild_rate < op->batch_size;
     op_batch_init(&e->rebuild_batch, BATCH_REBUILD, slow ? op->rebuild_rate : op->batch_size);
     op_batch_init(&e->parked_batch, BATCH_PARKED, DUE_IDS_MAX);
+    op_batch_init(&e->keys_batch, BATCH_KEYS, op->batch_size);
     session_init(&e->session, loop, context->params, op, lane, &session_events);
-    e->live.dirty.lane = e->rebuild_batch.dirty.lane = &e->session.lane;
+    e->live.dirty.lane = e->rebuild_batch.dirty.lane = e->keys_batch.dirty.lane = &e->session.lane;
     reader_init(&e->reader, context->journal, op);
     /* Until the checkpoint is known, anything may still be needed. */
     int rc = journal_hold(context->journal, e->hold, (struct position){0});
@@ -428,4 +442,5 @@ void engine_release(struct engine *e)
     op_batch_release(&e->live);
     op_batch_release(&e->rebuild_batch);
     op_batch_release(&e->parked_batch);
+    op_batch_release(&e->keys_batch);
 }

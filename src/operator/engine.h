@@ -63,8 +63,8 @@ struct engine {
     uint64_t stored_ms, stored_events;
 
     struct op_batch live; /* being collected */
-    struct op_batch rebuild_batch, parked_batch;
-    struct op_batch *running; /* one of the three, until it is stored; NULL: none */
+    struct op_batch rebuild_batch, parked_batch, keys_batch;
+    struct op_batch *running; /* one of the four, until it is stored; NULL: none */
     uint64_t batches;         /* stored */
     uint64_t failures;        /* of a batch, or of a part of it, for its data */
 };

@@ -3,6 +3,7 @@
 #include "operator/select.h"
 #include "operator/statements.h"
 #include <errno.h>
+#include <stdlib.h>
 
 /* --- the operator's query ----------------------------------------------------------------- */
 
@@ -123,6 +124,64 @@ static void prepare_call(struct session *s)
     session_sync(s, on_query_prepared);
 }
 
+/* --- keys --------------------------------------------------------------------------------------
+ */
+
+static void prepare_form(struct session *s)
+{
+    if (s->op->form == CONFIG_SELECT)
+        prepare_select(s);
+    else if (s->op->form == CONFIG_CALL)
+        prepare_call(s);
+    else
+        prepare_query(s, s->op->query);
+}
+
+static void on_keys_described(void *owner, const PGresult *result)
+{
+    struct session *s = owner;
+    if (PQresultStatus(result) == PGRES_COMMAND_OK && !s->refusal.code)
+        catalog_check_keys(s->op, result, &s->refusal);
+}
+
+static void on_keys_prepared(void *owner, const struct error *err)
+{
+    struct session *s = owner;
+    if (s->refusal.code)
+        session_fail(s, &s->refusal);
+    else if (err)
+        session_fail_in(s, err, "keys");
+    else
+        prepare_form(s);
+}
+
+/* As it is, for what it gives, and then for a page of ids of many values. */
+static void prepare_source(struct session *s, size_t index)
+{
+    const struct config_operator_source *source = &s->op->sources[index];
+    const struct id_types *type = &s->key_types[index];
+    char name[STATEMENT_NAME_MAX];
+    struct buffer sql;
+    buffer_init(&sql, SELECT_MERGE_MAX);
+    statement_keys(&sql, source, type, &s->id_types);
+    if (buffer_append_char(&sql, '\0') < 0) {
+        error_set(&s->refusal, -ENOMEM, "keys: no memory for its statement");
+    } else {
+        (void)pg_conn_prepare_typed(s->conn, "", source->keys, 1, type->oids);
+        (void)pg_conn_describe(s->conn, "", on_keys_described);
+        (void)pg_conn_prepare(s->conn, statement_keys_name(name, index), sql.data);
+    }
+    buffer_release(&sql);
+}
+
+static void prepare_keys(struct session *s)
+{
+    for (size_t i = 0; i < s->op->source_count; i++)
+        if (s->op->sources[i].keys)
+            prepare_source(s, i);
+    session_sync(s, on_keys_prepared);
+}
+
 /* --- the catalog -------------------------------------------------------------------------- */
 
 static void on_relation(void *owner, const PGresult *result)
@@ -136,7 +195,10 @@ static void on_relation(void *owner, const PGresult *result)
         catalog_check_target(s->op, result, &s->id_types, &s->refusal);
         return;
     }
-    if (catalog_check_source(s->op, index - 1, result, &s->refusal) < 0)
+    const struct config_operator_source *source = &s->op->sources[index - 1];
+    if (catalog_check_source(s->op, index - 1, result, &s->refusal) < 0 ||
+        (source->keys &&
+         catalog_check_key(source, result, &s->key_types[index - 1], &s->refusal) < 0))
         return;
     buffer_printf(&s->sources, "%s%s", index == 1 ? "" : ",", PQgetvalue(result, 0, 0));
 }
@@ -154,12 +216,8 @@ static void on_catalog_done(void *owner, const struct error *err)
         err = &s->refusal;
     if (err)
         session_fail(s, err);
-    else if (s->op->form == CONFIG_SELECT)
-        prepare_select(s);
-    else if (s->op->form == CONFIG_CALL)
-        prepare_call(s);
     else
-        prepare_query(s, s->op->query);
+        prepare_keys(s);
 }
 
 static void ask_for_relation(struct session *s, const char *schema, const char *table,
@@ -183,6 +241,12 @@ void prepare_start(struct session *s)
 {
     const struct config_operator *op = s->op;
     s->checked = 0;
+    free(s->key_types);
+    s->key_types = calloc(op->source_count, sizeof(*s->key_types));
+    if (!s->key_types) {
+        session_fail(s, &(struct error){.code = -ENOMEM, .text = "no memory for its sources"});
+        return;
+    }
     buffer_reset(&s->sources);
     buffer_append_char(&s->sources, '{');
     if (op->form != CONFIG_CALL)

@@ -31,7 +31,7 @@ static int take(struct reader *r, const struct journal_entry *entry, struct op_b
     if (event_read(&event, entry->bytes) < 0)
         return error_set(err, -EBADMSG, "a record of the journal is damaged at LSN %X/%X",
                          (unsigned)(entry->position.lsn >> 32), (unsigned)entry->position.lsn);
-    int touched = touch_event(r->op, &event, &batch->dirty, &r->scratch, &r->nulls);
+    int touched = touch_event(r->op, &event, &batch->dirty, &batch->keys, &r->scratch, &r->nulls);
     if (touched < 0)
         return error_set(err, touched, "cannot take in event %.*s: %s", STR_ARG(event.id),
                          touched == -EMSGSIZE ? "its id is too long" : "no memory");
@@ -59,6 +59,8 @@ static int next(struct reader *r, struct op_batch *batch, struct error *err)
         return READING_UNKNOWN;
     batch->position = entry.position;
     batch->rebuild = touched == TOUCH_ALL;
+    if (batch->rebuild)
+        keys_clear(&batch->keys);
     r->events++;
     return batch->rebuild ? READING_FULL : READING_PAUSED;
 }
@@ -72,7 +74,7 @@ int reader_collect(struct reader *r, struct op_batch *batch, struct error *err)
     }
     int rc = READING_PAUSED;
     for (int budget = EVENTS_A_TURN; rc == READING_PAUSED && budget > 0; budget--)
-        rc = dirty_full(&batch->dirty) ? READING_FULL : next(r, batch, err);
+        rc = op_batch_full(batch) ? READING_FULL : next(r, batch, err);
     if (rc < 0)
         reader_close(r);
     return rc;

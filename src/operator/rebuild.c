@@ -9,13 +9,6 @@
 #define PAGE_IDS 5000
 #define ASK_AGAIN_MS 200
 
-static void drop_page(struct rebuild *r)
-{
-    PQclear(r->page);
-    r->page = NULL;
-    r->row = 0;
-}
-
 static int set_text(char **to, const char *text)
 {
     char *copy = text ? strdup(text) : NULL;
@@ -28,7 +21,7 @@ static int set_text(char **to, const char *text)
 
 void rebuild_release(struct rebuild *r)
 {
-    drop_page(r);
+    page_drop(&r->page);
     free(r->after);
     free(r->where);
     free(r->writers);
@@ -42,7 +35,7 @@ int rebuild_restart(struct rebuild *r, int step, const char *after, const char *
         rc = set_text(&r->where, where);
     if (rc < 0)
         return rc;
-    drop_page(r);
+    page_drop(&r->page);
     free(r->writers);
     r->writers = NULL;
     r->next_ms = 0;
@@ -62,7 +55,7 @@ enum rebuild_need rebuild_need(const struct rebuild *r, uint64_t now_ms)
         return REBUILD_NOTHING;
     if (!r->settled)
         return REBUILD_SETTLE;
-    return r->page ? REBUILD_BATCH : REBUILD_PAGE;
+    return r->page.rows ? REBUILD_BATCH : REBUILD_PAGE;
 }
 
 unsigned rebuild_wait_ms(const struct rebuild *r, uint64_t now_ms)
@@ -139,27 +132,15 @@ int rebuild_take_page(struct rebuild *r, const PGresult *result)
 {
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
         return 0;
-    drop_page(r);
-    r->page = PQcopyResult(result, PG_COPYRES_ATTRS | PG_COPYRES_TUPLES);
-    return r->page ? 0 : -ENOMEM;
+    return page_take(&r->page, result);
 }
 
-/* The id in ROW of the page, in SCRATCH. 0 or the buffer's failure. */
-static int page_id(const struct rebuild *r, int row, size_t columns, struct buffer *scratch)
-{
-    struct str parts[CONFIG_ID_COLUMNS_MAX];
-    for (size_t i = 0; i < columns; i++)
-        parts[i] = pg_cell(r->page, row, (int)i);
-    buffer_reset(scratch);
-    return id_join(scratch, parts, columns);
-}
-
-static int fill_ids(struct rebuild *r, size_t columns, struct buffer *scratch,
+static int fill_ids(struct page *page, size_t columns, struct buffer *scratch,
                     struct op_batch *batch)
 {
-    for (; r->row < PQntuples(r->page) && !dirty_full(&batch->dirty); r->row++) {
-        int rc = page_id(r, r->row, columns, scratch);
-        if (rc == 0 && PQgetvalue(r->page, r->row, (int)columns)[0] == 't')
+    for (; !page_is_spent(page) && !dirty_full(&batch->dirty); page->next++) {
+        int rc = page_id(page, columns, scratch);
+        if (rc == 0 && PQgetvalue(page->rows, page->next, (int)columns)[0] == 't')
             rc = dirty_touch(&batch->dirty, buffer_str(scratch), DIRTY_DELETE);
         if (rc == 0)
             rc = dirty_touch(&batch->dirty, buffer_str(scratch), DIRTY_REFRESH);
@@ -171,11 +152,11 @@ static int fill_ids(struct rebuild *r, size_t columns, struct buffer *scratch,
 
 int rebuild_fill(struct rebuild *r, const struct config_operator *op, struct op_batch *batch)
 {
-    int row = r->row;
+    int row = r->page.next;
     struct buffer scratch; /* behind the last one it has the last id */
     buffer_init(&scratch, DIRTY_BYTES_MAX);
-    int rc = fill_ids(r, op->target_id.count, &scratch, batch);
-    bool complete = r->row == PQntuples(r->page) && PQntuples(r->page) < PAGE_IDS;
+    int rc = fill_ids(&r->page, op->target_id.count, &scratch, batch);
+    bool complete = page_is_spent(&r->page) && PQntuples(r->page.rows) < PAGE_IDS;
     char *after = NULL;
     if (rc == 0 && !complete) {
         after = str_dup(buffer_str(&scratch));
@@ -183,20 +164,20 @@ int rebuild_fill(struct rebuild *r, const struct config_operator *op, struct op_
     }
     buffer_release(&scratch);
     if (rc < 0) {
-        r->row = row;
+        r->page.next = row;
         return rc;
     }
     free(batch->after);
     batch->after = after;
     batch->step = r->step;
     if (complete)
-        batch->step = r->step + 1 < statement_steps(op) ? r->step + 1 : -1;
+        batch->step = statement_next_step(op, r->step);
     return 0;
 }
 
 void rebuild_give_up(struct rebuild *r, struct op_batch *batch)
 {
-    drop_page(r);
+    page_drop(&r->page);
     free(batch->after);
     batch->after = NULL;
     batch->step = -1;
@@ -204,12 +185,12 @@ void rebuild_give_up(struct rebuild *r, struct op_batch *batch)
 
 int rebuild_stored(struct rebuild *r, const struct op_batch *batch, uint64_t now_ms)
 {
-    bool spent = r->page && r->row == PQntuples(r->page);
+    bool spent = r->page.rows && page_is_spent(&r->page);
     int rc = set_text(&r->after, batch->after);
     if (r->rate > 0)
         r->next_ms = now_ms + batch->dirty.count * 1000 / r->rate;
     r->step = batch->step;
     if (spent || batch->step < 0)
-        drop_page(r);
+        page_drop(&r->page);
     return rc;
 }

@@ -9,6 +9,7 @@
 #define OPERATOR_REBUILD_H
 
 #include "operator/batch.h"
+#include "operator/page.h"
 
 struct rebuild {
     int step;         /* -1: none under way */
@@ -17,9 +18,8 @@ struct rebuild {
     unsigned rate;    /* ids a second; 0: as fast as it goes */
     uint64_t next_ms; /* no batch before */
     bool settled;
-    char *writers;  /* owned: the writing transactions to wait for; NULL: not asked yet */
-    PGresult *page; /* owned: ids that were read and are not in a batch yet */
-    int row;        /* of the page: the next one */
+    char *writers;    /* owned: the writing transactions to wait for; NULL: not asked yet */
+    struct page page; /* ids that were read and are not in a batch yet */
 };
 
 void rebuild_release(struct rebuild *rebuild);

@@ -79,7 +79,7 @@ static void note_position(struct engine *e)
 static int note_progress(struct engine *e)
 {
     struct op_batch *batch = e->running;
-    if (batch->kind == BATCH_PARKED)
+    if (batch->kind == BATCH_PARKED || batch->kind == BATCH_KEYS)
         return 0;
     if (batch->kind == BATCH_LIVE) {
         note_position(e);
@@ -136,7 +136,7 @@ static void run_stored(struct engine *e)
 
 /* A commit reaches us before other sessions see it: usually for less than a millisecond, but with
  * synchronous replication until a standby has confirmed it. */
-static void wait_until_seen(struct engine *e, const struct error *err)
+void run_wait_until_seen(struct engine *e, const struct error *err)
 {
     uint64_t now = clock_monotonic_ms();
     if (e->unseen_since == 0)
@@ -176,7 +176,7 @@ static void on_rest_done(void *owner, const struct error *err)
     if (!err)
         run_stored(e);
     else if (failure_of(err) == FAILURE_UNSEEN)
-        wait_until_seen(e, err);
+        run_wait_until_seen(e, err);
     else if (is_of_work(e, err))
         data_failed(e, err);
     else
@@ -190,7 +190,7 @@ static void on_part_done(void *owner, const struct error *err)
         op_batch_part_done(e->running, e->op);
         engine_turn(e);
     } else if (failure_of(err) == FAILURE_UNSEEN) {
-        wait_until_seen(e, err);
+        run_wait_until_seen(e, err);
     } else if (is_of_work(e, err)) {
         data_failed(e, err);
     } else {

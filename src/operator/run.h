@@ -10,4 +10,7 @@ void run_start(struct engine *engine, struct op_batch *batch);
 /* Goes on with the running batch, after a rest or on a new connection. */
 void run_again(struct engine *engine);
 
+/* What was asked failed with FAILURE_UNSEEN: tries again in a while. */
+void run_wait_until_seen(struct engine *engine, const struct error *err);
+
 #endif

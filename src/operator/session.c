@@ -42,6 +42,8 @@ void session_release(struct session *s)
     session_close(s);
     buffer_release(&s->sources);
     select_release(&s->select);
+    free(s->key_types);
+    s->key_types = NULL;
     free(s->found.rebuild_after);
     free(s->found.rebuild_where);
     s->found.rebuild_after = s->found.rebuild_where = NULL;

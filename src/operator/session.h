@@ -49,9 +49,10 @@ struct session {
     struct error refusal;  /* by our own checks */
     struct buffer sources; /* "{oid,oid}" */
     struct id_types id_types;
-    struct select select; /* of that form */
-    bool claimed;         /* once a process: a second claim would hide that we were replaced */
-    char generation[24];  /* as text, a parameter of every transaction */
+    struct select select;       /* of that form */
+    struct id_types *key_types; /* owned: one for each source, of those with keys */
+    bool claimed;        /* once a process: a second claim would hide that we were replaced */
+    char generation[24]; /* as text, a parameter of every transaction */
     struct session_checkpoint found; /* valid once claimed */
 };
 

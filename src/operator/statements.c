@@ -1,4 +1,5 @@
 #include "operator/statements.h"
+#include "operator/sql_text.h"
 #include "pg/identifier.h"
 
 #define CHECKPOINT_COLUMNS                                                                         \
@@ -87,9 +88,61 @@ int statement_call(struct buffer *out, const struct config_operator *op)
     return buffer_append_str(out, STR("($1::jsonb)"));
 }
 
-int statement_steps(const struct config_operator *op)
+/* --- keys ------------------------------------------------------------------------------------- */
+
+#define KEY "walpiper_key" /* what the query sees of us */
+
+const char *statement_keys_name(char name[STATEMENT_NAME_MAX], size_t source)
 {
-    return 1 + (int)op->source_count;
+    snprintf(name, STATEMENT_NAME_MAX, "walpiper_keys_%zu", source);
+    return name;
+}
+
+/* Appends the columns of the answer as those of the target's id, between parentheses. */
+static void append_typed(struct buffer *out, const struct id_types *types, const char *prefix,
+                         size_t first)
+{
+    for (size_t i = 0; i < types->count; i++)
+        buffer_printf(out, "%s%s%zu::%s", i == 0 ? "" : ", ", prefix, first + i, types->names[i]);
+}
+
+int statement_keys(struct buffer *out, const struct config_operator_source *source,
+                   const struct id_types *key, const struct id_types *types)
+{
+    buffer_append_str(out, STR("SELECT "));
+    statement_numbered(out, "p.c", types->count, "::text");
+    buffer_append_str(out, STR(" FROM (SELECT DISTINCT "));
+    append_typed(out, types, "r.c", 1);
+    buffer_printf(out, " FROM unnest($1::%s[]) AS " KEY " (c1) CROSS JOIN LATERAL (\n",
+                  key->names[0]);
+    sql_text_bind(out, str_from(source->keys), KEY);
+    buffer_append_str(out, STR("\n) AS r ("));
+    statement_numbered(out, "c", types->count, "");
+    buffer_append_str(out, STR(") WHERE "));
+    for (size_t i = 0; i < types->count; i++)
+        buffer_printf(out, "r.c%zu IS NOT NULL AND ", i + 1);
+    buffer_printf(out, "($2::%s IS NULL OR (", types->names[0]);
+    append_typed(out, types, "r.c", 1);
+    buffer_append_str(out, STR(") > ("));
+    append_typed(out, types, "$", 2);
+    buffer_append_str(out, STR(")) ORDER BY "));
+    statement_numbered(out, "", types->count, "");
+    buffer_printf(out, " LIMIT %d) AS p (", STATEMENT_KEYS_PAGE);
+    statement_numbered(out, "c", types->count, "");
+    buffer_append_str(out, STR(") ORDER BY "));
+    statement_numbered(out, "p.c", types->count, "");
+    return out->failed;
+}
+
+/* --- pages of a rebuild ------------------------------------------------------------------------
+ */
+
+int statement_next_step(const struct config_operator *op, int step)
+{
+    while (++step <= (int)op->source_count)
+        if (!op->sources[step - 1].keys)
+            return step;
+    return -1;
 }
 
 static bool deletes(const struct config_operator *op)

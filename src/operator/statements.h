@@ -29,7 +29,7 @@
 #define STATEMENT_WRITERS "walpiper_writers"
 #define STATEMENT_WRITE_STILL "walpiper_write_still"
 
-/* The types of the columns of a target's id. */
+/* The types of the columns of a target's id; of the one column of keys. */
 struct id_types {
     size_t count;
     char names[CONFIG_ID_COLUMNS_MAX][300]; /* as SQL has them: two quoted names at most */
@@ -53,11 +53,21 @@ void statement_ids(struct buffer *out, const struct id_types *types);
 int statement_delete(struct buffer *out, const struct config_operator *op,
                      const struct id_types *types);
 
+/* Ids in one answer to the query of keys. */
+#define STATEMENT_KEYS_PAGE 5000
+#define STATEMENT_NAME_MAX 40
+const char *statement_keys_name(char name[STATEMENT_NAME_MAX], size_t source);
+/* Appends the query for the ids of SOURCE's keys in order, a page of them: $1 is an array of values
+ * of type KEY, the further parameters are the columns of the last id before the page, or NULL. */
+int statement_keys(struct buffer *out, const struct config_operator_source *source,
+                   const struct id_types *key, const struct id_types *types);
+
 /* Appends the call of the function with $1, the event. */
 int statement_call(struct buffer *out, const struct config_operator *op);
 
-/* Steps of a rebuild: 0 reads ids of the target, N those of source N - 1. */
-int statement_steps(const struct config_operator *op);
+/* Steps of a rebuild: 0 reads ids of the target, N those of source N - 1, unless that has keys. The
+ * one after STEP; -1: that was the last. */
+int statement_next_step(const struct config_operator *op, int step);
 /* Appends the query for the next LIMIT ids of STEP in order: the id, a text for each of its
  * columns, and whether its target row is an orphan, to be deleted before the query runs. With
  * AFTER, the parameters are the columns of the last id before them; without, it has none.

@@ -6,8 +6,11 @@
 #include <errno.h>
 
 struct toucher {
-    size_t columns; /* of an id */
+    const struct config_operator_source *source;
+    size_t index; /* of the source */
+    uint32_t xid;
     struct dirty *dirty;
+    struct keys *keys;
     struct buffer *scratch;
     uint64_t *nulls;
 };
@@ -64,22 +67,30 @@ static int join_parts(struct buffer *scratch, const size_t *ends, size_t count, 
     return rc;
 }
 
+static int touch_key(const struct toucher *t, struct str value)
+{
+    int rc = dirty_add_xid(t->dirty, t->xid);
+    return rc < 0 ? rc : keys_add(t->keys, t->index, value);
+}
+
 static int touch_id(const struct toucher *t, const struct side *side, enum dirty_wish wish)
 {
-    size_t ends[CONFIG_ID_COLUMNS_MAX];
+    size_t ends[CONFIG_ID_COLUMNS_MAX], columns = t->source->columns.count;
     if (side->null) {
         (*t->nulls)++;
         return 0;
     }
     buffer_reset(t->scratch);
-    for (size_t i = 0; i < t->columns; i++) {
+    for (size_t i = 0; i < columns; i++) {
         int rc = json_scalar_text(t->scratch, side->values[i]);
         if (rc < 0)
             return rc;
         ends[i] = t->scratch->len;
     }
     struct str id = buffer_str(t->scratch);
-    int rc = t->columns > 1 ? join_parts(t->scratch, ends, t->columns, &id) : 0;
+    if (t->source->keys)
+        return touch_key(t, id);
+    int rc = columns > 1 ? join_parts(t->scratch, ends, columns, &id) : 0;
     return rc < 0 ? rc : dirty_touch(t->dirty, id, wish);
 }
 
@@ -91,12 +102,11 @@ static int touch_inserted(const struct toucher *t, const struct side *now)
     return rc < 0 ? rc : TOUCH_IDS;
 }
 
-static int touch_deleted(const struct toucher *t, const struct config_operator_source *source,
-                         const struct side *before)
+static int touch_deleted(const struct toucher *t, const struct side *before)
 {
     if (before->unknown)
         return TOUCH_UNKNOWN;
-    int rc = touch_id(t, before, source->delete_with ? DIRTY_DELETE : DIRTY_REFRESH);
+    int rc = touch_id(t, before, t->source->delete_with ? DIRTY_DELETE : DIRTY_REFRESH);
     return rc < 0 ? rc : TOUCH_IDS;
 }
 
@@ -112,7 +122,7 @@ static int touch_left(const struct toucher *t, bool deletes, const struct side *
 
 static bool same_id(const struct toucher *t, const struct side *a, const struct side *b)
 {
-    for (size_t i = 0; i < t->columns; i++)
+    for (size_t i = 0; i < t->source->columns.count; i++)
         if (!str_equal(a->values[i], b->values[i]))
             return false;
     return true;
@@ -146,7 +156,7 @@ static bool listens_to(const struct config_operator *op, enum event_type type)
 }
 
 int touch_event(const struct config_operator *op, const struct event *event, struct dirty *dirty,
-                struct buffer *scratch, uint64_t *nulls)
+                struct keys *keys, struct buffer *scratch, uint64_t *nulls)
 {
     const struct config_operator_source *source =
         definition_source(op, event->schema, event->table);
@@ -164,11 +174,16 @@ int touch_event(const struct config_operator *op, const struct event *event, str
     }
     struct side now, before;
     read_sides(event, &source->columns, &now, &before);
-    struct toucher t = {
-        .columns = source->columns.count, .dirty = dirty, .scratch = scratch, .nulls = nulls};
+    struct toucher t = {.source = source,
+                        .index = (size_t)(source - op->sources),
+                        .xid = event->xid,
+                        .dirty = dirty,
+                        .keys = keys,
+                        .scratch = scratch,
+                        .nulls = nulls};
     if (event->type == EVENT_INSERT)
         return touch_inserted(&t, &now);
     if (event->type == EVENT_DELETE)
-        return touch_deleted(&t, source, &before);
+        return touch_deleted(&t, &before);
     return touch_updated(&t, source->delete_with && op->on_delete, &now, &before);
 }

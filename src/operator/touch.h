@@ -5,7 +5,7 @@
 
 #include "base/buffer.h"
 #include "config/config.h"
-#include "operator/dirty.h"
+#include "operator/keys.h"
 #include <walpiper/event.h>
 
 enum touch {
@@ -15,9 +15,10 @@ enum touch {
     TOUCH_UNKNOWN, /* the event does not give an id: any may be touched */
 };
 
-/* Adds the event's ids to DIRTY. SCRATCH is for the text of an id. Counts SQL NULLs in *NULLS.
- * An enum touch, or -ENOMEM, -EMSGSIZE. */
+/* Adds the event's ids to DIRTY, or its value to KEYS for a source that has a query for them.
+ * SCRATCH is for the text of an id. Counts SQL NULLs in *NULLS. An enum touch, or -ENOMEM,
+ * -EMSGSIZE. */
 int touch_event(const struct config_operator *op, const struct event *event, struct dirty *dirty,
-                struct buffer *scratch, uint64_t *nulls);
+                struct keys *keys, struct buffer *scratch, uint64_t *nulls);
 
 #endif

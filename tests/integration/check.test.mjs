@@ -487,6 +487,31 @@ scenario('operators: the columns of a select', async (scene) => {
   only(result, 'ok', 'operator k', /can run/);
 });
 
+scenario('operators: keys', async (scene) => {
+  const db = await scene.database();
+  await db.query(`CREATE TABLE a (id int PRIMARY KEY, name text); CREATE TABLE p (id int PRIMARY KEY, a int);
+    CREATE TABLE t (id int PRIMARY KEY)`);
+  const operator = (name, keys, map = 'id') => ({
+    ...{ name, target: 't', query: 'UPDATE t SET id = $1' },
+    tables: { p: 'id', a: { keys, map } },
+  });
+  const operators = [
+    operator('a', 'SELECT id, a FROM p WHERE a = $1'),
+    operator('b', 'SELECT id FROM p WHERE a = $1 AND id = $2'),
+    operator('c', 'SELECT nothing FROM p WHERE a = $1'),
+    operator('d', 'SELECT id FROM p WHERE a = $1', 'nothing'),
+    operator('e', 'SELECT id FROM p WHERE a = $1', 'name'),
+    operator('f', 'SELECT id FROM p WHERE a = $1; -- $2'),
+  ];
+  const result = await check(scene.unstarted(db, { tables: [{ name: 'a' }, { name: 'p' }], operators }));
+  only(result, 'error', 'operator a', /keys: gives 2 columns; |keys: gives 2 columns/);
+  only(result, 'error', 'operator b', /keys: has 2 parameters/);
+  only(result, 'error', 'operator c', /keys: column "nothing" does not exist/);
+  only(result, 'error', 'operator d', /a has no column nothing/);
+  only(result, 'error', 'operator e', /name is not in the replica identity/);
+  only(result, 'ok', 'operator f', /can run/);
+});
+
 scenario('operators: the function of a call', async (scene) => {
   const db = await scene.database();
   await db.query(`CREATE TABLE src (id int PRIMARY KEY);

@@ -234,3 +234,76 @@ scenario('select: $1 in strings, names and comments is none', async (scene) => {
   await becomes('it is what the server makes of it', () => db.query('SELECT * FROM t'), right);
   session.release();
 });
+
+// --- keys -------------------------------------------------------------------------------------------
+
+/** Authors, and posts whose read model has the author's name. */
+async function authors(scene, over) {
+  const db = await scene.database();
+  await db.query(`CREATE TABLE authors (id int PRIMARY KEY, name text);
+    CREATE TABLE posts (org int, id text, author int, PRIMARY KEY (org, id));
+    ALTER TABLE posts REPLICA IDENTITY FULL;
+    CREATE TABLE t (org int, id text, name text, PRIMARY KEY (org, id))`);
+  const select = 'SELECT p.org, p.id, a.name FROM posts p LEFT JOIN authors a ON a.id = p.author';
+  const keys = 'SELECT org, id FROM posts WHERE author = $1';
+  const walpiper = scene.unstarted(db, {
+    tables: [{ name: 'authors' }, { name: 'posts' }],
+    operators: [
+      {
+        ...{ name: 'o', target: 't', target_id: ['org', 'id'], select: `${select} WHERE p.org = $1 AND p.id = $2` },
+        tables: { posts: ['org', 'id'], authors: { keys, map: 'id' } },
+        ...over,
+      },
+    ],
+  });
+  const right = () =>
+    becomes(
+      'the read model is right',
+      () => db.query('SELECT * FROM t ORDER BY org, id'),
+      () => db.query(`${select} ORDER BY org, id`),
+    );
+  return { db, walpiper, right };
+}
+
+scenario('keys: a renamed author touches all of his posts, and whoever comes and goes', async (scene) => {
+  const { db, walpiper, right } = await authors(scene);
+  await walpiper.start();
+  await db.query(`INSERT INTO posts SELECT n % 2, 'post "' || n || '\\', n % 4 FROM generate_series(1, 40) n`);
+  await right();
+  await db.query(`INSERT INTO authors VALUES (1, 'one'), (2, 'two'), (3, 'three'), (9, 'nobody')`);
+  await right();
+  await db.query(`UPDATE authors SET name = 'ONE' WHERE id = 1`);
+  await right();
+  await db.query('UPDATE authors SET id = 0 WHERE id = 2');
+  await right();
+  await db.query('DELETE FROM authors WHERE id IN (1, 9)');
+  await db.query('UPDATE posts SET author = 3 WHERE author = 1');
+  await right();
+  await db.query(`BEGIN; UPDATE authors SET name = 'III' WHERE id = 3; DELETE FROM posts WHERE org = 0; COMMIT`);
+  await right();
+  await db.query('TRUNCATE authors');
+  await right();
+  assert.doesNotMatch(walpiper.logText(), /parked|skipped/);
+});
+
+scenario('keys: more ids than a page and a batch hold, while walpiper is killed', async (scene) => {
+  const { db, walpiper, right } = await authors(scene, { batch_size: 300 });
+  await db.query(`INSERT INTO authors VALUES (1, 'one'), (2, 'two')`);
+  await db.query(`INSERT INTO posts SELECT 1, n::text, 1 + (n % 20 = 0)::int FROM generate_series(1, 6000) n`);
+  await walpiper.start();
+  await right();
+  await db.query(`UPDATE authors SET name = upper(name)`);
+  await until('some rows are right', () => db.value(`SELECT EXISTS (SELECT FROM t WHERE name = 'ONE')`));
+  await walpiper.restart('SIGKILL');
+  await right();
+});
+
+scenario('keys: each lane refreshes its own ids', async (scene) => {
+  const { db, walpiper, right } = await authors(scene, { lanes: 3, batch_size: 10 });
+  await walpiper.start();
+  await db.query(`INSERT INTO posts SELECT n % 2, n, n % 4 FROM generate_series(1, 100) n`);
+  await db.query(`INSERT INTO authors SELECT n, 'name ' || n FROM generate_series(0, 3) n`);
+  await right();
+  await db.query(`UPDATE authors SET name = name || '!'`);
+  await right();
+});

@@ -453,6 +453,21 @@ START_TEST(test_release_is_safe_on_a_zeroed_one)
 }
 END_TEST
 
+START_TEST(test_a_source_may_give_many_ids)
+{
+    struct config c = scene_right("tables: [{name: a}, {name: b}]\n"
+                                  "operators: [{name: o, target: t, query: $1, tables: {a: id,"
+                                  " b: {keys: SELECT id FROM a WHERE b = $1, map: nr}}}]\n");
+    const struct config_operator *o = &c.operators[0];
+
+    ck_assert_ptr_null(o->sources[0].keys);
+    ck_assert_str_eq(o->sources[1].keys, "SELECT id FROM a WHERE b = $1");
+    ck_assert_uint_eq(o->sources[1].columns.count, 1);
+    ck_assert_str_eq(o->sources[1].columns.items[0].text, "nr");
+    config_release(&c);
+}
+END_TEST
+
 START_TEST(test_a_call_has_a_function_and_no_ids)
 {
     struct config c = scene_right("tables: [{name: a}, {name: s.b}]\n"
@@ -497,9 +512,9 @@ UNIT_SUITE("config/config", test_tokens, test_the_secret_comes_from_its_variable
            test_the_gateway_is_near_unless_said, test_every_key_reaches_the_struct,
            test_tables_are_split_and_keep_their_scopes, test_operators_know_their_sources,
            test_an_id_may_have_several_columns, test_a_call_has_a_function_and_no_ids,
-           test_what_is_not_said_has_its_default, test_pg_variables_fill_what_database_leaves_out,
-           test_url_wins_over_the_single_fields, test_one_value_is_a_list_of_one,
-           test_operator_without_events_takes_all,
+           test_a_source_may_give_many_ids, test_what_is_not_said_has_its_default,
+           test_pg_variables_fill_what_database_leaves_out, test_url_wins_over_the_single_fields,
+           test_one_value_is_a_list_of_one, test_operator_without_events_takes_all,
            test_events_table_may_be_off_or_an_operator_source, test_a_variable_stays_one_value,
            test_unused_variable_may_be_unset, test_public_listeners_by_mode,
            test_release_is_safe_on_a_zeroed_one)

@@ -271,6 +271,22 @@ START_TEST(test_operators)
          "FILE:3: operators[0].delete_with: a call has no rows"},
         {TABLE_A "operators: [{name: o, tables: [a],\n call: a.b.c}]\n",
          "FILE:3: operators[0].call: more than schema.table"},
+        {TABLE_A "operators: [{name: o, target: t,\n tables: {a: {keys: $1}}}]\n",
+         "FILE:3: operators[0].tables.a: says not what it takes; write keys"},
+        {TABLE_A "operators: [{name: o, target: t,\n tables: {a: {keys: $1, map: i, n: 1}}}]\n",
+         "FILE:3: operators[0].tables.a: says not what it takes; write keys"},
+        {TABLE_A "operators: [{name: o, target: t, tables: {a: {keys: [$1],\n map: i}}}]\n",
+         "FILE:2: operators[0].tables.a.keys: no query"},
+        {TABLE_A "operators: [{name: o, target: t, tables: {a: {map: i,\n keys: x}}}]\n",
+         "FILE:2: operators[0].tables.a: keys does not use $1"},
+        {TABLE_A "operators: [{name: o, target: t, tables: {a: {keys: $1, map:\n [i, j]}}}]\n",
+         "FILE:2: operators[0].tables.a.map: 2 columns; write the one"},
+        {TABLE_A
+         "operators: [{name: o, target: t, query: $1,\n tables: {a: {keys: $1, map: i}}}]\n",
+         "FILE:3: operators[0].tables: none gives the ids by a column"},
+        {"tables: [{name: a}, {name: b}]\noperators: [{name: o, target: t, query: $1,\n"
+         " tables: {a: {keys: $1, map: i}, b: i}, delete_with: a}]\n",
+         "FILE:3: operators[0].delete_with: has keys"},
         {TABLE_A "operators: [{name: o, call: f, tables: [a],\n lanes: 2}]\n",
          "FILE:3: operators[0].lanes: a call gets the events in order"},
         {TABLE_A "operators: [{name: o, call: f, tables: [a],\n batch: true}]\n",
@@ -409,8 +425,6 @@ START_TEST(test_features_that_come_later)
         {"events: {retention: 30d}\n", "FILE:1: events.retention: not available yet"},
         {"http: {tls: {certificate: x}}\n", "FILE:1: http.tls.certificate: not available yet"},
         {"http: {tls: {key: x}}\n", "FILE:1: http.tls.key: not available yet"},
-        {"operators: [{tables: {a: {keys: x, map: y}}}]\n",
-         "FILE:1: operators[0].tables.a: not available yet"},
         {"plugins: [{path: webhook.so}]\n", "FILE:1: plugins: not available yet"},
     };
     ASSERT_REFUSED(list);

@@ -34,7 +34,11 @@ START_TEST(test_pages_follow_each_other_by_key)
     struct config_operator_source sources[2];
     struct config_operator op = blog_operator(sources);
     buffer_init(&sql, STATEMENT_MAX);
-    ck_assert_int_eq(statement_steps(&op), 3);
+    ck_assert_int_eq(statement_next_step(&op, 0), 1);
+    ck_assert_int_eq(statement_next_step(&op, 1), 2);
+    ck_assert_int_eq(statement_next_step(&op, 2), -1);
+    sources[0].keys = TEXT("SELECT $1");
+    ck_assert_int_eq(statement_next_step(&op, 0), 2);
     ck_assert_str_eq(page(&op, 1, false),
                      "SELECT p.c1::text, false FROM (SELECT DISTINCT t.\"post_id\" "
                      "FROM \"public\".\"comments\" AS t WHERE t.\"post_id\" IS NOT NULL "
@@ -93,6 +97,42 @@ START_TEST(test_an_id_of_columns_is_compared_column_by_column)
 }
 END_TEST
 
+START_TEST(test_keys_are_asked_of_many_values_page_by_page)
+{
+    struct config_operator_source sources[2];
+    (void)blog_operator(sources);
+    const struct id_types key = {.count = 1, .names = {"bigint"}};
+    const struct id_types types = {.count = 2, .names = {"integer", "text"}};
+    sources[0].keys = TEXT("SELECT '$1', a.b FROM a WHERE c = $1;");
+    buffer_init(&sql, STATEMENT_MAX);
+    statement_keys(&sql, &sources[0], &key, &types);
+    buffer_append_char(&sql, '\0');
+    ck_assert_str_eq(
+        sql.data,
+        "SELECT p.c1::text, p.c2::text FROM (SELECT DISTINCT r.c1::integer, r.c2::text "
+        "FROM unnest($1::bigint[]) AS walpiper_key (c1) CROSS JOIN LATERAL (\n"
+        "SELECT '$1', a.b FROM a WHERE c = (walpiper_key.c1)\n) AS r (c1, c2) "
+        "WHERE r.c1 IS NOT NULL AND r.c2 IS NOT NULL AND ($2::integer IS NULL OR "
+        "(r.c1::integer, r.c2::text) > ($2::integer, $3::text)) ORDER BY 1, 2 LIMIT 5000) "
+        "AS p (c1, c2) ORDER BY p.c1, p.c2");
+    buffer_release(&sql);
+}
+END_TEST
+
+START_TEST(test_a_call_is_of_one_event)
+{
+    struct config_operator_source sources[2];
+    struct config_operator op = blog_operator(sources);
+    op.call_schema = TEXT("Shop");
+    op.call_function = TEXT("on\"event");
+    buffer_init(&sql, STATEMENT_MAX);
+    statement_call(&sql, &op);
+    buffer_append_char(&sql, '\0');
+    ck_assert_str_eq(sql.data, "SELECT \"Shop\".\"on\"\"event\"($1::jsonb)");
+    buffer_release(&sql);
+}
+END_TEST
+
 START_TEST(test_the_state_tables_end_with_their_version)
 {
     const char *comment = "COMMENT ON SCHEMA walpiper IS '" STATE_SQL_VERSION "';\n";
@@ -121,5 +161,6 @@ END_TEST
 UNIT_SUITE("operator/statements", test_names_are_quoted, test_pages_follow_each_other_by_key,
            test_rows_of_the_target_that_no_source_has_are_orphans,
            test_an_id_of_columns_is_compared_column_by_column,
+           test_keys_are_asked_of_many_values_page_by_page, test_a_call_is_of_one_event,
            test_the_state_tables_end_with_their_version,
            test_a_condition_knows_ids_by_the_names_of_the_target)

@@ -9,6 +9,7 @@
 static struct config_operator_source sources[2];
 static struct config_operator op;
 static struct dirty dirty;
+static struct keys keys;
 static struct buffer record, scratch;
 static uint64_t nulls;
 
@@ -24,6 +25,7 @@ static void setup(void)
 static void teardown(void)
 {
     dirty_release(&dirty);
+    keys_clear(&keys);
     buffer_release(&record);
     buffer_release(&scratch);
 }
@@ -35,7 +37,7 @@ static int touch(enum event_type type, const struct relation *relation, const ch
     buffer_reset(&record);
     encode_row(&record, type, relation, 700, new_row, old_row);
     ck_assert_int_eq(event_read(&event, buffer_str(&record)), 0);
-    return touch_event(&op, &event, &dirty, &scratch, &nulls);
+    return touch_event(&op, &event, &dirty, &keys, &scratch, &nulls);
 }
 
 /* An update of comments whose event was too large. */
@@ -45,7 +47,7 @@ static int touch_stripped(const char *const *new_row, const char *const *old_row
     buffer_reset(&record);
     encode_stripped_row(&record, &comments, new_row, old_row);
     ck_assert_int_eq(event_read(&event, buffer_str(&record)), 0);
-    return touch_event(&op, &event, &dirty, &scratch, &nulls);
+    return touch_event(&op, &event, &dirty, &keys, &scratch, &nulls);
 }
 
 /* The dirty ids as "id" with - for a delete and + for a query. */
@@ -259,6 +261,39 @@ START_TEST(test_an_id_is_not_known_when_a_column_of_it_is_not)
 }
 END_TEST
 
+START_TEST(test_a_source_with_keys_gives_its_values_old_and_new)
+{
+    setup();
+    sources[1].keys = TEXT("SELECT $1");
+    sources[1].delete_with = false;
+    ck_assert_int_eq(touch(EVENT_UPDATE, &posts, ROW("5", "t"), ROW("4", NULL)), TOUCH_IDS);
+    ck_assert_int_eq(touch(EVENT_INSERT, &posts, ROW("6", "t"), NULL), TOUCH_IDS);
+    ck_assert_int_eq(touch(EVENT_DELETE, &posts, NULL, ROW("6", NULL)), TOUCH_IDS);
+    ck_assert_int_eq(touch(EVENT_INSERT, &posts, ROW("NULL", "t"), NULL), TOUCH_IDS);
+    ck_assert_str_eq(ids(), "");
+    ck_assert_uint_eq(keys.count, 3);
+    ck_assert_uint_eq(nulls, 1);
+    ck_assert_uint_eq(dirty.xid_count, 1); /* what the keys read must be visible */
+    teardown();
+}
+END_TEST
+
+START_TEST(test_a_call_gets_events_but_for_truncates)
+{
+    setup();
+    op.form = CONFIG_CALL;
+    ck_assert_int_eq(touch(EVENT_TRUNCATE, &comments, NULL, NULL), TOUCH_NOTHING);
+    ck_assert_int_eq(touch(EVENT_DELETE, &comments, NULL, ROW("9", NULL)), TOUCH_IDS);
+    const struct dirty_id *id = dirty_first(&dirty);
+    ck_assert_str_eq(dirty_text(id), "7f3a91c2-64-1");
+    ck_assert_ptr_nonnull(strstr(dirty_json(id), "\"id\":\"7f3a91c2-64-1\",\"name\":\"comments\""));
+    ck_assert_uint_eq(dirty.xid_count, 1);
+    op.on_delete = false;
+    ck_assert_int_eq(touch(EVENT_DELETE, &comments, NULL, ROW("9", NULL)), TOUCH_NOTHING);
+    teardown();
+}
+END_TEST
+
 UNIT_SUITE("operator/touch", test_insert_refreshes_the_mapped_id, test_a_move_refreshes_both_ids,
            test_an_update_in_place_refreshes_one,
            test_a_delete_refreshes_and_with_delete_with_deletes,
@@ -269,4 +304,6 @@ UNIT_SUITE("operator/touch", test_insert_refreshes_the_mapped_id, test_a_move_re
            test_truncate_touches_all, test_other_tables_and_types_touch_nothing,
            test_ids_of_text_lose_quotes_and_escapes, test_an_id_that_was_left_out_is_not_known,
            test_an_id_of_columns_is_one_text, test_a_change_of_any_column_of_an_id_is_a_move,
-           test_an_id_with_a_null_in_it_is_none, test_an_id_is_not_known_when_a_column_of_it_is_not)
+           test_an_id_with_a_null_in_it_is_none, test_an_id_is_not_known_when_a_column_of_it_is_not,
+           test_a_source_with_keys_gives_its_values_old_and_new,
+           test_a_call_gets_events_but_for_truncates)

@@ -1,0 +1,161 @@
+#include "operator/keys.h"
+#include "operator/id.h"
+#include "operator/statements.h"
+#include "pg/array.h"
+#include <errno.h>
+#include <stdlib.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+struct key {
+    UT_hash_handle hh;
+    size_t source; /* with the value behind it, what the table finds it by */
+    char value[];
+};
+
+static void drop(struct keys *keys, struct key *key)
+{
+    HASH_DEL(keys->values, key);
+    free(key);
+}
+
+void keys_clear(struct keys *keys)
+{
+    struct key *key, *next;
+    HASH_ITER(hh, keys->values, key, next)
+    {
+        drop(keys, key);
+    }
+    free(keys->after);
+    page_drop(&keys->page);
+    *keys = (struct keys){0};
+}
+
+/* HASH_FIND wants the bytes of SOURCE and value in one piece, as they are in the key. */
+int keys_add(struct keys *keys, size_t source, struct str value)
+{
+    size_t len = sizeof(source) + value.len;
+    struct key *key = calloc(1, sizeof(*key) + value.len + 1), *found = NULL;
+    if (!key)
+        return -ENOMEM;
+    key->source = source;
+    if (value.len > 0)
+        memcpy(key->value, value.data, value.len);
+    HASH_FIND(hh, keys->values, &key->source, len, found);
+    if (found) {
+        free(key);
+        return 0;
+    }
+    HASH_ADD_KEYPTR(hh, keys->values, &key->source, len, key);
+    if (!key->hh.tbl) { /* no memory for the table */
+        free(key);
+        return -ENOMEM;
+    }
+    keys->count++;
+    keys->bytes += value.len;
+    return 0;
+}
+
+bool keys_full(const struct keys *keys, size_t max)
+{
+    return keys->count >= max || keys->bytes >= DIRTY_BYTES_MAX;
+}
+
+/* --- pages ------------------------------------------------------------------------------------ */
+
+/* The next source that values are of, while there are any. */
+static bool choose_source(struct keys *keys)
+{
+    if (!keys->values)
+        return false;
+    if (!keys->after)
+        keys->source = keys->values->source;
+    return true;
+}
+
+enum keys_need keys_need(struct keys *keys)
+{
+    keys->started = true;
+    if (keys->page.rows)
+        return KEYS_IDS;
+    return choose_source(keys) ? KEYS_PAGE : KEYS_NOTHING;
+}
+
+static int list_values(const struct keys *keys, struct buffer *array)
+{
+    for (const struct key *key = keys->values; key; key = key->hh.next)
+        if (key->source == keys->source)
+            pg_array_item(array, key->value);
+    return pg_array_end(array);
+}
+
+int keys_send_page(struct keys *keys, struct session *session, pg_on_result on_result)
+{
+    const char *values[1 + CONFIG_ID_COLUMNS_MAX] = {NULL};
+    size_t columns = session->op->target_id.count;
+    char name[STATEMENT_NAME_MAX];
+    struct buffer array, scratch;
+    buffer_init(&array, 8 * DIRTY_BYTES_MAX);
+    buffer_init(&scratch, 2 * DIRTY_BYTES_MAX);
+    int rc = list_values(keys, &array);
+    if (rc == 0 && keys->after)
+        rc = id_split(&scratch, keys->after, columns, values + 1);
+    if (rc == 0) {
+        values[0] = array.data;
+        (void)pg_conn_send(session->conn,
+                           &(struct pg_statement){.name = statement_keys_name(name, keys->source),
+                                                  .parameter_count = 1 + (int)columns,
+                                                  .values = values,
+                                                  .on_result = on_result});
+    }
+    buffer_release(&array);
+    buffer_release(&scratch);
+    return rc;
+}
+
+static void source_done(struct keys *keys)
+{
+    struct key *key, *next;
+    HASH_ITER(hh, keys->values, key, next)
+    {
+        if (key->source == keys->source)
+            drop(keys, key);
+    }
+    free(keys->after);
+    keys->after = NULL;
+}
+
+int keys_take_page(struct keys *keys, const PGresult *result)
+{
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        return 0;
+    if (PQntuples(result) > 0)
+        return page_take(&keys->page, result);
+    source_done(keys);
+    return 0;
+}
+
+int keys_give_ids(struct keys *keys, size_t columns, struct dirty *dirty)
+{
+    struct page *page = &keys->page;
+    struct buffer id;
+    int rc = 0;
+    buffer_init(&id, DIRTY_BYTES_MAX);
+    for (; !page_is_spent(page) && !dirty_full(dirty) && rc == 0; page->next++) {
+        rc = page_id(page, columns, &id);
+        if (rc == 0)
+            rc = dirty_touch(dirty, buffer_str(&id), DIRTY_REFRESH);
+    }
+    if (rc == 0 && page_is_spent(page)) {
+        free(keys->after);
+        keys->after = str_dup(buffer_str(&id));
+        rc = keys->after ? 0 : -ENOMEM;
+    }
+    if (rc == 0 && page_is_spent(page) && PQntuples(page->rows) < STATEMENT_KEYS_PAGE)
+        source_done(keys);
+    if (rc == 0 && page_is_spent(page))
+        page_drop(page);
+    buffer_release(&id);
+    return rc;
+}
