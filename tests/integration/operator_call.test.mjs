@@ -72,7 +72,7 @@ scenario('only the listed types are called for', async (scene) => {
 
 scenario('each event has its effect once, although walpiper and its connections are killed', async (scene) => {
   const db = await shop(scene);
-  const walpiper = await scene.walpiper(db, calling({ batch_size: 7 }));
+  const walpiper = await scene.walpiper(db, { ...calling({ batch_size: 7 }), retry: { min_restart_time: 50 } });
   await until('the operator has begun', () => walpiper.logText().includes('gets the events from now on'));
   let next = 1;
   let writing = true;
@@ -86,11 +86,11 @@ scenario('each event has its effect once, although walpiper and its connections 
     const before = await db.value('SELECT count(*)::int FROM told');
     await until('more events have come', async () => (await db.value('SELECT count(*)::int FROM told')) > before);
   };
-  for (let round = 0; round < 4; round++) {
+  for (let round = 0; round < 3; round++) {
     await progress();
     await walpiper.kill();
     await walpiper.start();
-    for (let i = 0; i < 3; i++) {
+    for (let i = 0; i < 2; i++) {
       await progress();
       await db.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE datname = current_database() AND query ~ 'on_event|walpiper[._]' AND pid <> pg_backend_pid()`);

@@ -1,8 +1,11 @@
 // What an operator's derived row may be said as, and what its id may be made of: each read model
 // against its query from scratch.
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { assert, scenario, until } from './harness/lib.mjs';
+import { assert, root, scenario, until } from './harness/lib.mjs';
+import { blog, counts, countsFromScratch } from './harness/blog.mjs';
 
 /** Waits until what ACTUAL gives is what EXPECTED gives from scratch. */
 async function becomes(what, actual, expected) {
@@ -233,6 +236,41 @@ scenario('select: $1 in strings, names and comments is none', async (scene) => {
   const right = async () => (await session.query('EXECUTE right_one (7)')).rows;
   await becomes('it is what the server makes of it', () => db.query('SELECT * FROM t'), right);
   session.release();
+});
+
+// --- the examples -----------------------------------------------------------------------------------
+
+/** The first example of docs/operators.md for KEY, without its indentation. */
+function documented(key) {
+  const text = readFileSync(join(root, 'docs/operators.md'), 'utf8');
+  const [, example] = text.match(new RegExp(`\n    ${key}: \\|\n((?:      .*\n)+)`));
+  return example.replaceAll(/^ {6}/gm, '');
+}
+
+scenario('the examples of sql/operators and of the documentation keep the demo right', async (scene) => {
+  const sql = 'sql/operators/post_with_comments_counts';
+  const examples = [
+    { query_file: `${sql}.sql`, delete_with: ['posts'] },
+    { query_file: `${sql}_batch.sql`, delete_with: ['posts'], batch: true },
+    { select: documented('select') },
+  ];
+  for (const example of examples) {
+    const db = await scene.database({ files: ['sql/demo/blog.sql', 'sql/operators/on_comment.sql'] });
+    const [operator] = blog.operators;
+    const { name, target, tables } = operator;
+    const calls = { name: 'calls', call: 'on_comment', tables: ['comments'], events: ['insert', 'update'] };
+    const walpiper = await scene.walpiper(db, { ...blog, operators: [{ name, target, tables, ...example }, calls] });
+    const right = () => becomes('the counts are right', () => counts(db), () => countsFromScratch(db));
+    await right();
+    await until('the function is called', () => walpiper.logText().includes('gets the events from now on'));
+    const moderators = await walpiper.events('moderators');
+    await db.query(`INSERT INTO comments (post_id, message, rating) SELECT id, 'bad', 1 FROM posts`);
+    await db.query('DELETE FROM posts WHERE id = (SELECT min(id) FROM posts)');
+    await right();
+    const [frame] = await moderators.first(1);
+    assert.equal(JSON.parse(frame.data).message, 'bad');
+    await walpiper.stop();
+  }
 });
 
 // --- keys -------------------------------------------------------------------------------------------
