@@ -8,7 +8,7 @@
 
 sanitizer_options=('-Db_sanitize=address,undefined' -Db_lundef=false)
 planted_bugs=(confirm_before_sync confirm_keepalive skip_at_seam)
-planted_operator_bugs=(no_visibility_guard) # are found by --operators
+planted_operator_bugs=(no_visibility_guard no_fence) # are found by --operators
 chaos_broken=3 # the exit of run.mjs when a promise did not hold
 
 dev_chaos() {

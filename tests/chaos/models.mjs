@@ -30,6 +30,9 @@ export const ddl = `
   CREATE TABLE post_counts_batch (LIKE post_counts INCLUDING ALL);
   CREATE TABLE post_counts_select (LIKE post_counts INCLUDING ALL);
   CREATE TABLE shelf_counts (shelf int, rating int, comments bigint NOT NULL, PRIMARY KEY (shelf, rating));
+  CREATE TABLE event_log (n bigserial PRIMARY KEY, event text NOT NULL);
+  CREATE FUNCTION log_event(event jsonb) RETURNS bigint LANGUAGE sql AS $$
+    INSERT INTO event_log (event) VALUES (event ->> 'id') RETURNING slowly(n) $$;
   CREATE TABLE author_totals (id int PRIMARY KEY, posts bigint NOT NULL);
 
   INSERT INTO posts SELECT n, n % ${ids.authors}, 'post' FROM generate_series(1, ${ids.posts}) n;
@@ -47,7 +50,8 @@ const mergeCounts = (target, where) => `
   WHEN MATCHED AND (dest.title, dest.comments, dest.ratings) IS DISTINCT FROM (src.title, src.comments, src.ratings) THEN
     UPDATE SET title = src.title, comments = src.comments, ratings = src.ratings`;
 
-/** Each: what walpiper is told (`operator`), and the query from scratch. */
+/** Each: what walpiper is told (`operator`), and the query from scratch; or for a call, the table that has the
+ *  ids of the events that it got (`log`). */
 export const models = [
   {
     operator: {
@@ -103,6 +107,10 @@ export const models = [
     },
     kept: 'SELECT * FROM author_totals WHERE posts > 0',
     scratch: 'SELECT author_id, count(*) FROM posts WHERE author_id IS NOT NULL GROUP BY author_id',
+  },
+  {
+    operator: { name: 'event_log', call: 'public.log_event', tables: ['authors', 'posts', 'comments'], events: every },
+    log: 'event_log',
   },
 ];
 

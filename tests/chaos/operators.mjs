@@ -3,6 +3,7 @@
 import { rmSync } from 'node:fs';
 import { Database, Postgres } from '../integration/harness/postgres.mjs';
 import { makeDirectory } from '../integration/harness/process.mjs';
+import { pullAll } from '../integration/harness/pull.mjs';
 import { sleep } from '../integration/harness/wait.mjs';
 import { Crew } from './crew.mjs';
 import { ModelTroubles } from './model_troubles.mjs';
@@ -15,6 +16,7 @@ const writers = 8;
 export class OperatorChaos extends Rounds {
   constructor(options) {
     super(options);
+    this.told = { next: 'earliest', n: 0 }; // to the call, and compared
     this.counts = { transactions: 0, rollbacks: 0, savepoints: 0, quarrels: 0 };
   }
 
@@ -40,9 +42,9 @@ export class OperatorChaos extends Rounds {
       onWrong: (what) => this.wrong(what),
     });
     await this.crew.open();
-    const isThere = () => this.database.value(`SELECT to_regclass('walpiper.checkpoint') IS NOT NULL`);
-    await this.promised('operators have tables of their own', isThere);
-    await this.applied();
+    const begun = `SELECT count(DISTINCT operator)::int FROM walpiper.checkpoint WHERE epoch <> ''`;
+    const haveBegun = async () => (await this.database.value(begun).catch(() => 0)) === models.length;
+    await this.promised('all operators have begun', haveBegun);
     this.openWriters();
     const { crew, server, admin, log } = this;
     this.troubles = new ModelTroubles({ random: this.chance('blows'), crew, server, admin, log });
@@ -109,7 +111,24 @@ export class OperatorChaos extends Rounds {
 
   async compare(model) {
     const { name } = model.operator;
+    if (model.log) return this.compareLog(model);
     for (const { side, row } of await differences(this.database, model)) this.wrong(`${name}: ${side} ${JSON.stringify(row)}`);
+  }
+
+  /** A call gets what a subscriber gets: each event once, in order. */
+  async compareLog({ log }) {
+    const path = '/streams?topic=authors&topic=posts&topic=comments&types=insert,update,delete';
+    const { events, next } = await pullAll(this.service.walpiper, path, { after: this.told.next, limit: 10_000 });
+    const got = await this.database.query(`SELECT n, event FROM ${log} WHERE n > $1 ORDER BY n`, [this.told.n]);
+    const ids = events.map(({ id }) => id);
+    const longest = Math.max(ids.length, got.length);
+    let at = 0;
+    while (at < longest && ids[at] === got[at]?.event) at++;
+    if (at < longest) {
+      const around = (list) => list.slice(Math.max(0, at - 2), at + 3).join(', ');
+      this.wrong(`${log}: differs at event ${at} of ${ids.length}: is ${around(got.map(({ event }) => event))}, should be ${around(ids)}`);
+    }
+    this.told = { next, n: got.at(-1)?.n ?? this.told.n };
   }
 
   // --- the end ----------------------------------------------------------------------------------
