@@ -26,9 +26,9 @@ class Stopped {
 }
 
 export class Crew {
-  /** CONFIG is the same for all; each has a directory of its own in DIRECTORY. */
-  constructor({ directory, ...options }) {
-    Object.assign(this, { directory, options });
+  /** CONFIG() makes the configuration of each, which has a directory of its own in DIRECTORY. */
+  constructor({ directory, config, ...options }) {
+    Object.assign(this, { directory, config, options });
     this.number = 0;
     this.starts = 0; // of those that are gone
   }
@@ -36,7 +36,7 @@ export class Crew {
   next() {
     const directory = join(this.directory, String(++this.number));
     mkdirSync(directory);
-    return new Service({ ...this.options, directory });
+    return new Service({ ...this.options, directory, config: this.config() });
   }
 
   async open() {

@@ -1,17 +1,18 @@
 // What goes wrong around operators: all that holds a batch, or what it is to see, between two steps.
 import { until } from '../integration/harness/wait.mjs';
+import { models } from './models.mjs';
 import { Storm } from './storm.mjs';
 
 const blows = { killWalpiper: 4, pauseWalpiper: 2, takeOver: 3, endOperators: 3, pauseOperator: 2, endWalsender: 1,
-  holdCommits: 4, crashServer: 1, restartServer: 1 };
+  holdCommits: 4, rebuild: 2, crashServer: 1, restartServer: 1 };
 
 const ofOperators = `datname IS NOT NULL AND application_name = 'walpiper' AND backend_type = 'client backend'`;
 
 export class ModelTroubles extends Storm {
-  /** CREW: the walpiper in office and how it is replaced. */
-  constructor({ crew, ...storm }) {
+  /** CREW: the walpiper in office and how it is replaced. DATABASE: where the read models are. */
+  constructor({ crew, database, ...storm }) {
     super({ ...storm, blows, pauses: [50, 700] });
-    this.crew = crew;
+    Object.assign(this, { crew, database });
   }
 
   // --- walpiper ---------------------------------------------------------------------------------
@@ -42,6 +43,13 @@ export class ModelTroubles extends Storm {
   freeSlot() {
     const end = `SELECT count(pg_terminate_backend(active_pid))::int FROM pg_replication_slots WHERE active_pid IS NOT NULL`;
     return until('the slot is free', async () => (await this.ask(end)) === 0);
+  }
+
+  /** All of a read model is computed anew, as the events come. */
+  async rebuild() {
+    const { name } = this.random.pick(models.filter(({ log }) => !log)).operator;
+    await this.ask(`SELECT walpiper.rebuild('${name}')`, this.database);
+    return name;
   }
 
   // --- PostgreSQL -------------------------------------------------------------------------------

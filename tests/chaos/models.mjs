@@ -30,6 +30,7 @@ export const ddl = `
   CREATE TABLE post_counts_batch (LIKE post_counts INCLUDING ALL);
   CREATE TABLE post_counts_select (LIKE post_counts INCLUDING ALL);
   CREATE TABLE shelf_counts (shelf int, rating int, comments bigint NOT NULL, PRIMARY KEY (shelf, rating));
+  CREATE TABLE post_pages (id bigint PRIMARY KEY, title text, author text, comments bigint);
   CREATE TABLE event_log (n bigserial PRIMARY KEY, event text NOT NULL);
   CREATE FUNCTION log_event(event jsonb) RETURNS bigint LANGUAGE sql AS $$
     INSERT INTO event_log (event) VALUES (event ->> 'id') RETURNING slowly(n) $$;
@@ -42,6 +43,9 @@ const every = ['insert', 'update', 'delete'];
 
 const counts = `SELECT p.id, p.title, count(c.id) AS comments, slowly(coalesce(sum(c.rating), 0)) AS ratings
                 FROM posts p LEFT JOIN comments c ON c.post_id = p.id`;
+
+const pages = `SELECT p.id, p.title, a.name AS author, slowly((SELECT count(*) FROM comments c WHERE c.post_id = p.id)) AS comments
+               FROM posts p LEFT JOIN authors a ON a.id = p.author_id`;
 
 /** Sorted: all is read before the first row is written. */
 const mergeCounts = (target, where) => `
@@ -67,7 +71,7 @@ export const models = [
       ...{ name: 'post_counts_batch', target: 'post_counts_batch', target_id: 'id', events: every },
       tables: { comments: 'post_id', posts: 'id' },
       delete_with: ['posts'],
-      ...{ lanes: 3, batch: true, query: mergeCounts('post_counts_batch', 'p.id = ANY ($1)') },
+      ...{ batch: true, query: mergeCounts('post_counts_batch', 'p.id = ANY ($1)') },
     },
     scratch: `${counts} GROUP BY p.id, p.title`,
   },
@@ -75,7 +79,7 @@ export const models = [
     operator: {
       ...{ name: 'post_counts_select', target: 'post_counts_select', target_id: 'id', events: every },
       tables: { comments: 'post_id', posts: 'id' },
-      ...{ lanes: 3, select: `${counts} WHERE p.id = $1 GROUP BY p.id, p.title` },
+      ...{ select: `${counts} WHERE p.id = $1 GROUP BY p.id, p.title` },
     },
     scratch: `${counts} GROUP BY p.id, p.title`,
   },
@@ -109,17 +113,27 @@ export const models = [
     scratch: 'SELECT author_id, count(*) FROM posts WHERE author_id IS NOT NULL GROUP BY author_id',
   },
   {
+    // An author that gets another name touches all of the posts.
+    operator: {
+      ...{ name: 'post_pages', target: 'post_pages', target_id: 'id', events: every },
+      tables: { comments: 'post_id', posts: 'id', authors: { keys: 'SELECT id FROM posts WHERE author_id = $1', map: 'id' } },
+      select: `${pages} WHERE p.id = $1`,
+    },
+    scratch: pages,
+  },
+  {
     operator: { name: 'event_log', call: 'public.log_event', tables: ['authors', 'posts', 'comments'], events: every },
     log: 'event_log',
   },
 ];
 
-export const configuration = {
+/** What a walpiper is told; each has another number of lanes, but for a call, which has one. */
+export const configuration = (random) => ({
   tables: [{ name: 'public.authors' }, { name: 'public.posts' }, { name: 'public.comments' }],
-  operators: models.map(({ operator }) => operator),
+  operators: models.map(({ operator }) => (operator.call ? operator : { ...operator, lanes: random.pick([1, 3]) })),
   journal: { retention: { bytes: '8GB' } },
   retry: { min_restart_time: 50, max_restart_time: 1000 },
-};
+});
 
 /** The first rows by which a read model and its query from scratch differ: none when it is right. */
 export async function differences(db, { operator, kept = `TABLE ${operator.target}`, scratch }) {

@@ -35,10 +35,11 @@ export class OperatorChaos extends Rounds {
     await this.database.query(ddl);
     this.admin = new Database(this.server, 'postgres');
     this.directory = makeDirectory('walpiper-chaos-');
+    const lanes = this.chance('lanes');
     this.crew = new Crew({
       database: this.database,
       directory: this.directory,
-      config: { ...configuration, slot: { name: 'chaos', plugin: this.plugin } },
+      config: () => ({ ...configuration(lanes), slot: { name: 'chaos', plugin: this.plugin } }),
       onWrong: (what) => this.wrong(what),
     });
     await this.crew.open();
@@ -46,8 +47,8 @@ export class OperatorChaos extends Rounds {
     const haveBegun = async () => (await this.database.value(begun).catch(() => 0)) === models.length;
     await this.promised('all operators have begun', haveBegun);
     this.openWriters();
-    const { crew, server, admin, log } = this;
-    this.troubles = new ModelTroubles({ random: this.chance('blows'), crew, server, admin, log });
+    const { crew, database, server, admin, log } = this;
+    this.troubles = new ModelTroubles({ random: this.chance('blows'), crew, database, server, admin, log });
   }
 
   openWriters() {
