@@ -133,7 +133,7 @@ static PGresult *answer(const struct statement *s)
     if (strstr(s->name, "SELECT c.oid"))
         return row_of(7, (const char *[]){"16384", "id", "t", "t", "bigint", "20", "1016"},
                       !server.missing || strcmp(server.missing, s->values[1]) != 0);
-    if (strcmp(s->name, STATEMENT_CLAIM) == 0)
+    if (strcmp(s->name, STATEMENT_CLAIM) == 0 || strcmp(s->name, STATEMENT_CHECKPOINT) == 0)
         return row_of(8, server.checkpoint, true);
     if (strstr(s->name, "has_function_privilege"))
         return row_of(1, (const char *[]){"t"}, true);
@@ -160,8 +160,8 @@ static const char *failure(const struct statement *s)
 static bool is_question(const char *name)
 {
     static const char *const questions[] = {
-        STATEMENT_CLAIM,      STATEMENT_HOLD,    STATEMENT_LOOK,       STATEMENT_DUE,
-        STATEMENT_ALL_PARKED, STATEMENT_WRITERS, STATEMENT_WRITE_STILL};
+        STATEMENT_CLAIM,      STATEMENT_HOLD,    STATEMENT_LOOK,        STATEMENT_DUE,
+        STATEMENT_ALL_PARKED, STATEMENT_WRITERS, STATEMENT_WRITE_STILL, STATEMENT_CHECKPOINT};
     for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
         if (strcmp(name, questions[i]) == 0)
             return true;
