@@ -119,12 +119,15 @@ static int check_cycles(struct rules *r)
         bool *seen = calloc(config->operator_count, sizeof(*seen));
         if (!seen)
             return rules_no_memory(r);
-        bool cycle = feeds(config, &config->operators[i], &config->operators[i], seen);
+        const struct config_operator *op = &config->operators[i];
+        bool cycle = feeds(config, op, op, seen);
         free(seen);
         if (cycle)
-            return node_fail(r->tree, node_at(r->tree, "operators[%zu]", i), r->err,
-                             "its target comes back to it through other operators and would run "
-                             "for ever; remove one of their sources");
+            return node_fail(
+                r->tree, node_at(r->tree, "operators[%zu]", i), r->err,
+                "what %s derives, %s.%s, comes back to it through other operators, and "
+                "they would run for ever; remove one of their sources",
+                op->name, op->target_schema, op->target_table);
     }
     return 0;
 }

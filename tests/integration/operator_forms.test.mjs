@@ -238,6 +238,36 @@ scenario('select: $1 in strings, names and comments is none', async (scene) => {
   session.release();
 });
 
+// --- several operators ------------------------------------------------------------------------------
+
+scenario('operators: several listen to one table, and one listens to what another derives', async (scene) => {
+  const db = await scene.database();
+  await db.query(`CREATE TABLE src (id int PRIMARY KEY, n int); CREATE TABLE doubled (id int PRIMARY KEY, n int);
+    CREATE TABLE squared (id int PRIMARY KEY, n int); CREATE TABLE squared_double (id int PRIMARY KEY, n int)`);
+  const operator = (name, source, n) => ({
+    ...{ name, target: name, tables: { [source]: 'id' } },
+    select: `SELECT id, ${n} AS n FROM ${source} WHERE id = $1`,
+  });
+  const operators = [
+    operator('squared_double', 'doubled', 'n * n'),
+    operator('doubled', 'src', '2 * n'),
+    operator('squared', 'src', 'n * n'),
+  ];
+  const tables = [{ name: 'src' }, { name: 'doubled' }, { name: 'squared_double' }];
+  await scene.walpiper(db, { tables, operators });
+  await db.query('INSERT INTO src SELECT n, n FROM generate_series(1, 20) n');
+  await db.query('UPDATE src SET n = n + 1 WHERE id % 2 = 0');
+  await db.query('DELETE FROM src WHERE id % 5 = 0');
+  for (const [table, n] of Object.entries({ doubled: '2 * n', squared: 'n * n', squared_double: '4 * n * n' })) {
+    const read = () => db.query(`SELECT * FROM ${table} ORDER BY id`);
+    await becomes(`${table} is right`, read, () => db.query(`SELECT id, ${n} AS n FROM src ORDER BY id`));
+  }
+  const circle = [...operators, operator('doubled_again', 'squared_double', 'n')];
+  circle[3].target = 'src';
+  const refused = await scene.unstarted(db, { tables, operators: circle }).refuse();
+  assert.match(refused.log, /squared_double, .*comes back to it/);
+});
+
 // --- the examples -----------------------------------------------------------------------------------
 
 /** The first example of docs/operators.md for KEY, without its indentation. */

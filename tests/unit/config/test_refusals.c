@@ -308,7 +308,7 @@ START_TEST(test_operators)
          "  - {name: x, target: d, tables: {a: id}, query: $1}\n"
          "  - {name: y, target: b, tables: {c: id}, query: $1}\n"
          "  - {name: z, target: c, tables: {b: id}, query: $1}\n",
-         "FILE:4: operators[1]: its target comes back to it"},
+         "FILE:4: operators[1]: what y derives, public.b, comes back to it"},
     };
     ASSERT_REFUSED(list);
 }

@@ -47,7 +47,7 @@ START_TEST(test_a_call_is_not_repeated_when_its_commit_was_not_heard_of)
     server.drops = true;
     start_at_beginning();
     append(EVENT_INSERT, &posts, ROW("1", "t"), NULL);
-    flush();
+    journal_flush(room.journal);
     run_just_until("dropped");
     server.checkpoint[2] = "0/100"; /* it was committed */
     server.checkpoint[3] = "1";
