@@ -8,10 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-static bool watching;
-static long allocations;        /* since allocations_start() */
-static long live_allocations;   /* allocated less freed, since then */
-static long failing_allocation; /* counted from 1; 0: none fails */
+static _Atomic bool watching;           /* what threads of the test share */
+static _Atomic long allocations;        /* since allocations_start() */
+static _Atomic long live_allocations;   /* allocated less freed, since then */
+static _Atomic long failing_allocation; /* counted from 1; 0: none fails */
 
 #define WATCHED(statement)                                                                         \
     do {                                                                                           \
