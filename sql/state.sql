@@ -20,7 +20,6 @@ CREATE TABLE IF NOT EXISTS walpiper.operator (
     lanes      integer NOT NULL,                -- ids are spread over so many connections
     generation bigint  NOT NULL,                -- fences off a process that was replaced
     process    text    NOT NULL,                -- who took it over last
-    pid        integer NOT NULL DEFAULT 0,      -- the server's process for it, when it did
     paused     boolean NOT NULL DEFAULT false,  -- until resume()
     halted     text,                            -- why it does not go on until resume(); null: it does
     commands   bigint  NOT NULL DEFAULT 0       -- how many were given: a new one is noticed by it
@@ -39,6 +38,8 @@ CREATE TABLE IF NOT EXISTS walpiper.checkpoint (
     rebuild_step  integer,                          -- null: no rebuild is under way
     rebuild_after text,                             -- the last id done in this step; null: none yet
     rebuild_where text,                             -- a condition on id; null: every id
+    pid           integer     NOT NULL DEFAULT 0,   -- the server's process that works for it
+    pid_since     timestamptz,                      -- when that began: pids come again
     updated_at    timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (operator, lane)
 ) WITH (fillfactor = 10);
@@ -76,6 +77,8 @@ ALTER TABLE walpiper.checkpoint
     ADD COLUMN IF NOT EXISTS lane integer NOT NULL DEFAULT 0,
     ADD COLUMN IF NOT EXISTS rebuild bigint NOT NULL DEFAULT 0,
     ADD COLUMN IF NOT EXISTS rebuild_where text,
+    ADD COLUMN IF NOT EXISTS pid integer NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS pid_since timestamptz,
     DROP CONSTRAINT IF EXISTS checkpoint_pkey,
     ADD PRIMARY KEY (operator, lane);
 ALTER TABLE walpiper.parked
@@ -105,8 +108,7 @@ DECLARE
     last walpiper.checkpoint;
 BEGIN
     UPDATE walpiper.operator o
-    SET generation = o.generation + 1, process = process_name, pid = pg_backend_pid(),
-        lanes = lane_count
+    SET generation = o.generation + 1, process = process_name, lanes = lane_count
     WHERE o.name = operator_name
     RETURNING o.* INTO op;
     -- Waits for the transactions of the former process.
@@ -132,6 +134,40 @@ BEGIN
 END
 $$;
 
+-- Ends the sessions of those who had the lane, or the operator, before. One whose client was frozen, or
+-- cut off, in the middle of a transaction would hold its locks for as long as that lasts. What may
+-- not be ended is waited for.
+CREATE OR REPLACE FUNCTION walpiper.end_sessions(
+    operator_name text, lane_number integer, process_name text, held bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_terminate_backend(a.pid)
+    FROM walpiper.operator o
+    JOIN walpiper.checkpoint c ON c.operator = o.name
+    JOIN pg_catalog.pg_stat_activity a ON a.pid = c.pid AND a.backend_start = c.pid_since
+    WHERE o.name = operator_name
+      AND (held IS NULL OR held = o.generation)
+      AND (o.process <> process_name OR c.lane = lane_number)
+      AND a.pid <> pg_backend_pid();
+EXCEPTION WHEN insufficient_privilege THEN
+    NULL;
+END
+$$;
+
+-- This session works for the lane from now on.
+CREATE OR REPLACE FUNCTION walpiper.hold(
+    operator_name text, lane_number integer, process_name text, held bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM walpiper.end_sessions(operator_name, lane_number, process_name, held);
+    UPDATE walpiper.checkpoint c
+    SET pid = a.pid, pid_since = a.backend_start
+    FROM pg_catalog.pg_stat_activity a
+    WHERE c.operator = operator_name AND c.lane = lane_number AND c.generation = held
+      AND a.pid = pg_backend_pid();
+END
+$$;
+
 -- The row of a lane. The first lane of a process takes the operator over with all its lanes:
 -- whoever held it before fails with WPF01 from now on. HELD is the generation that a lane of the
 -- same process was given already; null: none was.
@@ -142,6 +178,7 @@ DECLARE
     op walpiper.operator;
     lane_row walpiper.checkpoint;
 BEGIN
+    PERFORM walpiper.end_sessions(operator_name, lane_number, process_name, held);
     INSERT INTO walpiper.operator AS o (name, lanes, generation, process)
     VALUES (operator_name, lane_count, 0, '')
     ON CONFLICT (name) DO UPDATE SET name = o.name  -- locks it
@@ -154,6 +191,7 @@ BEGIN
     END IF;
     SELECT c.* INTO STRICT lane_row FROM walpiper.checkpoint c
     WHERE c.operator = operator_name AND c.lane = lane_number;
+    PERFORM walpiper.hold(operator_name, lane_number, process_name, lane_row.generation);
     RETURN lane_row;
 END
 $$;

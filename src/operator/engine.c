@@ -282,8 +282,8 @@ static bool read_next(struct engine *e)
     if (rc == READING_END)
         e->complete_lsn = durable;
     /* The more events there are in a batch, the less each costs the server. */
-    bool complete = rc == READING_FULL || (rc == READING_END && !op_batch_is_empty(&e->live));
-    if (complete || store_is_due(e)) {
+    bool is_due = op_batch_is_empty(&e->live) ? store_is_due(e) : rc == READING_END;
+    if (rc == READING_FULL || is_due) {
         run_live(e);
         return true;
     }

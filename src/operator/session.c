@@ -201,8 +201,10 @@ static void claim(struct session *s)
 {
     if (!s->claimed)
         send_claim(s);
-    else if (s->lane.number == 0)
-        session_run(s, STATEMENT_HOLD, 2, (const char *[]){s->op->name, s->generation});
+    else
+        session_run(
+            s, STATEMENT_HOLD, 4,
+            (const char *[]){s->op->name, s->lane_number, s->lane.group->process, s->generation});
     if (s->claimed && s->op->form == CONFIG_CALL)
         send_checkpoint(s);
     (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = "LISTEN walpiper"});

@@ -19,12 +19,12 @@ const struct statement_text statement_texts[] = {
     {STATEMENT_CLAIM, "SELECT " CHECKPOINT_COLUMNS " FROM walpiper.claim($1, $2, $3, $4, $5)"},
     {STATEMENT_CHECKPOINT, "SELECT " CHECKPOINT_COLUMNS " FROM walpiper.checkpoint "
                            "WHERE operator = $1 AND lane = $2 AND generation = $3"},
-    {STATEMENT_HOLD, "UPDATE walpiper.operator SET pid = pg_backend_pid() "
-                     "WHERE name = $1 AND generation = $2"},
+    {STATEMENT_HOLD, "SELECT walpiper.hold($1, $2, $3, $4)"},
     /* Whether the holder is there is asked only by one that was replaced. */
     {STATEMENT_LOOK, "SELECT o.paused, o.halted, o.generation, o.commands, "
                      "CASE WHEN o.generation <> $3 THEN NOT EXISTS "
-                     "(SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid = o.pid) "
+                     "(SELECT FROM pg_catalog.pg_stat_activity a JOIN walpiper.checkpoint h "
+                     "ON h.pid = a.pid WHERE h.operator = o.name) "
                      "ELSE false END, "
                      "c.rebuild, c.rebuild_step, c.rebuild_after, c.rebuild_where "
                      "FROM walpiper.operator o LEFT JOIN walpiper.checkpoint c "

@@ -1,5 +1,5 @@
 // What goes wrong around operators: all that holds a batch, or what it is to see, between two steps.
-import { until } from '../integration/harness/wait.mjs';
+import { sleep, until } from '../integration/harness/wait.mjs';
 import { models } from './models.mjs';
 import { Storm } from './storm.mjs';
 
@@ -7,6 +7,10 @@ const blows = { killWalpiper: 4, pauseWalpiper: 2, takeOver: 3, endOperators: 3,
   holdCommits: 4, rebuild: 2, crashServer: 1, restartServer: 1 };
 
 const ofOperators = `datname IS NOT NULL AND application_name = 'walpiper' AND backend_type = 'client backend'`;
+
+/** Each lane has a session that is there. */
+const begun = `SELECT bool_and(EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = c.pid AND a.backend_start = c.pid_since))
+               FROM walpiper.checkpoint c`;
 
 export class ModelTroubles extends Storm {
   /** CREW: the walpiper in office and how it is replaced. DATABASE: where the read models are. */
@@ -26,8 +30,10 @@ export class ModelTroubles extends Storm {
   }
 
   /** It is stopped in mid-breath; another takes over; it wakes up after BEFORE and does not know. What it
-   *  has asked the server for may take longer than that. */
+   *  has asked the server for may take longer than that. One that has not begun yet would come later than
+   *  its heir: the last one to claim an operator has it. */
   async takeOver(before = () => this.rest(this.random.between(0, 500))) {
+    await until('all operators have begun', () => this.ask(begun, this.database), { timeout: 60_000 });
     const query = await this.stopQuery();
     const stopped = this.crew.stop();
     await this.rest(this.random.between(0, 500));
@@ -78,10 +84,12 @@ export class ModelTroubles extends Storm {
     return { goOn: () => process.kill(pid, 'SIGCONT') };
   }
 
-  /** Commits are in the log, and nobody sees them before a standby that is not there has them too. */
-  async holdCommits() {
+  /** Commits are in the log, and nobody sees them before a standby that is not there has them too. BEFORE they
+   *  are let go. */
+  async holdCommits(before = () => {}) {
     await this.synchronous('nobody');
-    await this.rest(this.random.between(100, 1200));
+    await sleep(this.random.between(100, 1200));
+    before();
     await this.synchronous('');
     return undefined;
   }

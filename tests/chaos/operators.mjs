@@ -69,11 +69,15 @@ export class OperatorChaos extends Rounds {
     return Promise.all(this.writers.map((writer) => writer.pause()));
   }
 
-  /** Sometimes one that was replaced wakes up when all is quiet and its heir has had time to apply all
-   *  that there is: no event mends what it writes. */
+  /** A last blow, after which no event mends what is wrong: held commits are all that there still is, or one
+   *  that was replaced wakes up when its heir has had time to apply everything. */
+  async lastBlow() {
+    if (this.random.chance(0.5)) await this.troubles.happens('holdCommits', () => void this.quiet().catch(() => {}));
+    else await this.troubles.happens('takeOver', () => this.quiet().then(() => sleep(this.random.between(500, 1500))));
+  }
+
   async settle() {
-    const calm = () => this.quiet().then(() => sleep(this.random.between(500, 1500)));
-    if (this.random.chance(0.5)) await this.troubles.happens('takeOver', calm);
+    await this.lastBlow();
     await this.quiet();
     await this.health();
     await this.applied();

@@ -1,5 +1,6 @@
 // What people ask of a running operator, through the database: pause, resume, retry, skip, rebuild.
-import { assert, scenario, until } from './harness/lib.mjs';
+import { captured } from './harness/journal.mjs';
+import { assert, run, scenario, until } from './harness/lib.mjs';
 import { areCopied, copied, lines, parked, says, things, thingsSchema } from './harness/things.mjs';
 
 async function copying(scene, over, config) {
@@ -155,4 +156,37 @@ scenario('whoever was replaced does nothing more; resumed when the other is gone
   await says(first, /takes over again: the process that had it is gone/);
   await areCopied(db);
   await first.healthy();
+});
+
+/** Stops WALPIPER in the middle of a transaction of its operator, with more of it still to be sent. */
+async function freeze(db, walpiper) {
+  const inside = () => db.value(`SELECT pid FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND query ~ '^INSERT INTO copies'`);
+  await db.query(`SELECT walpiper.pause('copies')`);
+  await says(walpiper, /paused/);
+  await db.query('UPDATE things SET v = v + 1');
+  await captured(walpiper);
+  await db.query(`SELECT walpiper.resume('copies')`);
+  const pid = await until('it is in a transaction', inside, { interval: 1 });
+  walpiper.child.kill('SIGSTOP');
+  const waits = `SELECT wait_event ~ '^Client' FROM pg_stat_activity WHERE pid = $1`;
+  await until('the server waits for it', () => db.value(waits, [pid]));
+  assert.equal(await inside(), pid, 'it had sent all of its transaction');
+}
+
+scenario('one that is frozen in the middle of a transaction is not waited for by the one that takes over, and does nothing more', async (scene) => {
+  const db = await scene.database();
+  await db.query(thingsSchema);
+  await db.query('INSERT INTO things SELECT n, 1 FROM generate_series(1, 10000) n');
+  const first = await scene.walpiper(db, things({ batch_size: 10000 }));
+  await says(first, /every id is computed/);
+  await freeze(db, first);
+  const second = scene.unstarted(db, things());
+  await run('cp', ['-r', '--sparse=always', first.config.journal.path, second.config.journal.path]);
+  await second.start();
+  await areCopied(db);
+  await db.query('TRUNCATE writes');
+  first.child.kill('SIGCONT');
+  await isDown(first, /operator copies was taken over by another process/);
+  assert.deepEqual(await db.query('TABLE writes'), []);
+  await areCopied(db);
 });

@@ -155,17 +155,36 @@ scenario('a rebuild that was replaced by another moves nothing any more', async 
   assert.equal((await at()).rebuild_step, null);
 });
 
-scenario('claim waits for the transaction that the former process has under way', async (scene) => {
-  const db = await scene.database();
+/** A former process of operator 'o', in the middle of a transaction. */
+async function former(db) {
   await db.load('sql/state.sql');
-  const { generation } = (await db.query(`SELECT * FROM walpiper.claim('o', 0, 1, 'a', NULL)`))[0];
-  const former = await db.connect();
-  await former.query('BEGIN');
-  await former.query(`SELECT walpiper.advance('o', 0, $1, 'e', '0/30', 1)`, [generation]);
-  const claimed = db.query(`SELECT * FROM walpiper.claim('o', 0, 2, 'b', NULL)`);
+  const session = await db.connect();
+  const [{ generation }] = (await session.query(`SELECT * FROM walpiper.claim('o', 0, 1, 'a', NULL)`)).rows;
+  await session.query('BEGIN');
+  await session.query(`SELECT walpiper.advance('o', 0, $1, 'e', '0/30', 1)`, [generation]);
+  return session;
+}
+
+scenario('claim ends the session of the former process, and with it the transaction that it has under way', async (scene) => {
+  const db = await scene.database();
+  const session = await former(db);
+  const [{ lsn }] = await db.query(`SELECT * FROM walpiper.claim('o', 0, 2, 'b', NULL)`);
+  assert.equal(lsn, '0/0');
+  await assert.rejects(session.query('COMMIT'));
+});
+
+scenario('claim waits for a former process whose session it may not end', async (scene) => {
+  const db = await scene.database();
+  const session = await former(db);
+  await db.query(`CREATE ROLE limited; GRANT USAGE ON SCHEMA walpiper TO limited;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA walpiper TO limited`);
+  scene.defer(() => db.query('DROP OWNED BY limited; DROP ROLE limited'));
+  const other = await db.connect();
+  await other.query('SET ROLE limited');
+  const claimed = other.query(`SELECT * FROM walpiper.claim('o', 0, 2, 'b', NULL)`);
   await until('it waits', () => db.value(`SELECT count(*)::int FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`));
-  await former.query('COMMIT');
-  assert.equal((await claimed)[0].lsn, '0/30');
+  await session.query('COMMIT');
+  assert.equal((await claimed).rows[0].lsn, '0/30');
 });
 
 // --- the tables of an earlier version ---------------------------------------------------------------
