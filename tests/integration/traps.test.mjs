@@ -142,7 +142,9 @@ for (const plugin of plugins) {
     let behind; // the end of the transaction
     // In place of the commit come keepalives that stand behind it.
     mangler.mangle = (content) => {
-      if (!held && !(content[0] === 0x77 && commit.test(content.subarray(25).toString('latin1')))) return content;
+      const isCommit = content[0] === 0x77 && commit.test(content.subarray(25).toString('latin1'));
+      // wal2json tells of the commit of the noise, too.
+      if (!held && !(behind !== undefined && isCommit)) return content;
       held = true;
       const keepalive = Buffer.alloc(18, 0);
       keepalive.write('k');
