@@ -72,8 +72,9 @@ test_sanitizers() {
     else
         status=1
     fi
-    if build_tree tsan -Db_sanitize=thread -Db_lundef=false; then
-        run_unit_tests build/tsan 'test_(base|journal|loop|feed)_' || status=1
+    local threaded='test_(base|journal|loop|feed)_'
+    if build_part "^src/walpiper$|^tests/(faults/|unit/$threaded)" tsan -Db_sanitize=thread -Db_lundef=false; then
+        run_unit_tests build/tsan "$threaded" || status=1
         run_sanitized tsan "${threaded_files[@]}" || status=1
     else
         status=1
