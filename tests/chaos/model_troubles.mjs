@@ -6,6 +6,8 @@ import { Storm } from './storm.mjs';
 const blows = { killWalpiper: 4, pauseWalpiper: 2, takeOver: 3, endOperators: 3, pauseOperator: 2, endWalsender: 1,
   holdCommits: 4, rebuild: 2, crashServer: 1, restartServer: 1 };
 
+const longestStop = 4000; // milliseconds
+
 const ofOperators = `datname IS NOT NULL AND application_name = 'walpiper' AND backend_type = 'client backend'`;
 
 /** Each lane has a session that is there. */
@@ -73,15 +75,21 @@ export class ModelTroubles extends Storm {
   }
 
   /** Stops the backend of an operator between reading and writing (models.mjs, `slowly`), where it has no
-   *  lock that the rest of the server needs; undefined: none came by. */
+   *  lock that the rest of the server needs, or not for long: it may just have gone on. undefined: none came by. */
   async stopQuery() {
     const asleep = `SELECT pid FROM pg_stat_activity WHERE ${ofOperators} AND wait_event = 'PgSleep' LIMIT 1`;
     const patience = Date.now() + 500;
     let pid;
     while (!pid && Date.now() < patience) pid = await this.ask(asleep);
     if (!pid) return undefined;
-    process.kill(pid, 'SIGSTOP');
-    return { goOn: () => process.kill(pid, 'SIGCONT') };
+    const goOn = () => {
+      clearTimeout(timer);
+      if (stopped) process.kill(pid, 'SIGCONT');
+      stopped = false;
+    };
+    let stopped = process.kill(pid, 'SIGSTOP');
+    const timer = setTimeout(goOn, longestStop);
+    return { goOn };
   }
 
   /** Commits are in the log, and nobody sees them before a standby that is not there has them too. BEFORE they

@@ -6,8 +6,8 @@ import { buckets, consumers, deleteKey, keyOf, noteOf, rolledBack, tables } from
 
 const rowsKept = 60; // of a writer in one table; above it deletes more than it inserts
 
-/** SQLSTATEs of a server that goes away or comes up. */
-export const isOutage = ({ code }) => !/^[0-9A-Z]{5}$/.test(code ?? '') || /^(57P0|08|53300)/.test(code);
+/** A server that goes away or comes up: what it says then, or what the connection says. */
+export const isOutage = (error) => !(error instanceof pg.DatabaseError) || /^(57P0|08|53300)/.test(error.code);
 
 /** The changes of one transaction, in their order, and the writer's rows as they are after it. */
 class Transaction {
