@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "operator/failure.h"
 #include "operator/run.h"
+#include "operator/swap.h"
 #include <errno.h>
 
 /* --- where to begin -------------------------------------------------------------------------- */
@@ -31,8 +32,7 @@ static int resume_rebuild(struct engine *e)
     const struct session_checkpoint *found = &e->session.found;
     if (is_call(e))
         return rebuild_restart(&e->rebuild, -1, NULL, NULL);
-    return rebuild_restart(&e->rebuild, found->rebuild_step, found->rebuild_after,
-                           found->rebuild_where);
+    return rebuild_resume(&e->rebuild, found);
 }
 
 /* Compares the checkpoint with the journal. False while the journal has no epoch yet. */
@@ -97,6 +97,7 @@ static void on_begun(void *owner, const struct error *err)
     memcpy(e->session.found.epoch, e->live.epoch, sizeof(e->live.epoch));
     /* Cannot fail: it has nothing to copy. */
     (void)rebuild_restart(&e->rebuild, is_call(e) ? -1 : 0, NULL, NULL);
+    e->look = true; /* one that swaps has begun again */
     engine_turn(e);
 }
 
@@ -172,6 +173,8 @@ static void no_memory(struct engine *e)
 bool anew_next(struct engine *e)
 {
     uint64_t now = clock_monotonic_ms();
+    if (rebuild_awaits_exchange(&e->rebuild, e->op))
+        return swap_exchange(e, now);
     switch (rebuild_need(&e->rebuild, now)) {
     case REBUILD_NOTHING:
         return false;

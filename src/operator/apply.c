@@ -33,7 +33,8 @@ static void fail(struct session *session, int code)
 
 /* --- one statement for each id --------------------------------------------------------------- */
 
-static void run_each(struct session *session, struct dirty_id *const *ids, size_t count)
+static void run_each(struct session *session, const char *statement, struct dirty_id *const *ids,
+                     size_t count)
 {
     const char *parts[CONFIG_ID_COLUMNS_MAX];
     struct buffer scratch;
@@ -44,7 +45,7 @@ static void run_each(struct session *session, struct dirty_id *const *ids, size_
             continue;
         rc = parts_of(session, ids[i], &scratch, parts);
         if (rc == 0)
-            session_run(session, STATEMENT_QUERY, (int)session->op->target_id.count, parts);
+            session_run(session, statement, (int)session->op->target_id.count, parts);
     }
     buffer_release(&scratch);
     if (rc < 0)
@@ -117,6 +118,15 @@ static void run_set(struct session *session, const char *statement, wish_check w
         fail(session, rc);
 }
 
+static void run_queries(struct session *session, const char *statement, struct dirty_id *const *ids,
+                        size_t count)
+{
+    if (session->op->form == CONFIG_QUERY)
+        run_each(session, statement, ids, count);
+    else
+        run_set(session, statement, dirty_wants_query, ids, count);
+}
+
 /* --- one call for each event ------------------------------------------------------------------ */
 
 static void run_calls(struct session *session, struct dirty_id *const *ids, size_t count)
@@ -133,8 +143,24 @@ void apply_ids(struct session *session, struct dirty_id *const *ids, size_t coun
         return;
     }
     run_set(session, STATEMENT_DELETE, dirty_wants_delete, ids, count);
-    if (session->op->form == CONFIG_QUERY)
-        run_each(session, ids, count);
-    else
-        run_set(session, STATEMENT_QUERY, dirty_wants_query, ids, count);
+    run_queries(session, STATEMENT_QUERY, ids, count);
+}
+
+/* --- the new table of a swap -------------------------------------------------------------------
+ */
+
+void apply_ids_to_shadow(struct session *session, struct dirty_id *const *ids, size_t count)
+{
+    run_set(session, STATEMENT_SWAP_DELETE, dirty_wants_delete, ids, count);
+    run_queries(session, STATEMENT_SWAP_QUERY, ids, count);
+}
+
+static bool wants_any(const struct dirty_id *id)
+{
+    return true;
+}
+
+void apply_keep(struct session *session, struct dirty_id *id)
+{
+    run_set(session, STATEMENT_SWAP_KEEP, wants_any, &id, 1);
 }

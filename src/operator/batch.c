@@ -140,11 +140,20 @@ static void send_unpark(const struct dirty_id *id, struct session *session)
     session_run(session, STATEMENT_UNPARK, 2, (const char *[]){session->op->name, dirty_text(id)});
 }
 
+/* A rebuild while there is a new table is one into that. */
+static bool is_of_swap(const struct op_batch *batch, const struct session *session)
+{
+    return batch->kind == BATCH_REBUILD && session->shadow.open;
+}
+
 /* Those of a parked batch are taken from the parked ones in the same transaction. */
 static void send_work(const struct op_batch *batch, size_t begin, size_t end,
                       struct session *session)
 {
-    apply_ids(session, batch->work + begin, end - begin);
+    if (!is_of_swap(batch, session))
+        apply_ids(session, batch->work + begin, end - begin);
+    if (session->shadow.open)
+        shadow_apply(session, batch->work + begin, end - begin);
     for (size_t i = begin; batch->kind == BATCH_PARKED && i < end; i++)
         send_unpark(batch->work[i], session);
 }
@@ -157,6 +166,17 @@ static void send_touches(const struct op_batch *batch, const struct parked *park
             session_run(session, STATEMENT_TOUCH_PARKED, 3,
                         (const char *[]){session->op->name, dirty_text(id),
                                          dirty_wants_delete(id) ? "t" : "f"});
+}
+
+/* What is parked stays in the read model as it is: so it must be in the new table too. */
+static void send_keeps(const struct op_batch *batch, const struct parked *parked,
+                       struct session *session)
+{
+    if (!is_of_swap(batch, session))
+        return;
+    for (struct dirty_id *id = dirty_first(&batch->dirty); id; id = dirty_next(id))
+        if (is_touched_only(batch, parked, id) || dirty_failure_text(id))
+            apply_keep(session, id);
 }
 
 /* --- what failed ----------------------------------------------------------------------------- */
@@ -218,6 +238,7 @@ void op_batch_send_rest(const struct op_batch *batch, const struct parked *parke
     op_batch_send_guard(batch, session);
     send_work(batch, batch->bisect.begin, batch->bisect.end, session);
     send_touches(batch, parked, session);
+    send_keeps(batch, parked, session);
     send_fates(batch, config, session);
     if (planted_bug(PLANTED_NO_FENCE))
         send_head(batch, session);

@@ -34,11 +34,13 @@ static void begin_rebuild(struct engine *e)
     }
     if (e->running == &e->rebuild_batch)
         e->running = NULL;
-    if (rebuild_restart(&e->rebuild, found->rebuild_step, found->rebuild_after,
-                        found->rebuild_where) < 0)
+    shadow_close(&e->session.shadow);
+    if (rebuild_resume(&e->rebuild, found) < 0)
         e->begin = "no memory for a rebuild that was asked for";
-    log_info(e->name, "computes %s anew, as it was asked to",
-             found->rebuild_where ? found->rebuild_where : "every id");
+    if (found->rebuild_step >= 0)
+        log_info(e->name, "computes %s anew, as it was asked to%s",
+                 found->rebuild_where ? found->rebuild_where : "every id",
+                 found->rebuild_swap ? ", in a new table" : "");
 }
 
 static void note_pause(struct engine *e)

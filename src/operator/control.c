@@ -1,7 +1,7 @@
 #include "operator/control.h"
 
 /* Columns of STATEMENT_LOOK. */
-enum { PAUSED, HALTED, GENERATION, COMMANDS, HOLDER_GONE, REBUILD, STEP, AFTER, WHERE };
+enum { PAUSED, HALTED, GENERATION, COMMANDS, HOLDER_GONE, REBUILD, STEP, AFTER, WHERE, SWAP };
 
 void control_send(struct session *session, pg_on_result on_result, pg_on_done on_done)
 {

@@ -7,6 +7,7 @@
 #include "operator/expand.h"
 #include "operator/failure.h"
 #include "operator/run.h"
+#include "operator/swap.h"
 #include "pg/result.h"
 #include <assert.h>
 #include <errno.h>
@@ -151,11 +152,15 @@ void engine_trouble(struct engine *e, const struct error *why)
         engine_close(e);
         return;
     }
+    if (swap_takes(e, &err))
+        return;
     switch (failure_of(&err)) {
     case FAILURE_FENCED:
         journal_release(e->context->journal, e->hold);
         engine_halt(e, &err);
         break;
+    case FAILURE_SWAP_GONE:
+    case FAILURE_SWAP:
     case FAILURE_SYSTEMIC:
     case FAILURE_DATA: /* not of an id: of a statement of our own */
         engine_tell(e, &err, true);
@@ -310,13 +315,20 @@ void engine_turn(struct engine *e)
         engine_set_state(e, e->halted ? ENGINE_HALTED : ENGINE_PAUSED);
         return;
     }
+    if (swap_is_due(e)) {
+        swap_open(e);
+        return;
+    }
     if (e->running) {
         run_again(e);
         return;
     }
     engine_set_state(e, ENGINE_READY);
-    if (!e->located && !anew_locate(e))
+    if (!e->located) {
+        if (anew_locate(e))
+            engine_turn(e);
         return;
+    }
     anew_notice_epoch(e);
     if (e->begin) {
         anew_begin(e);

@@ -65,6 +65,7 @@ struct engine {
     struct op_batch live; /* being collected */
     struct op_batch rebuild_batch, parked_batch, keys_batch;
     struct op_batch *running; /* one of the four, until it is stored; NULL: none */
+    char swapped[2][24];      /* rows deleted and merged by an exchange; empty: it is not due yet */
     uint64_t batches;         /* stored */
     uint64_t failures;        /* of a batch, or of a part of it, for its data */
 };
@@ -79,7 +80,7 @@ void engine_wake(struct engine *engine);
 /* All events up to there are applied; 0: not known yet. */
 uint64_t engine_applied_lsn(const struct engine *engine);
 
-/* --- for run.c, due.c and command.c
+/* --- for run.c, due.c, swap.c and command.c
  * ------------------------------------------------------------------------------- */
 
 struct engine *engine_of(void *owner); /* from the owner of a session's callbacks */

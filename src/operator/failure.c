@@ -16,6 +16,10 @@ enum failure failure_of(const struct error *err)
         return FAILURE_UNSEEN;
     if (has_class(err, "WPF01"))
         return FAILURE_FENCED;
+    if (has_class(err, "WPS01"))
+        return FAILURE_SWAP_GONE;
+    if (has_class(err, "WPS02"))
+        return FAILURE_SWAP;
     if (has_class(err, "57014") || has_class(err, "54"))
         return FAILURE_DATA;
     if (err->sqlstate[0] == '\0')

@@ -41,12 +41,25 @@ int rebuild_restart(struct rebuild *r, int step, const char *after, const char *
     r->next_ms = 0;
     r->settled = false;
     r->step = step;
+    r->swap = false;
     return 0;
+}
+
+int rebuild_resume(struct rebuild *r, const struct session_checkpoint *found)
+{
+    int rc = rebuild_restart(r, found->rebuild_step, found->rebuild_after, found->rebuild_where);
+    r->swap = rc == 0 && found->rebuild_swap;
+    return rc;
 }
 
 bool rebuild_under_way(const struct rebuild *r)
 {
     return r->step >= 0;
+}
+
+bool rebuild_awaits_exchange(const struct rebuild *r, const struct config_operator *op)
+{
+    return r->swap && r->step > (int)op->source_count;
 }
 
 enum rebuild_need rebuild_need(const struct rebuild *r, uint64_t now_ms)
@@ -108,16 +121,17 @@ static bool split_after(const struct rebuild *r, const struct config_operator *o
 int rebuild_send_page(struct rebuild *r, struct session *session, pg_on_result on_result,
                       pg_on_done on_done)
 {
+    const struct config_operator *op = r->swap ? &session->shadow.op : session->op;
     struct buffer sql, scratch;
     const char *values[CONFIG_ID_COLUMNS_MAX];
     buffer_init(&sql, STATEMENT_MAX);
     buffer_init(&scratch, DIRTY_BYTES_MAX);
-    bool after = split_after(r, session->op, &scratch, values);
-    statement_page(&sql, session->op, r->step, after, r->where, PAGE_IDS);
+    bool after = split_after(r, op, &scratch, values);
+    statement_page(&sql, op, r->step, after, r->where, PAGE_IDS);
     int rc = buffer_append_char(&sql, '\0');
     if (rc == 0) {
         struct pg_statement ask = {.sql = sql.data,
-                                   .parameter_count = after ? (int)session->op->target_id.count : 0,
+                                   .parameter_count = after ? (int)op->target_id.count : 0,
                                    .values = values,
                                    .on_result = on_result};
         (void)pg_conn_send(session->conn, &ask);
@@ -172,6 +186,8 @@ int rebuild_fill(struct rebuild *r, const struct config_operator *op, struct op_
     batch->step = r->step;
     if (complete)
         batch->step = statement_next_step(op, r->step);
+    if (batch->step < 0 && r->swap)
+        batch->step = (int)op->source_count + 1;
     return 0;
 }
 

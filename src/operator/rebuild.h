@@ -4,7 +4,11 @@
  *
  * It begins only when the transactions that were writing to the sources have ended. Until then some
  * of them may be committed, and before the position that live events start from, and yet invisible
- * to the pages. Embedded in its engine; owns the page. */
+ * to the pages.
+ *
+ * One that swaps (operator/swap.h) fills a new table with them, so its first step reads the ids of
+ * that, of which there are none unless it began again. Behind the last step it waits for the
+ * exchange. Embedded in its engine; owns the page. */
 #ifndef OPERATOR_REBUILD_H
 #define OPERATOR_REBUILD_H
 
@@ -12,9 +16,10 @@
 #include "operator/page.h"
 
 struct rebuild {
-    int step;         /* -1: none under way */
-    char *after;      /* owned: the last id of the step that is done; NULL: none */
-    char *where;      /* owned: which ids; NULL: all */
+    int step;    /* -1: none under way */
+    char *after; /* owned: the last id of the step that is done; NULL: none */
+    char *where; /* owned: which ids; NULL: all */
+    bool swap;
     unsigned rate;    /* ids a second; 0: as fast as it goes */
     uint64_t next_ms; /* no batch before */
     bool settled;
@@ -26,9 +31,14 @@ void rebuild_release(struct rebuild *rebuild);
 /* From its beginning, or from where a former process left it. STEP -1: there is none. 0 or -ENOMEM.
  */
 int rebuild_restart(struct rebuild *rebuild, int step, const char *after, const char *where);
+/* As the state tables have it. 0 or -ENOMEM. */
+int rebuild_resume(struct rebuild *rebuild, const struct session_checkpoint *found);
 bool rebuild_under_way(const struct rebuild *rebuild);
 
-/* What it needs next. Each of the two sends: ON_DONE follows. */
+/* All ids are in the new table. */
+bool rebuild_awaits_exchange(const struct rebuild *rebuild, const struct config_operator *op);
+
+/* What it needs next, unless it awaits the exchange. Each of the two sends: ON_DONE follows. */
 enum rebuild_need {
     REBUILD_NOTHING, /* none under way, or it waits: ask again in a while */
     REBUILD_SETTLE,

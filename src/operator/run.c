@@ -86,6 +86,7 @@ static int note_progress(struct engine *e)
         if (!batch->rebuild)
             return 0;
         log_info(e->name, "a source was truncated: computes every id anew");
+        e->look = true; /* one that swaps has begun again */
         return rebuild_restart(&e->rebuild, 0, NULL, NULL);
     }
     int rc = rebuild_stored(&e->rebuild, batch, clock_monotonic_ms());

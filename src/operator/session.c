@@ -21,6 +21,7 @@ void session_init(struct session *s, struct loop *loop, const struct pg_params *
                           .events = events,
                           .found.rebuild_step = -1};
     snprintf(s->lane_number, sizeof(s->lane_number), "%u", lane->number);
+    shadow_init(&s->shadow, op);
     buffer_init(&s->sources, 4096);
 }
 
@@ -28,6 +29,7 @@ void session_close(struct session *s)
 {
     pg_conn_close(s->conn);
     s->conn = NULL;
+    shadow_close(&s->shadow);
 }
 
 void session_forget(struct session *s)
@@ -105,6 +107,7 @@ int session_take_rebuild(struct session_checkpoint *found, const PGresult *row, 
     found->rebuild_step = (int)step;
     found->rebuild_after = after;
     found->rebuild_where = where;
+    found->rebuild_swap = PQgetvalue(row, 0, column + 4)[0] == 't';
     return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "operator/lane.h"
 #include "operator/select.h"
+#include "operator/shadow.h"
 #include "pg/conn.h"
 
 struct session;
@@ -34,6 +35,7 @@ struct session_checkpoint {
     int rebuild_step;    /* -1: none under way */
     char *rebuild_after; /* owned; NULL: none yet */
     char *rebuild_where; /* owned; NULL: every id */
+    bool rebuild_swap;   /* into a new table */
 };
 
 struct session {
@@ -51,6 +53,7 @@ struct session {
     struct id_types id_types;
     struct select select;       /* of that form */
     struct id_types *key_types; /* owned: one for each source, of those with keys */
+    struct shadow shadow;
     bool claimed;        /* once a process: a second claim would hide that we were replaced */
     char generation[24]; /* as text, a parameter of every transaction */
     struct session_checkpoint found; /* valid once claimed */
@@ -73,7 +76,7 @@ void session_run(struct session *session, const char *statement, int count,
                  const char *const *values);
 /* Sends the question for all parked ids of the lane. */
 void session_send_parked(struct session *session);
-/* Reads four columns of ROW from COLUMN on: rebuild, its step, after and where. 0, -EINVAL or
+/* Reads five columns of ROW from COLUMN on: rebuild, its step, after, where and swap. 0, -EINVAL or
  * -ENOMEM. */
 int session_take_rebuild(struct session_checkpoint *found, const PGresult *row, int column);
 void session_sync(struct session *session, pg_on_done on_done);

@@ -3,7 +3,8 @@
 #include "pg/identifier.h"
 
 #define CHECKPOINT_COLUMNS                                                                         \
-    "generation, epoch, lsn, ordinal, rebuild, rebuild_step, rebuild_after, rebuild_where"
+    "generation, epoch, lsn, ordinal, "                                                            \
+    "rebuild, rebuild_step, rebuild_after, rebuild_where, rebuild_swap"
 
 const struct statement_text statement_texts[] = {
     {STATEMENT_ADVANCE, "SELECT walpiper.advance($1, $2, $3, $4, $5, $6)"},
@@ -26,7 +27,8 @@ const struct statement_text statement_texts[] = {
                      "(SELECT FROM pg_catalog.pg_stat_activity a JOIN walpiper.checkpoint h "
                      "ON h.pid = a.pid WHERE h.operator = o.name) "
                      "ELSE false END, "
-                     "c.rebuild, c.rebuild_step, c.rebuild_after, c.rebuild_where "
+                     "c.rebuild, c.rebuild_step, c.rebuild_after, c.rebuild_where, "
+                     "c.rebuild_swap "
                      "FROM walpiper.operator o LEFT JOIN walpiper.checkpoint c "
                      "ON c.operator = o.name AND c.lane = $2 WHERE o.name = $1"},
     {STATEMENT_ALL_PARKED, "SELECT id FROM walpiper.parked WHERE operator = $1 "
@@ -36,6 +38,13 @@ const struct statement_text statement_texts[] = {
                     "AND next_try <= now() ORDER BY next_try LIMIT $4"},
     {STATEMENT_WRITERS, "SELECT walpiper.writers($1)"},
     {STATEMENT_WRITE_STILL, "SELECT walpiper.writers($1) && $2"},
+    {STATEMENT_SWAP_OPEN, "SELECT shadow_schema, columns "
+                          "FROM walpiper.swap_open($1, $2, $3, $4, $5, $6, $7)"},
+    {STATEMENT_SWAP_ENTER, "SELECT walpiper.swap_enter($1, $2, $3)"},
+    {STATEMENT_SWAP_LEAVE, "SELECT walpiper.swap_leave()"},
+    {STATEMENT_SWAP_EXCHANGE, "SELECT deleted, merged "
+                              "FROM walpiper.swap_exchange($1, $2, $3, $4, $5, $6)"},
+    {STATEMENT_SWAP_END, "SELECT walpiper.swap_end($1, $2, $3)"},
     {NULL, NULL},
 };
 
@@ -79,6 +88,21 @@ int statement_delete(struct buffer *out, const struct config_operator *op,
         buffer_printf(out, " = k.c%zu", i + 1);
     }
     return out->failed;
+}
+
+int statement_keep(struct buffer *out, const struct config_operator *op,
+                   const struct config_operator *to, const struct id_types *types,
+                   const char *columns)
+{
+    buffer_append_str(out, STR("INSERT INTO "));
+    pg_qualified(out, str_from(to->target_schema), str_from(to->target_table));
+    buffer_printf(out, " (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM ", columns, columns);
+    pg_qualified(out, str_from(op->target_schema), str_from(op->target_table));
+    buffer_append_str(out, STR(" AS t WHERE ("));
+    append_columns(out, 't', &op->target_id);
+    buffer_append_str(out, STR(") IN (SELECT k.* FROM "));
+    statement_ids(out, types);
+    return buffer_append_str(out, STR(") ON CONFLICT DO NOTHING"));
 }
 
 int statement_call(struct buffer *out, const struct config_operator *op)

@@ -28,6 +28,15 @@
 #define STATEMENT_DUE "walpiper_due"
 #define STATEMENT_WRITERS "walpiper_writers"
 #define STATEMENT_WRITE_STILL "walpiper_write_still"
+#define STATEMENT_SWAP_OPEN "walpiper_swap_open"
+#define STATEMENT_SWAP_ENTER "walpiper_swap_enter"
+#define STATEMENT_SWAP_LEAVE "walpiper_swap_leave"
+#define STATEMENT_SWAP_EXCHANGE "walpiper_swap_exchange"
+#define STATEMENT_SWAP_END "walpiper_swap_end"
+/* Of the new table of a swap; swap_open() in sql/state.sql forgets them. */
+#define STATEMENT_SWAP_QUERY "walpiper_swap_query"
+#define STATEMENT_SWAP_DELETE "walpiper_swap_delete"
+#define STATEMENT_SWAP_KEEP "walpiper_swap_keep"
 
 /* The types of the columns of a target's id; of the one column of keys. */
 struct id_types {
@@ -52,6 +61,13 @@ void statement_ids(struct buffer *out, const struct id_types *types);
 /* Appends the DELETE of the rows whose ids are in arrays, one parameter for each column. */
 int statement_delete(struct buffer *out, const struct config_operator *op,
                      const struct id_types *types);
+
+/* Appends the INSERT into the table TO of those rows of the target whose ids are in arrays, one
+ * parameter for each column, and which TO does not have. COLUMNS are those that can be written, as
+ * SQL has them. */
+int statement_keep(struct buffer *out, const struct config_operator *op,
+                   const struct config_operator *to, const struct id_types *types,
+                   const char *columns);
 
 /* Ids in one answer to the query of keys. */
 #define STATEMENT_KEYS_PAGE 5000

@@ -33,7 +33,7 @@ static struct pg_conn *newest;
 void server_reset(void)
 {
     buffer_release(&server.history);
-    server = (struct server){.checkpoint = {"1", "", "0/0", "0", "0", NULL, NULL, NULL},
+    server = (struct server){.checkpoint = {"1", "", "0/0", "0", "0", NULL, NULL, NULL, "f"},
                              .control = {"f", NULL, "1", "0", "f"},
                              .parameters = 1,
                              .due_attempts = "1"};
@@ -77,7 +77,7 @@ static PGresult *row_of(int columns, const char *const *values, bool any)
 {
     PGresult *result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
     static char name[] = "column";
-    PGresAttDesc descriptions[9] = {0};
+    PGresAttDesc descriptions[10] = {0};
     for (int i = 0; i < columns; i++)
         descriptions[i].name = name;
     PQsetResultAttrs(result, columns, descriptions);
@@ -118,10 +118,10 @@ static bool is_word_of(const char *words, const char *word)
 
 static PGresult *control_row(void)
 {
-    const char *values[9];
+    const char *values[10];
     memcpy(values, server.control, sizeof(server.control));
-    memcpy(values + 5, server.checkpoint + 4, 4 * sizeof(values[0]));
-    return row_of(9, values, true);
+    memcpy(values + 5, server.checkpoint + 4, 5 * sizeof(values[0]));
+    return row_of(10, values, true);
 }
 
 static PGresult *answer(const struct statement *s)
@@ -134,13 +134,17 @@ static PGresult *answer(const struct statement *s)
         return row_of(7, (const char *[]){"16384", "id", "t", "t", "bigint", "20", "1016"},
                       !server.missing || strcmp(server.missing, s->values[1]) != 0);
     if (strcmp(s->name, STATEMENT_CLAIM) == 0 || strcmp(s->name, STATEMENT_CHECKPOINT) == 0)
-        return row_of(8, server.checkpoint, true);
+        return row_of(9, server.checkpoint, true);
     if (strstr(s->name, "has_function_privilege"))
         return row_of(1, (const char *[]){"t"}, true);
     if (strcmp(s->name, STATEMENT_LOOK) == 0)
         return control_row();
     if (strcmp(s->name, STATEMENT_DUE) == 0)
         return due_rows();
+    if (strcmp(s->name, STATEMENT_SWAP_OPEN) == 0)
+        return row_of(2, (const char *[]){"walpiper_swap_1", "\"id\""}, true);
+    if (strcmp(s->name, STATEMENT_SWAP_EXCHANGE) == 0)
+        return row_of(2, (const char *[]){server.swapped, "9"}, true);
     if (strcmp(s->name, STATEMENT_WRITERS) == 0)
         return row_of(1, (const char *[]){"{}"}, true);
     return row_of(2, NULL, false);
@@ -151,6 +155,8 @@ static const char *failure(const struct statement *s)
 {
     if (server.refuse_state && strcmp(s->name, STATEMENT_ADVANCE) == 0)
         return server.refuse_state;
+    if (server.swap_state && strcmp(s->name, STATEMENT_SWAP_ENTER) == 0)
+        return server.swap_state;
     if (strcmp(s->name, STATEMENT_QUERY) == 0 && is_word_of(server.failing, s->values[0]))
         return server.failing_state;
     return NULL;
@@ -177,6 +183,8 @@ static const char *tell(const struct statement *s, char *text, size_t size)
         snprintf(text, size, "%s %s/%s | ", verb, s->values[4], s->values[5]);
     else if (strcmp(s->name, STATEMENT_FENCE) == 0)
         snprintf(text, size, "fence | ");
+    else if (strcmp(s->name, STATEMENT_SWAP_LEAVE) == 0)
+        snprintf(text, size, "%s | ", verb);
     else if (strcmp(s->name, STATEMENT_REBUILD_ADVANCE) == 0)
         snprintf(text, size, "%s %s | ", verb, s->values[4]);
     else if (strstr(s->name, "park"))

@@ -12,16 +12,18 @@
 struct server {
     struct buffer history; /* ends in NUL */
     /* What claim() returns: generation, epoch, lsn, ordinal, rebuild, step, after,
-     * where. */
-    const char *checkpoint[8];
+     * where, swap. */
+    const char *checkpoint[9];
     /* What the operator is asked: paused, halted, generation, commands, holder gone, and the last
-     * four of checkpoint. */
+     * five of checkpoint. */
     const char *control[5];
     const char *due;           /* the parked ids that are due, words; NULL: none */
     const char *due_attempts;  /* that failed before */
     const char *failing;       /* ids, words: their query fails, */
     const char *failing_state; /* with this */
     const char *refuse_state;  /* every advance fails with this */
+    const char *swap_state;    /* what enters the new table of a swap fails with this */
+    const char *swapped;       /* rows that an exchange deletes; NULL: not all lanes are there */
     const char *missing;       /* the table that the catalog does not have */
     int parameters;            /* of the operator's query */
     bool silent;               /* answers no transaction until it is false again */

@@ -138,7 +138,27 @@ START_TEST(test_events_are_as_they_are_and_ids_are_not_called_for)
 }
 END_TEST
 
+START_TEST(test_a_rebuild_into_a_new_table_writes_there_and_keeps_what_is_parked)
+{
+    setup(CONFIG_QUERY);
+    ck_assert_int_eq(parked_add(&parked, STR("3")), 0);
+    session.shadow.open = true;
+    batch.kind = BATCH_REBUILD;
+    batch.step = 1;
+    for (const char *id = "432"; *id; id++)
+        ck_assert_int_eq(dirty_touch(&batch.dirty, (struct str){id, 1}, DIRTY_REFRESH), 0);
+    ck_assert_int_eq(op_batch_arrange(&batch, &parked), 0);
+    op_batch_send_rest(&batch, &parked, &config, &session, on_done);
+    ck_assert_str_eq(answered(),
+                     "rebuild_advance 1 | swap_enter counts | swap_query 4 | swap_query 2 | "
+                     "swap_leave | touch_parked 3 | swap_keep {\"3\"} | -> ok\n");
+    parked_clear(&parked);
+    teardown();
+}
+END_TEST
+
 UNIT_SUITE("operator/batch", test_a_part_of_ids_leaves_the_checkpoint_alone,
            test_a_part_of_events_moves_the_checkpoint_to_its_last,
            test_a_bad_event_is_set_aside_where_the_checkpoint_passes_it,
-           test_events_are_as_they_are_and_ids_are_not_called_for)
+           test_events_are_as_they_are_and_ids_are_not_called_for,
+           test_a_rebuild_into_a_new_table_writes_there_and_keeps_what_is_parked)

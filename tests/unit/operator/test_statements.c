@@ -119,6 +119,23 @@ START_TEST(test_keys_are_asked_of_many_values_page_by_page)
 }
 END_TEST
 
+START_TEST(test_rows_are_kept_in_a_table_of_another_schema)
+{
+    struct config_operator_source sources[2];
+    struct config_operator op = blog_operator(sources), to = op;
+    const struct id_types types = {.count = 1, .names = {"bigint"}};
+    to.target_schema = TEXT("new");
+    buffer_init(&sql, STATEMENT_MAX);
+    statement_keep(&sql, &op, &to, &types, "id, \"a b\"");
+    buffer_append_char(&sql, '\0');
+    ck_assert_str_eq(sql.data,
+                     "INSERT INTO \"new\".\"post_counts\" (id, \"a b\") OVERRIDING SYSTEM VALUE "
+                     "SELECT id, \"a b\" FROM \"public\".\"post_counts\" AS t WHERE (t.\"id\") IN "
+                     "(SELECT k.* FROM unnest($1::bigint[]) AS k (c1)) ON CONFLICT DO NOTHING");
+    buffer_release(&sql);
+}
+END_TEST
+
 START_TEST(test_a_call_is_of_one_event)
 {
     struct config_operator_source sources[2];
@@ -161,6 +178,7 @@ END_TEST
 UNIT_SUITE("operator/statements", test_names_are_quoted, test_pages_follow_each_other_by_key,
            test_rows_of_the_target_that_no_source_has_are_orphans,
            test_an_id_of_columns_is_compared_column_by_column,
-           test_keys_are_asked_of_many_values_page_by_page, test_a_call_is_of_one_event,
+           test_keys_are_asked_of_many_values_page_by_page,
+           test_rows_are_kept_in_a_table_of_another_schema, test_a_call_is_of_one_event,
            test_the_state_tables_end_with_their_version,
            test_a_condition_knows_ids_by_the_names_of_the_target)
