@@ -4,7 +4,7 @@ FROM debian:bookworm-slim AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
         gcc libc6-dev meson ninja-build pkg-config \
-        libpq-dev libev-dev libjansson-dev libcjose-dev liblmdb-dev liblz4-dev libxxhash-dev libcyaml-dev libyaml-dev uthash-dev libbsd-dev \
+        libpq-dev libev-dev libjansson-dev libcjose-dev liblmdb-dev liblz4-dev libxxhash-dev libcyaml-dev libyaml-dev libcurl4-openssl-dev uthash-dev libbsd-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY meson.build meson_options.txt ./
@@ -24,7 +24,7 @@ LABEL org.opencontainers.image.title="walpiper" \
       org.opencontainers.image.version="${VERSION}"
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        ca-certificates curl libpq5 libev4 libjansson4 libcjose0 liblmdb0 liblz4-1 libxxhash0 libcyaml1 libyaml-0-2 \
+        ca-certificates curl libcurl4 libpq5 libev4 libjansson4 libcjose0 liblmdb0 liblz4-1 libxxhash0 libcyaml1 libyaml-0-2 \
     && rm -rf /var/lib/apt/lists/* \
     && install -d -o 10001 -g 10001 -m 0750 /var/lib/walpiper
 COPY --from=build /src/build/src/walpiper /usr/bin/walpiper

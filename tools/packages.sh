@@ -4,7 +4,7 @@
 packages_to_build=(
     build-essential meson ninja-build pkg-config
     libpq-dev libev-dev libjansson-dev libcjose-dev liblmdb-dev liblz4-dev libxxhash-dev libcyaml-dev libyaml-dev
-    uthash-dev libbsd-dev
+    libcurl4-openssl-dev uthash-dev libbsd-dev
 )
 packages_to_run=(postgresql-15 postgresql-15-wal2json curl)
 packages_to_test=(
