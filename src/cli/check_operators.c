@@ -1,5 +1,6 @@
 /* The operators: what they would be refused for, and what would fail later. */
 #include "cli/check_parts.h"
+#include "loop/child.h"
 #include "operator/catalog_check.h"
 #include "operator/definition.h"
 #include "operator/select.h"
@@ -306,6 +307,17 @@ static bool check_call(struct check *c, const char *object, const struct config_
     return PQstatus(s->pg) == CONNECTION_OK;
 }
 
+/* A URL that is malformed is refused with the configuration. */
+static void check_notify(struct check *c, const char *object, const struct config_operator *op)
+{
+    struct error err = {0};
+
+    if (op->notify.command && child_check(op->notify.command[0], &err) < 0) {
+        error_prefix(&err, "on_error_notify");
+        finding_of_error(c->findings, FINDING_ERROR, object, NULL, &err);
+    }
+}
+
 static bool check_operator(struct check *c, const struct config_operator *op)
 {
     unsigned errors = c->findings->errors;
@@ -323,6 +335,7 @@ static bool check_operator(struct check *c, const struct config_operator *op)
     /* Without the target's types most of it would be nonsense. */
     if (types.count > 0 && !check_query(c, object, op, &types))
         return false;
+    check_notify(c, object, op);
     if (c->findings->errors == errors)
         finding(c->findings, FINDING_OK, object, NULL, "can run");
     return true;

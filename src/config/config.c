@@ -48,6 +48,11 @@ static void release_operator(struct config_operator *operator)
     free(operator->query);
     free(operator->call_schema);
     free(operator->call_function);
+    free(operator->notify.url);
+    free(operator->notify.origin);
+    for (char **word = operator->notify.command; word && *word; word++)
+        free(*word);
+    free(operator->notify.command);
 }
 
 void config_release(struct config *config)

@@ -91,6 +91,11 @@ struct config_operator {
     unsigned batch_size;   /* ids in one transaction */
     unsigned lanes;        /* connections */
     unsigned rebuild_rate; /* ids a second; 0: no limit */
+    struct {
+        char *url;      /* NULL: none */
+        char *origin;   /* of the url: scheme, host and port; what else is in it may be secret */
+        char **command; /* program and arguments, ends with NULL; NULL: none */
+    } notify;           /* who is told of failures; one of them at most */
 };
 
 struct config {

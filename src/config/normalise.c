@@ -149,10 +149,16 @@ static int refuse_later(struct node *node, void *context)
  * -------------------------------------------------------------------------------------- */
 
 /* Where a list of values is wanted, a single one will do. */
-static const char *const lists[] = {
-    "http.listen",           "operators[].events", "operators[].delete_with",
-    "operators[].target_id", "tables[].exclude",   "tables[].ignore_updates_of",
-    "numbers_as_strings",    "http.cors.origins",  "auth.gateway.trusted"};
+static const char *const lists[] = {"http.listen",
+                                    "operators[].events",
+                                    "operators[].delete_with",
+                                    "operators[].target_id",
+                                    "tables[].exclude",
+                                    "tables[].ignore_updates_of",
+                                    "numbers_as_strings",
+                                    "http.cors.origins",
+                                    "auth.gateway.trusted",
+                                    "operators[].on_error_notify.command"};
 
 static int wrap_scalar(struct node *node, void *context)
 {
@@ -210,17 +216,29 @@ static int add_keys(struct pass *p, struct node *source, const struct node *said
     return add_columns(p, source, map);
 }
 
-/* tables: [comments] to [{table: comments}]. */
-static int reshape_table(struct node *node, void *context)
+/* A single value to a map, in which it is under KEY. */
+static int reshape_scalar(struct node *node, const char *key, void *context)
 {
     if (node->kind != NODE_SCALAR)
         return 0;
-    if (!add_like(node, NODE_SCALAR, "table", node))
+    if (!add_like(node, NODE_SCALAR, key, node))
         return no_memory(context);
     free(node->text);
     node->text = NULL;
     node->kind = NODE_MAP;
     return 0;
+}
+
+/* tables: [comments] to [{table: comments}]. */
+static int reshape_table(struct node *node, void *context)
+{
+    return reshape_scalar(node, "table", context);
+}
+
+/* on_error_notify: https://... to {url: https://...}. */
+static int reshape_notify(struct node *node, void *context)
+{
+    return reshape_scalar(node, "url", context);
 }
 
 /* tables: {comments: post_id} to [{table: comments, columns: [post_id]}]. */
@@ -418,6 +436,8 @@ int normalise(struct tree *tree, struct error *err)
         code = each(&p, lists[i], wrap_scalar);
     if (code == 0)
         code = each(&p, "operators[].tables", reshape_sources);
+    if (code == 0)
+        code = each(&p, "operators[].on_error_notify", reshape_notify);
     if (code == 0)
         code = each(&p, "tables[].scopes[]", reshape_scope);
     return code;

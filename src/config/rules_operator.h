@@ -1,5 +1,5 @@
 /* config/rules_operator.h - one operator while it is read, a file a part. Only for
- * rules_operators.c, rules_sources.c and rules_query.c. */
+ * rules_operators.c, rules_sources.c, rules_query.c and rules_notify.c. */
 #ifndef CONFIG_RULES_OPERATOR_H
 #define CONFIG_RULES_OPERATOR_H
 
@@ -18,6 +18,7 @@ struct reading {
 int operator_query(struct reading *o);
 int operator_sources(struct reading *o); /* after target and events */
 int operator_delete_with(struct reading *o);
+int operator_notify(struct reading *o);
 
 /* Splits NAME, which stands at PLACE, into schema and table. */
 int operator_table_name(struct reading *o, const char *name, const struct node *place,

@@ -165,8 +165,8 @@ static int operator_work(struct reading *o)
 static int one_operator(struct rules *r, size_t index)
 {
     static int (*const parts[])(struct reading *) = {
-        operator_names,       operator_events, operator_sources,
-        operator_delete_with, operator_query,  operator_work,
+        operator_names, operator_events, operator_sources, operator_delete_with,
+        operator_query, operator_work,   operator_notify,
     };
     struct reading o = {
         .r = r,

@@ -235,6 +235,12 @@ static const struct cyaml_schema_value source_item = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_source, source_fields),
 };
 
+static const struct cyaml_schema_field notify_fields[] = {
+    TEXT("url", struct raw_notify, url),
+    LIST("command", struct raw_notify, command, text_item),
+    CYAML_FIELD_END,
+};
+
 static const struct cyaml_schema_field operator_fields[] = {
     NEEDED("name", struct raw_operator, name),
     TEXT("target", struct raw_operator, target),
@@ -248,6 +254,7 @@ static const struct cyaml_schema_field operator_fields[] = {
     TEXT("select", struct raw_operator, select),
     TEXT("call", struct raw_operator, call),
     WORD("on_error", struct raw_operator, on_error, error_policies),
+    KEYS("on_error_notify", struct raw_operator, on_error_notify, notify_fields),
     TEXT("batch_size", struct raw_operator, batch_size),
     TEXT("lanes", struct raw_operator, lanes),
     TEXT("rebuild_rate", struct raw_operator, rebuild_rate),

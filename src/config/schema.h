@@ -37,6 +37,12 @@ struct raw_source {
 
 enum raw_event { RAW_INSERT, RAW_UPDATE, RAW_DELETE };
 
+struct raw_notify {
+    char *url;
+    char **command;
+    uint32_t command_count;
+};
+
 struct raw_operator {
     char *name;
     char *target;
@@ -54,6 +60,7 @@ struct raw_operator {
     char *select;
     char *call;
     int on_error; /* of enum config_on_error */
+    struct raw_notify on_error_notify;
     char *batch_size, *lanes, *rebuild_rate;
 };
 

@@ -1,5 +1,5 @@
-/* event/iso_time.h - a moment as ISO 8601 text: "2026-08-25T13:13:30.123456Z". Private to the room:
- * libc's functions for it cost more than the rest of an event. Pure. */
+/* event/iso_time.h - a moment as ISO 8601 text: "2026-08-25T13:13:30.123456Z". libc's functions for
+ * it cost more than the rest of an event. Pure. */
 #ifndef EVENT_ISO_TIME_H
 #define EVENT_ISO_TIME_H
 

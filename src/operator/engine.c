@@ -6,6 +6,7 @@
 #include "operator/due.h"
 #include "operator/expand.h"
 #include "operator/failure.h"
+#include "operator/notify.h"
 #include "operator/run.h"
 #include "operator/swap.h"
 #include "pg/result.h"
@@ -74,6 +75,13 @@ void engine_tell(struct engine *e, const struct error *err, bool health)
         health_down(e->context->health, e->name, err->text);
 }
 
+/* Before the log has it. AGAIN_MS 0: until somebody lets it go on. */
+static void notify_of_trouble(struct engine *e, const struct error *err, uint32_t again_ms)
+{
+    if (strcmp(err->text, e->trouble.text) != 0)
+        notify_trouble(e->session.lane.group->notify, err, again_ms);
+}
+
 void engine_recovered(struct engine *e)
 {
     backoff_reset(&e->backoff);
@@ -81,6 +89,7 @@ void engine_recovered(struct engine *e)
     e->unseen_tries = 0;
     if (e->trouble.text[0] == '\0')
         return;
+    notify_recovered(e->session.lane.group->notify);
     log_info(e->name, "works again");
     error_clear(&e->trouble);
     health_up(e->context->health, e->name);
@@ -109,6 +118,7 @@ void engine_halt(struct engine *e, const struct error *err)
         engine_close(e);
         return;
     }
+    notify_of_trouble(e, err, 0);
     if (strcmp(err->text, e->trouble.text) != 0)
         log_error(e->name, "%s", err->text);
     e->trouble = *err;
@@ -163,6 +173,7 @@ void engine_trouble(struct engine *e, const struct error *why)
     case FAILURE_SWAP:
     case FAILURE_SYSTEMIC:
     case FAILURE_DATA: /* not of an id: of a statement of our own */
+        notify_of_trouble(e, &err, e->context->config->retry.max_restart_ms);
         engine_tell(e, &err, true);
         wait_for_connection(e, e->context->config->retry.max_restart_ms);
         break;

@@ -9,11 +9,14 @@
 #define LANES_MAX 16
 #define LANE_HOLD_MAX 80
 
+struct notify;
+
 /* What the lanes of one operator have in common in this process. */
 struct lane_group {
-    char process[17];    /* names the process; 16 hex digits */
-    const char *schema;  /* borrowed: of the state tables */
-    char generation[24]; /* that the process was given; empty: it has not claimed the operator */
+    char process[17];      /* names the process; 16 hex digits */
+    const char *schema;    /* borrowed: of the state tables */
+    char generation[24];   /* that the process was given; empty: it has not claimed the operator */
+    struct notify *notify; /* of the operators; NULL: nobody wants to know */
 };
 
 struct lane {

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "operator/definition.h"
 #include "operator/engine.h"
+#include "operator/notify.h"
 #include "operator/report.h"
 #include <errno.h>
 #include <stddef.h>
@@ -20,6 +21,7 @@ struct operators {
     size_t running; /* engines that are not closed */
     size_t count;
     struct lane_group *groups; /* one an operator */
+    struct web_client *web;    /* NULL: no URL is to be told of failures */
     struct engine engines[];
 };
 
@@ -71,6 +73,18 @@ static size_t lane_count(const struct config *config)
     return count;
 }
 
+static int start_notify(struct operators *ops, const struct config_operator *op,
+                        struct lane_group *group)
+{
+    if (!op->notify.url && !op->notify.command)
+        return 0;
+    int rc = op->notify.url && !ops->web ? web_client_new(&ops->web, ops->loop) : 0;
+    if (rc < 0)
+        return rc;
+    group->notify = notify_new(ops->loop, op, ops->web);
+    return group->notify ? 0 : -ENOMEM;
+}
+
 static int start_lanes(struct operators *ops, const struct config_operator *op,
                        struct lane_group *group)
 {
@@ -118,7 +132,9 @@ int operators_start(struct operators **ret_operators, struct loop *loop,
     loop_wakeup_start(loop, &ops->wakeup);
     journal_listen(context->journal, &ops->listener);
     for (size_t i = 0; i < config->operator_count; i++) {
-        rc = start_lanes(ops, &config->operators[i], &ops->groups[i]);
+        rc = start_notify(ops, &config->operators[i], &ops->groups[i]);
+        if (rc == 0)
+            rc = start_lanes(ops, &config->operators[i], &ops->groups[i]);
         if (rc < 0) {
             operators_free(ops);
             return error_set(err, rc, "operator %s: no memory", config->operators[i].name);
@@ -162,6 +178,9 @@ void operators_free(struct operators *ops)
         return;
     for (size_t i = 0; i < ops->count; i++)
         engine_release(&ops->engines[i]);
+    for (size_t i = 0; i < ops->context.config->operator_count; i++)
+        notify_free(ops->groups[i].notify);
+    web_client_free(ops->web);
     journal_unlisten(ops->context.journal, &ops->listener);
     loop_hook_remove(ops->loop, &ops->report);
     loop_wakeup_stop(ops->loop, &ops->wakeup);

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "operator/due.h"
 #include "operator/failure.h"
+#include "operator/notify.h"
 #include <errno.h>
 #include <inttypes.h>
 
@@ -22,6 +23,29 @@ static void tell_fate(struct engine *e, const struct dirty_id *id, enum parked_f
         log_error(e->name, "id %s failed %u times and stays parked: %s", text, failures, why);
 }
 
+/* When it is set aside, and when it has failed for the last time that counts. What halts the
+ * operator is told of the operator. */
+static void notify_of_id(struct engine *e, const struct dirty_id *id, enum parked_fate fate)
+{
+    const struct config *config = e->context->config;
+    unsigned failures = dirty_failures(id);
+    bool tells =
+        fate == PARKED_DROPPED ||
+        (fate == PARKED_AGAIN && (failures == 1 || failures == config->retry.max_retries + 1));
+    int64_t delay_us = (int64_t)parked_delay_ms(config, failures) * 1000;
+    if (!tells)
+        return;
+    notify_tell(e->session.lane.group->notify,
+                &(struct notice){
+                    .operator= e->op->name,
+                    .id = dirty_text(id),
+                    .error = dirty_failure_text(id),
+                    .sqlstate = dirty_failure_sqlstate(id),
+                    .attempts = failures,
+                    .next_us = fate == PARKED_AGAIN ? clock_wall_us() + delay_us : 0,
+                });
+}
+
 /* Keeps the parked ids in step with what was stored. True when the id stays parked. */
 static bool note_id(struct engine *e, const struct dirty_id *id)
 {
@@ -30,6 +54,7 @@ static bool note_id(struct engine *e, const struct dirty_id *id)
     if (dirty_failure_text(id)) {
         fate = parked_fate(e->context->config, e->op, dirty_failures(id));
         tell_fate(e, id, fate);
+        notify_of_id(e, id, fate);
     }
     if (fate == PARKED_DROPPED && e->running->kind == BATCH_PARKED)
         parked_remove(&e->parked, text);

@@ -508,13 +508,40 @@ START_TEST(test_an_id_may_have_several_columns)
 }
 END_TEST
 
+START_TEST(test_who_is_told_of_failures)
+{
+    struct config c = scene_right(
+        "tables: [{name: a}]\n"
+        "operators:\n"
+        "- {name: o, target: t, tables: {a: id}, query: $1,\n"
+        "   on_error_notify: 'https://u:p%40@ops.example:8443/hidden?token=x#y'}\n"
+        "- {name: p, target: u, tables: {a: id}, query: $1,\n"
+        "   on_error_notify: {command: [alert, -v, '']}}\n"
+        "- {name: q, target: v, tables: {a: id}, query: $1, on_error_notify: {command: alert}}\n"
+        "- {name: r, target: w, tables: {a: id}, query: $1, on_error_notify: ''}\n");
+
+    ck_assert_str_eq(c.operators[0].notify.url, "https://u:p%40@ops.example:8443/hidden?token=x#y");
+    ck_assert_str_eq(c.operators[0].notify.origin, "https://ops.example:8443/");
+    ck_assert_ptr_null(c.operators[0].notify.command);
+    ck_assert_ptr_null(c.operators[1].notify.url);
+    ck_assert_str_eq(c.operators[1].notify.command[1], "-v");
+    ck_assert_str_eq(c.operators[1].notify.command[2], "");
+    ck_assert_ptr_null(c.operators[1].notify.command[3]);
+    ck_assert_str_eq(c.operators[2].notify.command[0], "alert");
+    ck_assert_ptr_null(c.operators[2].notify.command[1]);
+    ck_assert(!c.operators[3].notify.url && !c.operators[3].notify.command);
+    config_release(&c);
+}
+END_TEST
+
 UNIT_SUITE("config/config", test_tokens, test_the_secret_comes_from_its_variable,
            test_the_gateway_is_near_unless_said, test_every_key_reaches_the_struct,
            test_tables_are_split_and_keep_their_scopes, test_operators_know_their_sources,
            test_an_id_may_have_several_columns, test_a_call_has_a_function_and_no_ids,
-           test_a_source_may_give_many_ids, test_what_is_not_said_has_its_default,
-           test_pg_variables_fill_what_database_leaves_out, test_url_wins_over_the_single_fields,
-           test_one_value_is_a_list_of_one, test_operator_without_events_takes_all,
+           test_a_source_may_give_many_ids, test_who_is_told_of_failures,
+           test_what_is_not_said_has_its_default, test_pg_variables_fill_what_database_leaves_out,
+           test_url_wins_over_the_single_fields, test_one_value_is_a_list_of_one,
+           test_operator_without_events_takes_all,
            test_events_table_may_be_off_or_an_operator_source, test_a_variable_stays_one_value,
            test_unused_variable_may_be_unset, test_public_listeners_by_mode,
            test_release_is_safe_on_a_zeroed_one)

@@ -494,6 +494,36 @@ START_TEST(test_more_tables_than_are_read)
 }
 END_TEST
 
+#define NOTIFY "operators: [{name: o, target: t, tables: {a: id}, query: $1,\n on_error_notify: "
+
+START_TEST(test_who_is_told_of_failures)
+{
+    static const struct refusal list[] = {
+        {TABLE_A NOTIFY "ops@example.org}]\n",
+         "FILE:3: operators[0].on_error_notify: no URL; write http://... or https://..., or "
+         "command: [program, argument, ...]"},
+        {TABLE_A NOTIFY "{url: 'ftp://x'}}]\n", "FILE:3: operators[0].on_error_notify.url: no URL"},
+        {TABLE_A NOTIFY "'http://'}]\n", "FILE:3: operators[0].on_error_notify: malformed URL: "},
+        {TABLE_A NOTIFY "'http://a b'}]\n",
+         "FILE:3: operators[0].on_error_notify: malformed URL: "},
+        {TABLE_A NOTIFY "'http://a:70000'}]\n",
+         "FILE:3: operators[0].on_error_notify: malformed URL: "},
+        {TABLE_A NOTIFY "{url: 'http://a', command: b}}]\n",
+         "FILE:3: operators[0].on_error_notify.url: url and command are both said"},
+        {TABLE_A NOTIFY "{command: []}}]\n",
+         "FILE:3: operators[0].on_error_notify: says nobody; write http://..."},
+        {TABLE_A NOTIFY "{}}]\n", "FILE:3: operators[0].on_error_notify: says nobody"},
+        {TABLE_A NOTIFY "{command: ''}}]\n",
+         "FILE:3: operators[0].on_error_notify.command: no program; write [program"},
+        {TABLE_A NOTIFY "[a, b]}]\n",
+         "FILE:3: operators[0].on_error_notify: must have keys below it; known here: url, command"},
+        {TABLE_A NOTIFY "{program: a}}]\n",
+         "FILE:3: operators[0].on_error_notify.program: unknown key; known here: url, command"},
+    };
+    ASSERT_REFUSED(list);
+}
+END_TEST
+
 START_TEST(test_files)
 {
     struct config config = {0};
@@ -510,5 +540,6 @@ END_TEST
 
 UNIT_SUITE("config/refusals", test_yaml, test_unknown_keys, test_wrong_types, test_numbers,
            test_names_and_addresses, test_tokens, test_gateways, test_origins, test_operators,
-           test_lists_of_columns, test_numbers_as_strings, test_features_that_come_later,
-           test_variables, test_secrets_are_not_shown, test_more_tables_than_are_read, test_files)
+           test_who_is_told_of_failures, test_lists_of_columns, test_numbers_as_strings,
+           test_features_that_come_later, test_variables, test_secrets_are_not_shown,
+           test_more_tables_than_are_read, test_files)
