@@ -32,8 +32,21 @@ static void release_table(struct config_table *table)
     free(table->id);
 }
 
+static void release_database(struct config_database *database)
+{
+    free(database->url);
+    free(database->hostname);
+    free(database->port);
+    free(database->database);
+    free(database->username);
+    free(database->password);
+}
+
 static void release_operator(struct config_operator *operator)
 {
+    if (operator->database)
+        release_database(operator->database);
+    free(operator->database);
     for (size_t i = 0; i < operator->source_count; i++) {
         free(operator->sources[i].schema);
         free(operator->sources[i].table);
@@ -60,12 +73,6 @@ void config_release(struct config *config)
     char *const texts[] = {
         config->file,
         config->app_name,
-        config->database.url,
-        config->database.hostname,
-        config->database.port,
-        config->database.database,
-        config->database.username,
-        config->database.password,
         config->slot.name,
         config->publication,
         config->state_schema,
@@ -85,6 +92,7 @@ void config_release(struct config *config)
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         free(texts[i]);
+    release_database(&config->database);
     for (size_t i = 0; i < config->table_count; i++)
         release_table(&config->tables[i]);
     for (size_t i = 0; i < config->http.listen_count; i++)

@@ -56,6 +56,12 @@ enum config_jwt_algorithm {
 enum config_on_large_event { CONFIG_STRIP_EVENT, CONFIG_STOP_CAPTURE };
 enum config_on_error { CONFIG_PARK, CONFIG_STOP, CONFIG_SKIP };
 
+/* How to reach a database. NULL: left to libpq (PG* variables, .pgpass). */
+struct config_database {
+    char *url; /* a libpq URI or key=value string; what the others say beside it wins */
+    char *hostname, *port, *database, *username, *password;
+};
+
 /* How an operator says what a derived row is. */
 enum config_form {
     CONFIG_QUERY,  /* SQL for one id: $1, and of an id of N columns $1 to $N */
@@ -87,6 +93,9 @@ struct config_operator {
     enum config_form form;
     char *query; /* of query or select, or read from query_file; NULL for a call */
     char *call_schema, *call_function; /* for a call, else NULL */
+    /* Owned: where the target is; NULL: where the sources are. What it leaves out and the server of
+     * the sources has is in it. */
+    struct config_database *database;
     enum config_on_error on_error;
     unsigned batch_size;   /* ids in one transaction */
     unsigned lanes;        /* connections */
@@ -101,11 +110,7 @@ struct config_operator {
 struct config {
     char *file; /* as given */
     char *app_name;
-    struct {
-        /* NULL: left to libpq (PG* variables, .pgpass). With url all others are NULL. */
-        char *url;
-        char *hostname, *port, *database, *username, *password;
-    } database;
+    struct config_database database; /* with url all others are NULL */
     struct {
         char *name;
         bool durable;

@@ -45,57 +45,8 @@ static int duration(struct rules *r, const char *path, const char *text, uint64_
                      "no duration; write a number with ms, s, m, h or d: 10s");
 }
 
-/* --- the server
- * ------------------------------------------------------------------------------------- */
-
-/* Said in the file, else left to libpq when one of VARIABLES says it, else the default. */
-static int connection_field(struct rules *r, char **from, const char *const *variables,
-                            const char *fallback, char **to)
-{
-    if (*from && **from) {
-        *to = rules_take(from);
-        return 0;
-    }
-    for (; *variables; variables++) {
-        /* NOLINTNEXTLINE(concurrency-mt-unsafe): read at start, before there are threads */
-        const char *value = getenv(*variables);
-        if (value && *value)
-            return 0;
-    }
-    *to = str_dup(str_from(fallback));
-    return *to ? 0 : rules_no_memory(r);
-}
-
-static int rules_database(struct rules *r)
-{
-    static const char *const hosts[] = {"PGHOST", "PGHOSTADDR", "PGSERVICE", NULL};
-    static const char *const ports[] = {"PGPORT", "PGSERVICE", NULL};
-    static const char *const databases[] = {"PGDATABASE", "PGSERVICE", NULL};
-    static const char *const users[] = {"PGUSER", "PGSERVICE", NULL};
-    struct raw_database *from = &r->raw->database;
-    uint64_t port = 0;
-
-    if (from->port && *from->port &&
-        number(r, "database.port", from->port, (const uint64_t[2]){1, 65535}, &port) < 0)
-        return -EINVAL;
-    if (from->url && *from->url) {
-        r->config->database.url = rules_take(&from->url);
-        return 0;
-    }
-    if (from->password && *from->password)
-        r->config->database.password = rules_take(&from->password);
-    int code =
-        connection_field(r, &from->hostname, hosts, "localhost", &r->config->database.hostname);
-    if (code == 0)
-        code = connection_field(r, &from->port, ports, "5432", &r->config->database.port);
-    if (code == 0)
-        code = connection_field(r, &from->database, databases, "postgres",
-                                &r->config->database.database);
-    if (code == 0)
-        code =
-            connection_field(r, &from->username, users, "postgres", &r->config->database.username);
-    return code;
-}
+/* --- names
+ * ------------------------------------------------------------------------------------------ */
 
 static int rules_names(struct rules *r)
 {

@@ -18,6 +18,7 @@ struct rules {
 int rules_apply(struct rules *r);
 
 /* The parts of it, one file each. */
+int rules_database(struct rules *r);              /* of the sources */
 int rules_tables(struct rules *r);                /* and the events table */
 int rules_operators(struct rules *r);             /* after the tables */
 int rules_auth(struct rules *r);                  /* and cors */

@@ -1,5 +1,5 @@
 /* config/rules_operator.h - one operator while it is read, a file a part. Only for
- * rules_operators.c, rules_sources.c, rules_query.c and rules_notify.c. */
+ * rules_operators.c, rules_database.c, rules_sources.c, rules_query.c and rules_notify.c. */
 #ifndef CONFIG_RULES_OPERATOR_H
 #define CONFIG_RULES_OPERATOR_H
 
@@ -16,7 +16,8 @@ struct reading {
 
 /* Each takes its part FROM there TO here. 0, or a failure with file, line and key. */
 int operator_query(struct reading *o);
-int operator_sources(struct reading *o); /* after target and events */
+int operator_database(struct reading *o);
+int operator_sources(struct reading *o); /* after target, its database, and events */
 int operator_delete_with(struct reading *o);
 int operator_notify(struct reading *o);
 

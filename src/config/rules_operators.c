@@ -96,10 +96,13 @@ static int operator_events(struct reading *o)
 /* --- cycles
  * ----------------------------------------------------------------------------------------- */
 
-/* Does a change of FROM's target run TO, directly or through others? SEEN: operators looked at. */
+/* Does a change of FROM's target run TO, directly or through others? SEEN: operators looked at. A
+ * target in another database is no source. */
 static bool feeds(struct config *config, const struct config_operator *from,
                   const struct config_operator *to, bool *seen)
 {
+    if (from->database)
+        return false;
     for (size_t i = 0; i < config->operator_count; i++) {
         struct config_operator *next = &config->operators[i];
         if (seen[i] || !operator_source(next, from->target_schema, from->target_table))
@@ -165,8 +168,8 @@ static int operator_work(struct reading *o)
 static int one_operator(struct rules *r, size_t index)
 {
     static int (*const parts[])(struct reading *) = {
-        operator_names, operator_events, operator_sources, operator_delete_with,
-        operator_query, operator_work,   operator_notify,
+        operator_names,       operator_database, operator_events, operator_sources,
+        operator_delete_with, operator_query,    operator_work,   operator_notify,
     };
     struct reading o = {
         .r = r,

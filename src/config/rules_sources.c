@@ -18,7 +18,8 @@ static int check_source(struct reading *o, char *names[2], const struct node *pl
 {
     if (operator_source(o->to, names[0], names[1]))
         return node_fail(o->r->tree, place, o->r->err, "the same table twice; remove one");
-    if (name_same_table(names[0], names[1], o->to->target_schema, o->to->target_table))
+    if (!o->to->database &&
+        name_same_table(names[0], names[1], o->to->target_schema, o->to->target_table))
         return node_fail(o->r->tree, place, o->r->err,
                          "is the operator's own target: it would run for ever; remove it");
     if (!config_marks(o->r->config, names[0], names[1]))

@@ -253,6 +253,7 @@ static const struct cyaml_schema_field operator_fields[] = {
     WORD("batch", struct raw_operator, batch, booleans),
     TEXT("select", struct raw_operator, select),
     TEXT("call", struct raw_operator, call),
+    KEYS("database", struct raw_operator, database, database_fields),
     WORD("on_error", struct raw_operator, on_error, error_policies),
     KEYS("on_error_notify", struct raw_operator, on_error_notify, notify_fields),
     TEXT("batch_size", struct raw_operator, batch_size),

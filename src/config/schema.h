@@ -43,6 +43,10 @@ struct raw_notify {
     uint32_t command_count;
 };
 
+struct raw_database {
+    char *url, *hostname, *port, *database, *username, *password;
+};
+
 struct raw_operator {
     char *name;
     char *target;
@@ -59,13 +63,10 @@ struct raw_operator {
     int batch;
     char *select;
     char *call;
+    struct raw_database database;
     int on_error; /* of enum config_on_error */
     struct raw_notify on_error_notify;
     char *batch_size, *lanes, *rebuild_rate;
-};
-
-struct raw_database {
-    char *url, *hostname, *port, *database, *username, *password;
 };
 
 struct raw_slot {

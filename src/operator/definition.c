@@ -38,8 +38,8 @@ static int check_one(const struct config_operator *op, struct error *err)
     return 0;
 }
 
-/* Operators as a graph: an edge leads from the one whose target is read to the one that reads it.
- */
+/* Operators as a graph: an edge leads from the one whose target is read to the one that reads it. A
+ * target in another database is read by none. */
 enum mark { UNSEEN, ON_PATH, DONE };
 
 static int visit(const struct config_operator *operators, size_t count, size_t at, enum mark *marks,
@@ -47,7 +47,7 @@ static int visit(const struct config_operator *operators, size_t count, size_t a
 {
     const struct config_operator *op = &operators[at];
     marks[at] = ON_PATH;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !op->database; i++) {
         if (!definition_source(&operators[i], str_from(op->target_schema),
                                str_from(op->target_table)))
             continue;

@@ -24,7 +24,7 @@ struct pg_place {
 /* How to reach the server. All borrowed until the call that takes it returns; NULL: libpq's own
  * default (PG* variables, .pgpass). */
 struct pg_params {
-    const char *url; /* wins over the fields */
+    const char *url; /* what the fields say beside it wins */
     const char *hostname, *port, *database, *username, *password;
     const char *application_name;
     struct pg_place place; /* wins over all: this server and no other */

@@ -52,8 +52,9 @@ static void keywords_release(struct keywords *k)
     *k = (struct keywords){.count = 0};
 }
 
-/* libpq lets a later keyword win over an earlier one, and the URL is expanded where dbname stands:
- * our defaults come first so that the URL overrides them, what must hold comes last. */
+/* libpq lets a later keyword win over an earlier one, and the URL is expanded where the first
+ * dbname stands: our defaults come first so that the URL overrides them, what must hold comes last.
+ */
 static int keywords_fill(struct keywords *k, const struct pg_params *params, bool replication)
 {
     keyword_add(k, "keepalives_idle", "10");
@@ -62,15 +63,12 @@ static int keywords_fill(struct keywords *k, const struct pg_params *params, boo
     keyword_add(k, "tcp_user_timeout", "30000");
     keyword_add(k, "connect_timeout", CONNECT_TIMEOUT_TEXT);
     keyword_add(k, "fallback_application_name", params->application_name);
-    if (params->url && *params->url) {
-        keyword_add(k, "dbname", params->url);
-    } else {
-        keyword_add(k, "host", params->hostname);
-        keyword_add(k, "port", params->port);
-        keyword_add(k, "dbname", params->database);
-        keyword_add(k, "user", params->username);
-        keyword_add(k, "password", params->password);
-    }
+    keyword_add(k, "dbname", params->url);
+    keyword_add(k, "host", params->hostname);
+    keyword_add(k, "port", params->port);
+    keyword_add(k, "dbname", params->database);
+    keyword_add(k, "user", params->username);
+    keyword_add(k, "password", params->password);
     keyword_add(k, "host", params->place.host);
     keyword_add(k, "hostaddr", params->place.address);
     keyword_add(k, "port", params->place.port);

@@ -125,11 +125,13 @@ static const struct {
     {"25", PG_FAILURE_SYSTEMIC},     /* invalid transaction state */
     {"26", PG_FAILURE_SYSTEMIC},     /* unknown prepared statement */
     {"28", PG_FAILURE_SYSTEMIC},     /* authorization */
+    {"2F003", PG_FAILURE_SYSTEMIC},  /* a foreign server without the password that it wants */
     {"3D", PG_FAILURE_SYSTEMIC},     /* unknown database */
     {"3F", PG_FAILURE_SYSTEMIC},     /* unknown schema */
     {"42", PG_FAILURE_SYSTEMIC},     /* syntax, unknown object, no permission */
     {"54", PG_FAILURE_SYSTEMIC},     /* program limit exceeded */
     {"55", PG_FAILURE_SYSTEMIC},     /* object not in the state it must be in */
+    {"HV", PG_FAILURE_SYSTEMIC},     /* a foreign server, or how it is set up */
 };
 
 enum pg_failure_class pg_failure_classify(const char *sqlstate)

@@ -5,18 +5,31 @@
 #include "config/config.h"
 #include "pg/conn.h"
 
-/* Borrows from CONFIG. */
-static inline struct pg_params params_of(const struct config *config)
+/* Each borrows from CONFIG. */
+static inline struct pg_params params_to(const struct config *config,
+                                         const struct config_database *database)
 {
     return (struct pg_params){
-        .url = config->database.url,
-        .hostname = config->database.hostname,
-        .port = config->database.port,
-        .database = config->database.database,
-        .username = config->database.username,
-        .password = config->database.password,
+        .url = database->url,
+        .hostname = database->hostname,
+        .port = database->port,
+        .database = database->database,
+        .username = database->username,
+        .password = database->password,
         .application_name = config->app_name,
     };
+}
+
+static inline struct pg_params params_of(const struct config *config)
+{
+    return params_to(config, &config->database);
+}
+
+/* Of the database that has its target. */
+static inline struct pg_params params_of_operator(const struct config *config,
+                                                  const struct config_operator *op)
+{
+    return params_to(config, op->database ? op->database : &config->database);
 }
 
 #endif

@@ -288,6 +288,83 @@ START_TEST(test_url_wins_over_the_single_fields)
 }
 END_TEST
 
+#define ON_TABLE_A                                                                                 \
+    "tables: [{name: a}]\noperators: [{name: o, target: t, tables: {a: id}, query: SELECT $1, "
+
+START_TEST(test_an_operator_may_have_another_database_of_the_same_server)
+{
+    scene_clear_environment();
+    struct config c = scene_right(
+        "database: {hostname: h, port: 5433, database: d, username: u, password: p}\n" ON_TABLE_A
+        "database: {database: reports}}]\n");
+    const struct config_database *d = c.operators[0].database;
+    ck_assert_ptr_nonnull(d);
+    ck_assert_ptr_null(d->url);
+    ck_assert_str_eq(d->hostname, "h");
+    ck_assert_str_eq(d->port, "5433");
+    ck_assert_str_eq(d->database, "reports");
+    ck_assert_str_eq(d->username, "u");
+    ck_assert_str_eq(d->password, "p");
+    config_release(&c);
+
+    struct config url = scene_right("database: {url: 'postgresql://u@h/d'}\n" ON_TABLE_A
+                                    "database: {database: reports, username: me}}]\n");
+    d = url.operators[0].database;
+    ck_assert_str_eq(d->url, "postgresql://u@h/d");
+    ck_assert_str_eq(d->database, "reports");
+    ck_assert_str_eq(d->username, "me");
+    ck_assert_ptr_null(d->hostname);
+    config_release(&url);
+}
+END_TEST
+
+START_TEST(test_a_password_is_not_that_of_another_role)
+{
+    scene_clear_environment();
+    struct config c = scene_right("database: {password: p}\n" ON_TABLE_A
+                                  "database: {database: reports, username: me}}]\n");
+    ck_assert_ptr_null(c.operators[0].database->password);
+    config_release(&c);
+}
+END_TEST
+
+START_TEST(test_what_is_said_of_the_sources_server_is_not_meant_for_another)
+{
+    scene_clear_environment();
+    setenv("PGHOST", "elsewhere", 1);
+    setenv("PGDATABASE", "elsewhere", 1);
+    struct config c = scene_right("database: {port: 5433, username: u, password: p}\n" ON_TABLE_A
+                                  "database: {hostname: other}}]\n");
+    scene_clear_environment();
+    const struct config_database *d = c.operators[0].database;
+    ck_assert_str_eq(d->hostname, "other");
+    ck_assert_str_eq(d->port, "5432");
+    ck_assert_str_eq(d->database, "postgres");
+    ck_assert_str_eq(d->username, "postgres");
+    ck_assert_ptr_null(d->password);
+    config_release(&c);
+
+    struct config url = scene_right("database: {password: p}\n" ON_TABLE_A
+                                    "database: {url: 'postgresql://x/y', password: q}}]\n");
+    d = url.operators[0].database;
+    ck_assert_str_eq(d->url, "postgresql://x/y");
+    ck_assert_ptr_null(d->hostname);
+    ck_assert_ptr_null(d->password);
+    config_release(&url);
+}
+END_TEST
+
+START_TEST(test_a_target_in_another_database_feeds_nobody)
+{
+    scene_clear_environment();
+    struct config c = scene_right("tables: [{name: a}]\n"
+                                  "operators: [{name: o, target: a, tables: {a: id},"
+                                  " query: SELECT $1, database: {database: copy}}]\n");
+    ck_assert_str_eq(c.operators[0].target_table, "a");
+    config_release(&c);
+}
+END_TEST
+
 START_TEST(test_one_value_is_a_list_of_one)
 {
     struct config c =
@@ -540,7 +617,11 @@ UNIT_SUITE("config/config", test_tokens, test_the_secret_comes_from_its_variable
            test_an_id_may_have_several_columns, test_a_call_has_a_function_and_no_ids,
            test_a_source_may_give_many_ids, test_who_is_told_of_failures,
            test_what_is_not_said_has_its_default, test_pg_variables_fill_what_database_leaves_out,
-           test_url_wins_over_the_single_fields, test_one_value_is_a_list_of_one,
+           test_url_wins_over_the_single_fields,
+           test_an_operator_may_have_another_database_of_the_same_server,
+           test_a_password_is_not_that_of_another_role,
+           test_what_is_said_of_the_sources_server_is_not_meant_for_another,
+           test_a_target_in_another_database_feeds_nobody, test_one_value_is_a_list_of_one,
            test_operator_without_events_takes_all,
            test_events_table_may_be_off_or_an_operator_source, test_a_variable_stays_one_value,
            test_unused_variable_may_be_unset, test_public_listeners_by_mode,

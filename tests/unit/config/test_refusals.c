@@ -101,6 +101,14 @@ START_TEST(test_numbers)
     static const struct refusal list[] = {
         {"database:\n  port: 0\n", "FILE:2: database.port: must be a whole number from 1 to 65535"},
         {"database: {port: 65536}\n", "FILE:1: database.port: must be a whole number"},
+        {"tables: [{name: a}]\noperators:\n- {name: o, target: t, tables: {a: id}, query: SELECT "
+         "$1,\n"
+         "   database: {port: 70000}}\n",
+         "FILE:4: operators[0].database.port: must be a whole number from 1 to 65535"},
+        {"tables: [{name: a}]\noperators:\n- {name: o, target: t, tables: {a: id}, query: SELECT "
+         "$1,\n"
+         "   database: {password: p}}\n",
+         "FILE:4: operators[0].database: names no other database; write url"},
         {"database: {port: 5432x}\n", "FILE:1: database.port: must be a whole number"},
         {"http: {threads: -1}\n", "FILE:1: http.threads: must be a whole number from 0 to 256"},
         {"http: {threads: 1.5}\n", "FILE:1: http.threads: must be a whole number"},
