@@ -1,6 +1,6 @@
 -- What walpiper keeps in the database for its operators. It is compiled into the program, which runs
 -- it as one transaction when the comment on the schema (last line) is not the one it knows. Safe to
--- run again, also over version 1. A role that may not create a schema needs it done once by one that
+-- run again, also over earlier versions. A role that may not create a schema needs it done once by one that
 -- may:
 --
 --     psql -1 -f sql/state.sql
@@ -82,7 +82,7 @@ CREATE UNLOGGED TABLE IF NOT EXISTS walpiper.swap (
     target   oid    NOT NULL
 );
 
--- From version 1 or 2, in place.
+-- From earlier versions, in place.
 ALTER TABLE walpiper.checkpoint
     ADD COLUMN IF NOT EXISTS lane integer NOT NULL DEFAULT 0,
     ADD COLUMN IF NOT EXISTS rebuild bigint NOT NULL DEFAULT 0,
@@ -104,7 +104,8 @@ DROP FUNCTION IF EXISTS
     walpiper.advance(text, bigint, text, pg_lsn, bigint),
     walpiper.rebuild_begin(text, bigint, text, pg_lsn, bigint),
     walpiper.rebuild_advance(text, bigint, integer, text),
-    walpiper.park(text, text, boolean, text, text, bigint);
+    walpiper.park(text, text, boolean, text, text, bigint),
+    walpiper.writers(oid[]);
 
 CREATE INDEX IF NOT EXISTS parked_next_try ON walpiper.parked (operator, next_try);
 
@@ -305,24 +306,6 @@ BEGIN
         RAISE EXCEPTION 'transaction % is not visible yet', unseen USING ERRCODE = 'WPV01';
     END IF;
 END
-$$;
-
--- The transactions that are writing to these tables, by virtual transaction id. A transaction keeps
--- its locks until other sessions see it, so once these are gone, all they wrote is visible.
-CREATE OR REPLACE FUNCTION walpiper.writers(relations oid[]) RETURNS text[]
-LANGUAGE sql AS $$
-    SELECT coalesce(array_agg(DISTINCT l.virtualtransaction), '{}')
-    FROM pg_catalog.pg_locks l
-    WHERE l.locktype = 'relation'
-      AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d
-                        WHERE d.datname = current_database())
-      AND (l.relation = ANY (relations)
-           OR l.relation IN (SELECT t.relid::oid
-                             FROM unnest(relations) AS r (root), pg_partition_tree(r.root) AS t))
-      AND l.granted
-      AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
-                     'AccessExclusiveLock')
-      AND l.pid IS DISTINCT FROM pg_backend_pid();
 $$;
 
 -- Sets an id aside, or an event.

@@ -36,6 +36,7 @@
 struct daemon {
     const struct config *config;
     struct pg_params params;
+    struct pg_params *targets; /* one an operator: where its target is */
     struct loop loop;
     struct health *health;
     struct marked *marked;
@@ -194,6 +195,7 @@ static int start_operators(struct daemon *d, struct error *err)
         .journal = d->journal,
         .health = d->health,
         .params = &d->params,
+        .targets = d->targets,
         .counters = d->operator_counters,
     };
     return operators_start(&d->operators, &d->loop, &context, err);
@@ -373,8 +375,11 @@ static int daemon_start(struct daemon *d, struct error *err)
     d->health = health_new();
     d->marked = marked_new();
     d->operator_counters = calloc(d->config->operator_count + 1, sizeof(*d->operator_counters));
-    if (!d->health || !d->marked || !d->operator_counters || loop_init(&d->loop) < 0)
+    d->targets = calloc(d->config->operator_count + 1, sizeof(*d->targets));
+    if (!d->health || !d->marked || !d->operator_counters || !d->targets || loop_init(&d->loop) < 0)
         return error_set(err, -ENOMEM, "no memory to start");
+    for (size_t i = 0; i < d->config->operator_count; i++)
+        d->targets[i] = params_of_operator(d->config, &d->config->operators[i]);
     d->poke.on_wake = on_poke;
     d->served.on_wake = on_served;
     loop_wakeup_start(&d->loop, &d->poke);
@@ -447,6 +452,7 @@ static void daemon_release(struct daemon *d)
     if (d->source)
         slot_source.free(d->source);
     free(d->operator_counters);
+    free(d->targets);
     if (d->loop.ev) {
         ev_signal_stop(d->loop.ev, &d->on_term);
         ev_signal_stop(d->loop.ev, &d->on_int);

@@ -36,18 +36,23 @@ static bool check_values(struct check *check)
     return true;
 }
 
-static bool check_connection(struct check *check)
+bool check_settings(struct check *check, const char *object)
 {
     /* A statement that waits is no reason to wait for ever. */
     static const char settings[] =
         "SELECT set_config('default_transaction_read_only', 'on', false),"
         " set_config('statement_timeout', '30s', false)";
+    return check_ask(check, object, settings, 0, NULL);
+}
+
+static bool check_connection(struct check *check)
+{
     struct error err = {0};
     if (server_open(&check->server, check->config, &err) < 0) {
         finding_of_error(check->findings, FINDING_ERROR, "connection", NULL, &err);
         return false;
     }
-    return check_ask(check, "connection", settings, 0, NULL);
+    return check_settings(check, "connection");
 }
 
 static void check_all(struct check *check)

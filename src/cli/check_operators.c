@@ -11,7 +11,7 @@
 
 /* --- state tables ---------------------------------------------------------------------------- */
 
-static bool check_state(struct check *c)
+static bool check_state(struct check *c, const char *object)
 {
     static const char sql[] =
         "SELECT n.oid IS NOT NULL, obj_description(n.oid, 'pg_namespace') = $1,"
@@ -19,9 +19,8 @@ static bool check_state(struct check *c)
         " FROM (SELECT) one LEFT JOIN pg_namespace n ON n.nspname = $2";
     const char *schema = c->config->state_schema;
     const char *values[] = {STATE_SQL_VERSION, schema};
-    char mend[CHECK_MEND_MAX], object[CHECK_OBJECT_MAX];
+    char mend[CHECK_MEND_MAX];
 
-    snprintf(object, sizeof(object), "schema %s", schema);
     if (!check_ask(c, object, sql, 2, values))
         return false;
     bool exists = server_true(&c->server, 0, 0), current = server_true(&c->server, 0, 1);
@@ -318,26 +317,62 @@ static void check_notify(struct check *c, const char *object, const struct confi
     }
 }
 
-static bool check_operator(struct check *c, const struct config_operator *op)
+/* AT is where its target is: C, or where it is asked in another database. */
+static bool check_parts_of(struct check *c, struct check *at, const char *object,
+                           const struct config_operator *op)
 {
     unsigned errors = c->findings->errors;
-    char object[CHECK_OBJECT_MAX];
     struct id_types types = {0};
 
-    snprintf(object, sizeof(object), "operator %s", op->name);
-    if (op->form == CONFIG_CALL && !check_call(c, object, op))
+    if (op->form == CONFIG_CALL && !check_call(at, object, op))
         return false;
-    if (op->form != CONFIG_CALL && !check_target(c, object, op, &types))
+    if (op->form != CONFIG_CALL && !check_target(at, object, op, &types))
         return false;
     for (size_t i = 0; i < op->source_count; i++)
         if (!check_source(c, object, op, i, &types))
             return false;
     /* Without the target's types most of it would be nonsense. */
-    if (types.count > 0 && !check_query(c, object, op, &types))
+    if (types.count > 0 && !check_query(at, object, op, &types))
         return false;
     check_notify(c, object, op);
     if (c->findings->errors == errors)
         finding(c->findings, FINDING_OK, object, NULL, "can run");
+    return true;
+}
+
+/* What is wrong with its database is no reason not to look at the other operators. */
+static void check_elsewhere(struct check *c, const char *object, const struct config_operator *op)
+{
+    char schema[CHECK_OBJECT_MAX];
+    struct check there;
+
+    if (check_target_database(c, op, object, &there)) {
+        snprintf(schema, sizeof(schema), "schema %s in %s", c->config->state_schema,
+                 there.database);
+        (void)(check_state(&there, schema) && check_parts_of(c, &there, object, op));
+    }
+    server_close(&there.server);
+}
+
+static bool check_operator(struct check *c, const struct config_operator *op)
+{
+    char object[CHECK_OBJECT_MAX];
+
+    snprintf(object, sizeof(object), "operator %s", op->name);
+    if (!op->database)
+        return check_parts_of(c, c, object, op);
+    check_elsewhere(c, object, op);
+    return PQstatus(c->server.pg) == CONNECTION_OK;
+}
+
+static bool check_state_of_sources(struct check *c)
+{
+    char object[CHECK_OBJECT_MAX];
+
+    snprintf(object, sizeof(object), "schema %s", c->config->state_schema);
+    for (size_t i = 0; i < c->config->operator_count; i++)
+        if (!c->config->operators[i].database)
+            return check_state(c, object);
     return true;
 }
 
@@ -352,7 +387,7 @@ bool check_operators(struct check *c)
         finding_of_error(c->findings, FINDING_ERROR, "operators", NULL, &err);
         return true;
     }
-    if (!check_state(c))
+    if (!check_state_of_sources(c))
         return false;
     for (size_t i = 0; i < config->operator_count; i++)
         if (!check_operator(c, &config->operators[i]))

@@ -56,6 +56,16 @@ bool check_tables(struct check *check);
 bool check_events(struct check *check);
 bool check_operators(struct check *check);
 
+/* The database of OP's target, where it is not that of the sources, becomes the one that THERE
+ * asks. False: nothing there can be asked; the finding is made. The caller closes its server. */
+bool check_target_database(const struct check *check, const struct config_operator *op,
+                           const char *object, struct check *there);
+
+/* What no statement may do while a check looks. */
+bool check_settings(struct check *check, const char *object);
+/* Asks for system_identifier. */
+void check_system(struct check *check);
+
 /* One table that is, or will be, published: does the log tell what its rows were? */
 bool check_identity(struct check *check, const char *schema, const char *table);
 

@@ -30,7 +30,7 @@ enum {
     SLOTS_USED,
 };
 
-static void check_settings(struct check *c)
+static void check_wal(struct check *c)
 {
     const struct server *s = &c->server;
     const char *level = server_cell(s, 0, WAL_LEVEL), *encoding = server_cell(s, 0, ENCODING);
@@ -91,7 +91,7 @@ bool check_role(struct check *c)
 
 /* Who may not ask for it reads a journal of which it is only not known whether it is of this
  * cluster. */
-static void ask_system(struct check *c)
+void check_system(struct check *c)
 {
     struct error err = {0};
     if (server_query(&c->server, "SELECT system_identifier FROM pg_control_system()", 0, NULL,
@@ -116,8 +116,8 @@ bool check_server(struct check *c)
             server_cell(s, 0, VERSION), c->database);
     if (old)
         return false;
-    check_settings(c);
+    check_wal(c);
     check_free(c);
-    ask_system(c);
+    check_system(c);
     return true;
 }

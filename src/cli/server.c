@@ -5,11 +5,10 @@
 #include "source/params.h"
 #include <errno.h>
 
-int server_open(struct server *server, const struct config *config, struct error *err)
+static int open_with(struct server *server, const struct pg_params *params, struct error *err)
 {
-    const struct pg_params params = params_of(config);
     *server = (struct server){0};
-    int rc = pg_connect_wait(&server->pg, &params, false, err);
+    int rc = pg_connect_wait(&server->pg, params, false, err);
     if (rc == -ECONNRESET)
         return error_set(err, rc, "database: %s; start the server, or correct database", err->text);
     if (rc == -EPERM || rc == -ENOENT)
@@ -18,6 +17,19 @@ int server_open(struct server *server, const struct config *config, struct error
         return rc;
     rc = server_query(server, "SET lock_timeout = '10s'", 0, NULL, err);
     return rc < 0 ? error_prefix(err, "database") : 0;
+}
+
+int server_open(struct server *server, const struct config *config, struct error *err)
+{
+    const struct pg_params params = params_of(config);
+    return open_with(server, &params, err);
+}
+
+int server_open_target(struct server *server, const struct config *config,
+                       const struct config_operator *op, struct error *err)
+{
+    const struct pg_params params = params_of_operator(config, op);
+    return open_with(server, &params, err);
 }
 
 void server_close(struct server *server)

@@ -14,6 +14,9 @@ struct server {
 
 /* Waits for locks 10 s at the most: commands must not hold up those who queue behind them. */
 int server_open(struct server *server, const struct config *config, struct error *err);
+/* The same to a database of an operator's own. */
+int server_open_target(struct server *server, const struct config *config,
+                       const struct config_operator *op, struct error *err);
 void server_close(struct server *server); /* safe on a zeroed one */
 
 /* Runs one statement; SERVER->result has its rows until the next one. 0 or the server's error. */

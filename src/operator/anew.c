@@ -139,6 +139,13 @@ static void on_page(void *owner, const PGresult *result)
         log_warn(e->name, "no memory for a page of ids; reads it again");
 }
 
+static void on_orphans(void *owner, const PGresult *result)
+{
+    struct engine *e = engine_of(owner);
+    if (rebuild_take_orphans(&e->rebuild, result) < 0)
+        log_warn(e->name, "no memory for a page of ids; reads it again");
+}
+
 static bool is_of_statement(const struct error *err)
 {
     return failure_of(err) == FAILURE_SYSTEMIC || failure_of(err) == FAILURE_DATA;
@@ -185,6 +192,11 @@ bool anew_next(struct engine *e)
     case REBUILD_PAGE:
         engine_set_state(e, ENGINE_BUSY);
         if (rebuild_send_page(&e->rebuild, &e->session, on_page, on_rebuild_answer) < 0)
+            no_memory(e);
+        break;
+    case REBUILD_ORPHANS:
+        engine_set_state(e, ENGINE_BUSY);
+        if (rebuild_send_orphans(&e->rebuild, &e->session, on_orphans, on_rebuild_answer) < 0)
             no_memory(e);
         break;
     case REBUILD_BATCH:

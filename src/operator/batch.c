@@ -22,7 +22,7 @@ void op_batch_clear(struct op_batch *batch)
 {
     dirty_clear(&batch->dirty);
     keys_clear(&batch->keys);
-    batch->rebuild = false;
+    batch->rebuild = batch->seen = false;
     batch->work_count = 0;
 }
 
@@ -113,26 +113,44 @@ static void send_head(const struct op_batch *batch, struct session *session)
     }
 }
 
-static void send_guard_of(const uint32_t *xids, size_t count, struct session *session)
+static void send_xids(const uint32_t *xids, size_t count, struct pg_conn *conn,
+                      const struct pg_statement *question)
 {
+    struct pg_statement send = *question;
     char text[GUARD_TEXT_MAX];
     size_t len = 0;
     for (size_t i = 0; i < count; i++)
         len +=
             (size_t)snprintf(text + len, sizeof(text) - len, "%c%u", i == 0 ? '{' : ',', xids[i]);
     snprintf(text + len, sizeof(text) - len, "}");
-    session_run(session, STATEMENT_VISIBLE, 1, (const char *[]){text});
+    send.parameter_count = 1;
+    send.values = (const char *[]){text};
+    (void)pg_conn_send(conn, &send);
+}
+
+static void send_all_xids(const struct op_batch *batch, struct pg_conn *conn,
+                          const struct pg_statement *question)
+{
+    size_t left = batch->dirty.xid_count;
+    for (const uint32_t *xids = batch->dirty.xids; left > 0;) {
+        size_t count = left < GUARD_XIDS ? left : GUARD_XIDS;
+        send_xids(xids, count, conn, question);
+        xids += count;
+        left -= count;
+    }
 }
 
 void op_batch_send_guard(const struct op_batch *batch, struct session *session)
 {
-    size_t left = planted_bug(PLANTED_NO_VISIBILITY_GUARD) ? 0 : batch->dirty.xid_count;
-    for (const uint32_t *xids = batch->dirty.xids; left > 0;) {
-        size_t count = left < GUARD_XIDS ? left : GUARD_XIDS;
-        send_guard_of(xids, count, session);
-        xids += count;
-        left -= count;
-    }
+    if (!planted_bug(PLANTED_NO_VISIBILITY_GUARD) && !session_is_apart(session))
+        send_all_xids(batch, session->conn, &(struct pg_statement){.name = STATEMENT_VISIBLE});
+}
+
+void op_batch_ask_unseen(const struct op_batch *batch, struct session *session,
+                         pg_on_result on_result)
+{
+    send_all_xids(batch, session_sources(session),
+                  &(struct pg_statement){.name = STATEMENT_UNSEEN, .on_result = on_result});
 }
 
 static void send_unpark(const struct dirty_id *id, struct session *session)

@@ -2,11 +2,11 @@
  * that brings the checkpoint. Builds and sends the statements; the engine decides what to run and
  * what follows. Owns its ids; borrows the session while a call lasts.
  *
- * All in one: head (fence and checkpoint), visibility guard, deletes, queries, sync. When that
- * fails for its data, ever fewer of the ids are run, fenced but without the checkpoint, until one
- * is found that fails; then the rest with the checkpoint again, and in the same transaction what
- * failed is set aside. So the checkpoint moves in the transaction that completes the batch, and an
- * interrupted batch is simply run again. */
+ * All in one: head (fence and checkpoint), visibility guard (or seen.h before), deletes, queries,
+ * sync. When that fails for its data, ever fewer of the ids are run, fenced but without the
+ * checkpoint, until one is found that fails; then the rest with the checkpoint again, and in the
+ * same transaction what failed is set aside. So the checkpoint moves in the transaction that
+ * completes the batch, and an interrupted batch is simply run again. */
 #ifndef OPERATOR_BATCH_H
 #define OPERATOR_BATCH_H
 
@@ -32,6 +32,7 @@ struct op_batch {
     struct keys keys;         /* live: what stands for further ids */
     char epoch[9];            /* live: of the position */
     struct position position; /* live: of the last event that is covered */
+    bool seen;                /* live: seen.h has been told that others see all its transactions */
     bool rebuild;             /* live: any id may be touched, every one is computed anew */
     int step;                 /* rebuild: where it stands after this batch; -1: complete */
     char *after;              /* rebuild: owned, the last id of the step; NULL: at its beginning */
@@ -65,8 +66,12 @@ void op_batch_send_part(const struct op_batch *batch, const struct config *confi
 /* It was committed. */
 void op_batch_part_done(struct op_batch *batch, const struct config_operator *op);
 
-/* Fails with FAILURE_UNSEEN until the transactions of its events are visible. */
+/* Fails with FAILURE_UNSEEN until the transactions of its events are visible. Nothing when the
+ * sources are in another database: they are asked before. */
 void op_batch_send_guard(const struct op_batch *batch, struct session *session);
+/* The question; an answer that has a row means that one is not. The caller syncs. */
+void op_batch_ask_unseen(const struct op_batch *batch, struct session *session,
+                         pg_on_result on_result);
 
 /* Sends the checkpoint, and but for a call the start of a rebuild, at POSITION, in a transaction of
  * its own. */

@@ -222,6 +222,7 @@ static void on_session_ready(struct session *session)
      */
     if (e->op->form == CONFIG_CALL)
         forget_work(e);
+    e->live.seen = false; /* another server may answer now */
     e->look = true;
     engine_turn(e);
 }

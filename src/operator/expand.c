@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "operator/failure.h"
 #include "operator/run.h"
+#include "operator/seen.h"
 #include <errno.h>
 
 static void no_memory(struct engine *e)
@@ -39,7 +40,7 @@ static void ask_for_page(struct engine *e)
     if (keys_send_page(&e->live.keys, &e->session, on_page) < 0)
         no_memory(e);
     else
-        session_sync(&e->session, on_page_done);
+        session_sync_sources(&e->session, on_page_done);
 }
 
 bool expand_next(struct engine *e)
@@ -49,7 +50,8 @@ bool expand_next(struct engine *e)
         case KEYS_NOTHING:
             return false;
         case KEYS_PAGE:
-            ask_for_page(e);
+            if (!seen_ask(e))
+                ask_for_page(e);
             return true;
         case KEYS_IDS:
             op_batch_clear(&e->keys_batch);

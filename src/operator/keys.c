@@ -103,7 +103,7 @@ int keys_send_page(struct keys *keys, struct session *session, pg_on_result on_r
         rc = id_split(&scratch, keys->after, columns, values + 1);
     if (rc == 0) {
         values[0] = array.data;
-        (void)pg_conn_send(session->conn,
+        (void)pg_conn_send(session_sources(session),
                            &(struct pg_statement){.name = statement_keys_name(name, keys->source),
                                                   .parameter_count = 1 + (int)columns,
                                                   .values = values,

@@ -35,7 +35,8 @@ enum keys_need {
 };
 enum keys_need keys_need(struct keys *keys);
 
-/* Sends the query for the next page; the caller syncs. 0, or -ENOMEM: nothing was sent. */
+/* Sends the query for the next page to the sources' database; the caller syncs. 0, or -ENOMEM:
+ * nothing was sent. */
 int keys_send_page(struct keys *keys, struct session *session, pg_on_result on_result);
 /* 0 or -ENOMEM: it is asked for again. */
 int keys_take_page(struct keys *keys, const PGresult *result);

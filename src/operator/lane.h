@@ -10,11 +10,14 @@
 #define LANE_HOLD_MAX 80
 
 struct notify;
+struct pg_params;
 
 /* What the lanes of one operator have in common in this process. */
 struct lane_group {
-    char process[17];      /* names the process; 16 hex digits */
-    const char *schema;    /* borrowed: of the state tables */
+    char process[17];   /* names the process; 16 hex digits */
+    const char *schema; /* borrowed: of the state tables */
+    /* Borrowed: how to reach target and state tables; NULL: they are where the sources are. */
+    const struct pg_params *target;
     char generation[24];   /* that the process was given; empty: it has not claimed the operator */
     struct notify *notify; /* of the operators; NULL: nobody wants to know */
 };

@@ -88,11 +88,13 @@ static int start_notify(struct operators *ops, const struct config_operator *op,
 static int start_lanes(struct operators *ops, const struct config_operator *op,
                        struct lane_group *group)
 {
-    group->schema = ops->context.config->state_schema;
+    const struct operators_context *context = &ops->context;
+    group->schema = context->config->state_schema;
+    group->target = op->database ? &context->targets[op - context->config->operators] : NULL;
     snprintf(group->process, sizeof(group->process), "%08x%08x", random_u32(), random_u32());
     for (unsigned i = 0; i < op->lanes; i++) {
         const struct lane lane = {.number = i, .count = op->lanes, .group = group};
-        int rc = engine_init(&ops->engines[ops->count], ops->loop, &ops->context, op, &lane);
+        int rc = engine_init(&ops->engines[ops->count], ops->loop, context, op, &lane);
         if (rc < 0)
             return rc;
         ops->count++;

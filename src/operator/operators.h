@@ -22,8 +22,10 @@ struct operators;
 struct operators_context {
     const struct config *config; /* operators, retry */
     struct journal *journal;
-    struct health *health; /* parts "operator NAME" */
-    const struct pg_params *params;
+    struct health *health;          /* parts "operator NAME" */
+    const struct pg_params *params; /* of the sources */
+    const struct pg_params
+        *targets; /* one an operator; read of those with a database of their own */
     struct operator_counters *counters; /* one an operator; NULL: nobody wants to know */
 };
 

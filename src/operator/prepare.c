@@ -167,43 +167,41 @@ static void prepare_source(struct session *s, size_t index)
     if (buffer_append_char(&sql, '\0') < 0) {
         error_set(&s->refusal, -ENOMEM, "keys: no memory for its statement");
     } else {
-        (void)pg_conn_prepare_typed(s->conn, "", source->keys, 1, type->oids);
-        (void)pg_conn_describe(s->conn, "", on_keys_described);
-        (void)pg_conn_prepare(s->conn, statement_keys_name(name, index), sql.data);
+        struct pg_conn *conn = session_sources(s);
+        (void)pg_conn_prepare_typed(conn, "", source->keys, 1, type->oids);
+        (void)pg_conn_describe(conn, "", on_keys_described);
+        (void)pg_conn_prepare(conn, statement_keys_name(name, index), sql.data);
     }
     buffer_release(&sql);
 }
 
-static void prepare_keys(struct session *s)
+/* All that the sources' database is asked later. */
+static void prepare_sources(struct session *s)
 {
+    for (const struct statement_text *t = statement_source_texts; t->name; t++)
+        (void)pg_conn_prepare(session_sources(s), t->name, t->sql);
     for (size_t i = 0; i < s->op->source_count; i++)
         if (s->op->sources[i].keys)
             prepare_source(s, i);
-    session_sync(s, on_keys_prepared);
+    session_sync_sources(s, on_keys_prepared);
 }
 
 /* --- the catalog -------------------------------------------------------------------------- */
 
-static void on_relation(void *owner, const PGresult *result)
+static void on_source(void *owner, const PGresult *result)
 {
     struct session *s = owner;
-    bool has_target = s->op->form != CONFIG_CALL;
-    size_t index = s->checked++ + !has_target;
+    size_t index = s->checked++;
     if (PQresultStatus(result) != PGRES_TUPLES_OK || s->refusal.code)
         return;
-    if (index == 0) {
-        catalog_check_target(s->op, result, &s->id_types, &s->refusal);
+    const struct config_operator_source *source = &s->op->sources[index];
+    if (catalog_check_source(s->op, index, result, &s->refusal) < 0 ||
+        (source->keys && catalog_check_key(source, result, &s->key_types[index], &s->refusal) < 0))
         return;
-    }
-    const struct config_operator_source *source = &s->op->sources[index - 1];
-    if (catalog_check_source(s->op, index - 1, result, &s->refusal) < 0 ||
-        (source->keys &&
-         catalog_check_key(source, result, &s->key_types[index - 1], &s->refusal) < 0))
-        return;
-    buffer_printf(&s->sources, "%s%s", index == 1 ? "" : ",", PQgetvalue(result, 0, 0));
+    buffer_printf(&s->sources, "%s%s", index == 0 ? "" : ",", PQgetvalue(result, 0, 0));
 }
 
-static void on_catalog_done(void *owner, const struct error *err)
+static void on_sources_done(void *owner, const struct error *err)
 {
     struct session *s = owner;
     if (!err && !s->refusal.code) {
@@ -217,24 +215,55 @@ static void on_catalog_done(void *owner, const struct error *err)
     if (err)
         session_fail(s, err);
     else
-        prepare_keys(s);
+        prepare_sources(s);
 }
 
-static void ask_for_relation(struct session *s, const char *schema, const char *table,
-                             const struct config_names *columns)
+/* TABLE is its schema and its name. */
+static void ask_for_relation(struct session *s, struct pg_conn *conn, const char *const table[2],
+                             const struct config_names *columns, pg_on_result on_result)
 {
     struct buffer names;
     buffer_init(&names, CATALOG_NAMES_MAX);
     if (catalog_check_names(&names, columns) < 0) {
         error_set(&s->refusal, -ENOMEM, "no memory for its catalog checks");
     } else {
-        const char *values[] = {schema, table, names.data};
-        (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = catalog_check_sql,
-                                                           .parameter_count = 3,
-                                                           .values = values,
-                                                           .on_result = on_relation});
+        const char *values[] = {table[0], table[1], names.data};
+        (void)pg_conn_send(conn, &(struct pg_statement){.sql = catalog_check_sql,
+                                                        .parameter_count = 3,
+                                                        .values = values,
+                                                        .on_result = on_result});
     }
     buffer_release(&names);
+}
+
+static void ask_for_sources(struct session *s)
+{
+    const struct config_operator *op = s->op;
+    buffer_reset(&s->sources);
+    buffer_append_char(&s->sources, '{');
+    for (size_t i = 0; i < op->source_count; i++) {
+        const char *const table[] = {op->sources[i].schema, op->sources[i].table};
+        ask_for_relation(s, session_sources(s), table, &op->sources[i].columns, on_source);
+    }
+    session_sync_sources(s, on_sources_done);
+}
+
+static void on_target(void *owner, const PGresult *result)
+{
+    struct session *s = owner;
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && !s->refusal.code)
+        catalog_check_target(s->op, result, &s->id_types, &s->refusal);
+}
+
+static void on_target_done(void *owner, const struct error *err)
+{
+    struct session *s = owner;
+    if (!err && s->refusal.code)
+        err = &s->refusal;
+    if (err)
+        session_fail(s, err);
+    else
+        ask_for_sources(s);
 }
 
 void prepare_start(struct session *s)
@@ -247,11 +276,11 @@ void prepare_start(struct session *s)
         session_fail(s, &(struct error){.code = -ENOMEM, .text = "no memory for its sources"});
         return;
     }
-    buffer_reset(&s->sources);
-    buffer_append_char(&s->sources, '{');
-    if (op->form != CONFIG_CALL)
-        ask_for_relation(s, op->target_schema, op->target_table, &op->target_id);
-    for (size_t i = 0; i < op->source_count; i++)
-        ask_for_relation(s, op->sources[i].schema, op->sources[i].table, &op->sources[i].columns);
-    session_sync(s, on_catalog_done);
+    if (op->form == CONFIG_CALL) {
+        ask_for_sources(s);
+        return;
+    }
+    const char *const target[] = {op->target_schema, op->target_table};
+    ask_for_relation(s, s->conn, target, &op->target_id, on_target);
+    session_sync(s, on_target_done);
 }

@@ -1,6 +1,7 @@
 #include "operator/rebuild.h"
 #include "operator/id.h"
 #include "operator/statements.h"
+#include "pg/array.h"
 #include "pg/result.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -8,6 +9,8 @@
 /* A column without an index is read whole for every page. */
 #define PAGE_IDS 5000
 #define ASK_AGAIN_MS 200
+/* An id of a table's index has at most 2704 bytes, which escapes may double. */
+#define ORPHANS_TEXT_MAX (PAGE_IDS * 2 * 2704)
 
 static int set_text(char **to, const char *text)
 {
@@ -68,7 +71,9 @@ enum rebuild_need rebuild_need(const struct rebuild *r, uint64_t now_ms)
         return REBUILD_NOTHING;
     if (!r->settled)
         return REBUILD_SETTLE;
-    return r->page.rows ? REBUILD_BATCH : REBUILD_PAGE;
+    if (!r->page.rows)
+        return REBUILD_PAGE;
+    return r->unsorted ? REBUILD_ORPHANS : REBUILD_BATCH;
 }
 
 unsigned rebuild_wait_ms(const struct rebuild *r, uint64_t now_ms)
@@ -89,8 +94,8 @@ void rebuild_send_settle(struct rebuild *r, uint64_t now_ms, struct session *ses
         .on_result = on_result,
     };
     r->next_ms = now_ms + ASK_AGAIN_MS;
-    (void)pg_conn_send(session->conn, &ask);
-    session_sync(session, on_done);
+    (void)pg_conn_send(session_sources(session), &ask);
+    session_sync_sources(session, on_done);
 }
 
 void rebuild_take_settle(struct rebuild *r, const PGresult *result)
@@ -134,11 +139,13 @@ int rebuild_send_page(struct rebuild *r, struct session *session, pg_on_result o
                                    .parameter_count = after ? (int)op->target_id.count : 0,
                                    .values = values,
                                    .on_result = on_result};
-        (void)pg_conn_send(session->conn, &ask);
-        session_sync(session, on_done);
+        struct pg_conn *conn = r->step == 0 ? session->conn : session_sources(session);
+        (void)pg_conn_send(conn, &ask);
+        (void)pg_conn_sync(conn, on_done);
     }
     buffer_release(&sql);
     buffer_release(&scratch);
+    r->unsorted = r->step == 0 && session_is_apart(session) && statement_has_orphans(session->op);
     return rc;
 }
 
@@ -147,6 +154,52 @@ int rebuild_take_page(struct rebuild *r, const PGresult *result)
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
         return 0;
     return page_take(&r->page, result);
+}
+
+/* The ids of the page, a column of them. */
+static int column_array(const PGresult *rows, int column, struct buffer *array)
+{
+    for (int row = 0; row < PQntuples(rows); row++)
+        pg_array_item(array, PQgetvalue(rows, row, column));
+    return pg_array_end(array);
+}
+
+int rebuild_send_orphans(struct rebuild *r, struct session *session, pg_on_result on_result,
+                         pg_on_done on_done)
+{
+    struct buffer sql, arrays[CONFIG_ID_COLUMNS_MAX];
+    const char *values[CONFIG_ID_COLUMNS_MAX];
+    size_t columns = session->op->target_id.count;
+    buffer_init(&sql, STATEMENT_MAX);
+    statement_orphans(&sql, session->op);
+    int rc = buffer_append_char(&sql, '\0');
+    for (size_t i = 0; i < columns; i++) {
+        buffer_init(&arrays[i], ORPHANS_TEXT_MAX);
+        if (rc == 0)
+            rc = column_array(r->page.rows, (int)i, &arrays[i]);
+        values[i] = arrays[i].data;
+    }
+    if (rc == 0) {
+        (void)pg_conn_send(session_sources(session),
+                           &(struct pg_statement){.sql = sql.data,
+                                                  .parameter_count = (int)columns,
+                                                  .values = values,
+                                                  .on_result = on_result});
+        session_sync_sources(session, on_done);
+    }
+    buffer_release(&sql);
+    for (size_t i = 0; i < columns; i++)
+        buffer_release(&arrays[i]);
+    return rc;
+}
+
+int rebuild_take_orphans(struct rebuild *r, const PGresult *result)
+{
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        return 0;
+    int rc = page_take(&r->page, result);
+    r->unsorted = rc < 0;
+    return rc;
 }
 
 static int fill_ids(struct page *page, size_t columns, struct buffer *scratch,

@@ -25,6 +25,7 @@ struct rebuild {
     bool settled;
     char *writers;    /* owned: the writing transactions to wait for; NULL: not asked yet */
     struct page page; /* ids that were read and are not in a batch yet */
+    bool unsorted;    /* which ids of the page are orphans is still to be asked */
 };
 
 void rebuild_release(struct rebuild *rebuild);
@@ -38,11 +39,12 @@ bool rebuild_under_way(const struct rebuild *rebuild);
 /* All ids are in the new table. */
 bool rebuild_awaits_exchange(const struct rebuild *rebuild, const struct config_operator *op);
 
-/* What it needs next, unless it awaits the exchange. Each of the two sends: ON_DONE follows. */
+/* What it needs next, unless it awaits the exchange. Each that sends: ON_DONE follows. */
 enum rebuild_need {
     REBUILD_NOTHING, /* none under way, or it waits: ask again in a while */
     REBUILD_SETTLE,
     REBUILD_PAGE,
+    REBUILD_ORPHANS,
     REBUILD_BATCH,
 };
 enum rebuild_need rebuild_need(const struct rebuild *rebuild, uint64_t now_ms);
@@ -56,6 +58,11 @@ void rebuild_take_settle(struct rebuild *rebuild, const PGresult *result);
 int rebuild_send_page(struct rebuild *rebuild, struct session *session, pg_on_result on_result,
                       pg_on_done on_done);
 int rebuild_take_page(struct rebuild *rebuild, const PGresult *result);
+/* The target's ids are in one database, the tables of delete_with in another: of the first a page,
+ * of the others what they lack of it. 0 or -ENOMEM. */
+int rebuild_send_orphans(struct rebuild *rebuild, struct session *session, pg_on_result on_result,
+                         pg_on_done on_done);
+int rebuild_take_orphans(struct rebuild *rebuild, const PGresult *result);
 
 /* Fills BATCH with the next ids of the page and with where the rebuild stands once they are done.
  * 0 or -ENOMEM. */

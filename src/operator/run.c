@@ -4,6 +4,7 @@
 #include "operator/due.h"
 #include "operator/failure.h"
 #include "operator/notify.h"
+#include "operator/seen.h"
 #include <errno.h>
 #include <inttypes.h>
 
@@ -262,6 +263,8 @@ static int drop_bad_ids(struct op_batch *batch)
 
 void run_again(struct engine *e)
 {
+    if (e->running == &e->live && seen_ask(e))
+        return;
     engine_set_state(e, ENGINE_BUSY);
     if (drop_bad_ids(e->running) < 0)
         engine_trouble(e, &(struct error){.code = -ENOMEM, .text = "no memory for a failure"});

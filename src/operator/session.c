@@ -27,8 +27,9 @@ void session_init(struct session *s, struct loop *loop, const struct pg_params *
 
 void session_close(struct session *s)
 {
+    pg_conn_close(s->apart);
     pg_conn_close(s->conn);
-    s->conn = NULL;
+    s->conn = s->apart = NULL;
     shadow_close(&s->shadow);
 }
 
@@ -74,6 +75,21 @@ void session_run(struct session *s, const char *statement, int count, const char
 void session_sync(struct session *s, pg_on_done on_done)
 {
     (void)pg_conn_sync(s->conn, on_done);
+}
+
+bool session_is_apart(const struct session *s)
+{
+    return s->apart != NULL;
+}
+
+struct pg_conn *session_sources(const struct session *s)
+{
+    return s->apart ? s->apart : s->conn;
+}
+
+void session_sync_sources(struct session *s, pg_on_done on_done)
+{
+    (void)pg_conn_sync(session_sources(s), on_done);
 }
 
 static bool has_row(const PGresult *result)
@@ -346,8 +362,9 @@ static void on_locked(void *owner, const struct error *err)
 
 /* Ids read from tables must print alike in every session, and each statement behind the fence must
  * see what was committed before it. */
-static const char settings_sql[] = VERSION_SQL
-    ", set_config('datestyle', 'ISO, YMD', false), set_config('intervalstyle', 'postgres', false), "
+static const char settings_sql[] =
+    "SELECT set_config('datestyle', 'ISO, YMD', false), set_config('intervalstyle', 'postgres', "
+    "false), "
     "set_config('timezone', 'UTC', false), set_config('bytea_output', 'hex', false), "
     "set_config('extra_float_digits', '3', false), "
     "set_config('default_transaction_isolation', 'read committed', false)";
@@ -366,14 +383,54 @@ static void on_settings_done(void *owner, const struct error *err)
     }
 }
 
-static void on_connected(void *owner)
+static void set_up(struct session *s)
 {
-    ask_for_version(owner, settings_sql, on_settings_done);
+    (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = settings_sql});
+    ask_for_version(s, VERSION_SQL, on_settings_done);
 }
 
 static void on_closed(void *owner, const struct error *why)
 {
-    session_fail(owner, why);
+    struct session *s = owner;
+    if (s->lane.group->target)
+        session_fail_in(s, why, "its database");
+    else
+        session_fail(s, why);
+}
+
+/* --- 0. the connection to the sources, where they are in another database -------------------- */
+
+static void on_apart_done(void *owner, const struct error *err)
+{
+    struct session *s = owner;
+    if (err)
+        session_fail_in(s, err, "the database of its sources");
+    else
+        set_up(s);
+}
+
+static void on_apart_connected(void *owner)
+{
+    struct session *s = owner;
+    (void)pg_conn_send(s->apart, &(struct pg_statement){.sql = settings_sql});
+    session_sync_sources(s, on_apart_done);
+}
+
+static void on_apart_closed(void *owner, const struct error *why)
+{
+    session_fail_in(owner, why, "the database of its sources");
+}
+
+static void on_connected(void *owner)
+{
+    static const struct pg_conn_events events = {.on_ready = on_apart_connected,
+                                                 .on_closed = on_apart_closed};
+    struct session *s = owner;
+    struct error err = {0};
+    if (!s->lane.group->target)
+        set_up(s);
+    else if (pg_conn_start(&s->apart, s->loop, s->params, &events, s, &err) < 0)
+        session_fail(s, &err);
 }
 
 static void on_notify(void *owner, const char *channel, const char *payload)
@@ -387,6 +444,7 @@ int session_open(struct session *s, struct error *err)
 {
     static const struct pg_conn_events events = {
         .on_ready = on_connected, .on_closed = on_closed, .on_notify = on_notify};
+    const struct pg_params *target = s->lane.group->target;
     error_clear(&s->refusal);
-    return pg_conn_start(&s->conn, s->loop, s->params, &events, s, err);
+    return pg_conn_start(&s->conn, s->loop, target ? target : s->params, &events, s, err);
 }

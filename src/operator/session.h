@@ -2,6 +2,9 @@
  * settings, state tables, catalog checks, statements, checkpoint. Embedded in its engine; owns the
  * pg_conn. It logs nothing and retries nothing: the engine decides.
  *
+ * An operator whose target is in another database has two connections: one works there, where the
+ * state tables are, the other asks the database of the sources. They live and end together.
+ *
  * Callbacks follow pg/conn.h. Statements that the engine sends are called back with the struct
  * session as owner. */
 #ifndef OPERATOR_SESSION_H
@@ -40,14 +43,15 @@ struct session_checkpoint {
 
 struct session {
     struct loop *loop;
-    const struct pg_params *params;
+    const struct pg_params *params; /* of the sources */
     const struct config_operator *op;
     struct lane lane;
     char lane_number[12]; /* as text, a parameter like generation */
     const struct session_events *events;
-    struct pg_conn *conn;  /* NULL: closed */
+    struct pg_conn *conn;  /* where the target is; NULL: closed */
+    struct pg_conn *apart; /* where the sources are, when that is another database; else NULL */
     bool state_installed;  /* sql/state.sql of this version is there */
-    size_t checked;        /* relations whose catalog row has come: the target, then sources */
+    size_t checked;        /* sources whose catalog row has come */
     struct error refusal;  /* by our own checks */
     struct buffer sources; /* "{oid,oid}" */
     struct id_types id_types;
@@ -80,6 +84,12 @@ void session_send_parked(struct session *session);
  * -ENOMEM. */
 int session_take_rebuild(struct session_checkpoint *found, const PGresult *row, int column);
 void session_sync(struct session *session, pg_on_done on_done);
+
+/* The connection to ask about sources, and its sync. What it answers is a transaction of its own
+ * when session_is_apart(). */
+struct pg_conn *session_sources(const struct session *session);
+void session_sync_sources(struct session *session, pg_on_done on_done);
+bool session_is_apart(const struct session *session);
 
 /* --- for prepare.c --------------------------------------------------------------------------- */
 

@@ -36,8 +36,6 @@ const struct statement_text statement_texts[] = {
     {STATEMENT_DUE, "SELECT id, wants_delete, attempts, event FROM walpiper.parked "
                     "WHERE operator = $1 AND hash % $2::bigint = $3::bigint "
                     "AND next_try <= now() ORDER BY next_try LIMIT $4"},
-    {STATEMENT_WRITERS, "SELECT walpiper.writers($1)"},
-    {STATEMENT_WRITE_STILL, "SELECT walpiper.writers($1) && $2"},
     {STATEMENT_SWAP_OPEN, "SELECT shadow_schema, columns "
                           "FROM walpiper.swap_open($1, $2, $3, $4, $5, $6, $7)"},
     {STATEMENT_SWAP_ENTER, "SELECT walpiper.swap_enter($1, $2, $3)"},
@@ -45,6 +43,32 @@ const struct statement_text statement_texts[] = {
     {STATEMENT_SWAP_EXCHANGE, "SELECT deleted, merged "
                               "FROM walpiper.swap_exchange($1, $2, $3, $4, $5, $6)"},
     {STATEMENT_SWAP_END, "SELECT walpiper.swap_end($1, $2, $3)"},
+    {NULL, NULL},
+};
+
+/* The transactions that are writing to the tables $1, by virtual transaction id. A transaction
+ * keeps its locks until other sessions see it, so once these are gone, all they wrote is visible.
+ */
+#define WRITERS "coalesce(array_agg(DISTINCT l.virtualtransaction), '{}')"
+#define OF_LOCKS                                                                                   \
+    " FROM pg_catalog.pg_locks l WHERE l.locktype = 'relation' AND l.database = "                  \
+    "(SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()) "           \
+    "AND (l.relation = ANY ($1::oid[]) OR l.relation IN (SELECT t.relid::oid "                     \
+    "FROM unnest($1::oid[]) AS r (root), pg_partition_tree(r.root) AS t)) "                        \
+    "AND l.granted AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', "                   \
+    "'ExclusiveLock', 'AccessExclusiveLock') AND l.pid IS DISTINCT FROM pg_backend_pid()"
+
+const struct statement_text statement_source_texts[] = {
+    {STATEMENT_WRITERS, "SELECT " WRITERS OF_LOCKS},
+    {STATEMENT_WRITE_STILL, "SELECT " WRITERS " && $2::text[]" OF_LOCKS},
+    /* One of the transactions whose end this snapshot does not see, as walpiper.require_visible()
+     * of sql/state.sql finds it: the xids are the low 32 bits, and 2^30 of them lie ahead. */
+    {STATEMENT_UNSEEN,
+     "SELECT x.xid FROM unnest($1::bigint[]) AS x (xid), "
+     "(SELECT pg_current_snapshot()) AS s (seen) "
+     "WHERE (x.xid - pg_snapshot_xmax(s.seen)::text::bigint % 4294967296 + 4294967296) "
+     "% 4294967296 < 1073741824 OR x.xid IN (SELECT i.xid::text::bigint % 4294967296 "
+     "FROM pg_snapshot_xip(s.seen) AS i (xid)) LIMIT 1"},
     {NULL, NULL},
 };
 
@@ -169,7 +193,7 @@ int statement_next_step(const struct config_operator *op, int step)
     return -1;
 }
 
-static bool deletes(const struct config_operator *op)
+bool statement_has_orphans(const struct config_operator *op)
 {
     for (size_t i = 0; i < op->source_count; i++)
         if (op->sources[i].delete_with)
@@ -177,30 +201,37 @@ static bool deletes(const struct config_operator *op)
     return false;
 }
 
-/* The columns may differ in type, and their text is what makes them the same id. */
+/* The columns may differ in type, and their text is what makes them the same id: of the row t, or
+ * when TARGET_ID is NULL those of k, which are text. */
 static void append_lacking(struct buffer *out, const struct config_operator_source *source,
                            const struct config_names *target_id)
 {
     buffer_append_str(out, STR("NOT EXISTS (SELECT FROM "));
     pg_qualified(out, str_from(source->schema), str_from(source->table));
-    for (size_t i = 0; i < target_id->count; i++) {
+    for (size_t i = 0; i < source->columns.count; i++) {
         buffer_append_str(out, i == 0 ? STR(" s WHERE s.") : STR(" AND s."));
         pg_identifier(out, str_from(source->columns.items[i].text));
-        buffer_append_str(out, STR("::text = t."));
+        buffer_append_str(out, STR("::text = "));
+        if (!target_id) {
+            buffer_printf(out, "k.c%zu", i + 1);
+            continue;
+        }
+        buffer_append_str(out, STR("t."));
         pg_identifier(out, str_from(target_id->items[i].text));
         buffer_append_str(out, STR("::text"));
     }
     buffer_append_char(out, ')');
 }
 
-static void append_orphan(struct buffer *out, const struct config_operator *op)
+static void append_orphan(struct buffer *out, const struct config_operator *op,
+                          const struct config_names *target_id)
 {
-    const char *separator = " AND (";
+    const char *separator = "(";
     for (size_t i = 0; i < op->source_count; i++) {
         if (!op->sources[i].delete_with)
             continue;
         buffer_append_str(out, str_from(separator));
-        append_lacking(out, &op->sources[i], &op->target_id);
+        append_lacking(out, &op->sources[i], target_id);
         separator = " OR ";
     }
     buffer_append_char(out, ')');
@@ -239,7 +270,7 @@ int statement_page(struct buffer *out, const struct config_operator *op, int ste
 {
     const struct config_operator_source *source = step == 0 ? NULL : &op->sources[step - 1];
     const struct config_names *columns = source ? &source->columns : &op->target_id;
-    bool orphans = !source && deletes(op);
+    bool orphans = !source && !op->database && statement_has_orphans(op);
 
     buffer_append_str(out, STR("SELECT "));
     statement_numbered(out, "p.c", columns->count, "::text");
@@ -253,8 +284,10 @@ int statement_page(struct buffer *out, const struct config_operator *op, int ste
         pg_qualified(out, str_from(op->target_schema), str_from(op->target_table));
     buffer_append_str(out, STR(" AS t"));
     append_condition(out, columns, after);
-    if (orphans)
-        append_orphan(out, op);
+    if (orphans) {
+        buffer_append_str(out, STR(" AND "));
+        append_orphan(out, op, &op->target_id);
+    }
     if (where)
         append_where(out, &op->target_id, where);
     buffer_append_str(out, STR(" ORDER BY "));
@@ -266,5 +299,19 @@ int statement_page(struct buffer *out, const struct config_operator *op, int ste
     statement_numbered(out, "c", columns->count, "");
     buffer_append_str(out, STR(") ORDER BY "));
     statement_numbered(out, "p.c", columns->count, "");
+    return out->failed;
+}
+
+int statement_orphans(struct buffer *out, const struct config_operator *op)
+{
+    buffer_append_str(out, STR("SELECT "));
+    statement_numbered(out, "k.c", op->target_id.count, "");
+    buffer_append_str(out, STR(", "));
+    append_orphan(out, op, NULL);
+    buffer_append_str(out, STR(" FROM unnest("));
+    statement_numbered(out, "$", op->target_id.count, "::text[]");
+    buffer_append_str(out, STR(") WITH ORDINALITY AS k ("));
+    statement_numbered(out, "c", op->target_id.count, "");
+    buffer_append_str(out, STR(", n) ORDER BY k.n"));
     return out->failed;
 }

@@ -26,8 +26,11 @@
 #define STATEMENT_LOOK "walpiper_look"
 #define STATEMENT_ALL_PARKED "walpiper_all_parked"
 #define STATEMENT_DUE "walpiper_due"
+/* Those that the database of the sources is asked. */
 #define STATEMENT_WRITERS "walpiper_writers"
 #define STATEMENT_WRITE_STILL "walpiper_write_still"
+#define STATEMENT_UNSEEN "walpiper_unseen"
+
 #define STATEMENT_SWAP_OPEN "walpiper_swap_open"
 #define STATEMENT_SWAP_ENTER "walpiper_swap_enter"
 #define STATEMENT_SWAP_LEAVE "walpiper_swap_leave"
@@ -51,6 +54,8 @@ struct statement_text {
 /* Those that are the same for every operator, for the schema walpiper (pg/state_text.h); ends with
  * a NULL name. */
 extern const struct statement_text statement_texts[];
+/* The same for the database of the sources, which may have no such schema: they need none. */
+extern const struct statement_text statement_source_texts[];
 
 /* Appends the numbers 1 to COUNT, each between PREFIX and SUFFIX. */
 void statement_numbered(struct buffer *out, const char *prefix, size_t count, const char *suffix);
@@ -91,8 +96,12 @@ int statement_next_step(const struct config_operator *op, int step);
  * WHERE is a condition on the columns of target_id, which ids must meet; NULL: all do.
  *
  * A target row is an orphan when a table of delete_with lacks its id. When there is such a table
- * only orphans are read, as the step of that table gives all other ids. */
+ * only orphans are read, as the step of that table gives all other ids. But an operator with a
+ * database of its own has no such tables there: all its ids are read, and statement_orphans() tells
+ * of a page of them, in arrays of texts, which are orphans, in the same order and columns. */
 int statement_page(struct buffer *out, const struct config_operator *op, int step, bool after,
                    const char *where, unsigned limit);
+bool statement_has_orphans(const struct config_operator *op);
+int statement_orphans(struct buffer *out, const struct config_operator *op);
 
 #endif

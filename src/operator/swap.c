@@ -78,7 +78,8 @@ static const struct config_operator *find_rival(const struct engine *e)
     const struct config *config = e->context->config;
     for (size_t i = 0; i < config->operator_count; i++) {
         const struct config_operator *op = &config->operators[i];
-        if (op != e->op && op->target_table && strcmp(op->target_table, e->op->target_table) == 0 &&
+        if (op != e->op && op->target_table && !op->database == !e->op->database &&
+            strcmp(op->target_table, e->op->target_table) == 0 &&
             strcmp(op->target_schema, e->op->target_schema) == 0)
             return op;
     }

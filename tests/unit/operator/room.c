@@ -8,7 +8,7 @@ struct room room;
 
 static char directory[TEMP_DIR_MAX];
 static struct config_operator_source sources[2];
-static struct pg_params params;
+static struct pg_params params, target;
 
 void setup(void)
 {
@@ -23,6 +23,7 @@ void setup(void)
     ck_assert_int_eq(loop_init(&room.loop), 0);
     room.health = health_new();
     room.op = blog_operator(sources);
+    params = target = (struct pg_params){0};
     room.config = (struct config){
         .operators = &room.op, .operator_count = 1, .state_schema = TEXT("walpiper")};
     room.config.retry.min_restart_ms = 1;
@@ -45,12 +46,21 @@ void teardown(void)
     temp_dir_remove(directory);
 }
 
+void set_apart(void)
+{
+    static struct config_database elsewhere;
+    room.op.database = &elsewhere;
+    params.database = "sources";
+    target.database = "target";
+}
+
 void start(void)
 {
     struct operators_context context = {.config = &room.config,
                                         .journal = room.journal,
                                         .health = room.health,
                                         .params = &params,
+                                        .targets = &target,
                                         .counters = &room.counters};
     struct error err = {0};
     ck_assert_msg(operators_start(&room.ops, &room.loop, &context, &err) == 0, "%s", err.text);

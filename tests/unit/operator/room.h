@@ -29,6 +29,8 @@ extern struct room room;
 void setup(void);
 void teardown(void);
 void start(void);
+/* The operator's target is in another database than its sources. */
+void set_apart(void);
 /* An operator that has run before and stands at the beginning of this journal. */
 void start_at_beginning(void);
 

@@ -25,10 +25,12 @@ struct pg_conn {
     unsigned count;
     bool synced;
     pg_on_done on_done;
+    const char *database;
 };
 
 struct server server;
 static struct pg_conn *newest;
+static unsigned open_connections;
 
 void server_reset(void)
 {
@@ -147,6 +149,8 @@ static PGresult *answer(const struct statement *s)
         return row_of(2, (const char *[]){server.swapped, "9"}, true);
     if (strcmp(s->name, STATEMENT_WRITERS) == 0)
         return row_of(1, (const char *[]){"{}"}, true);
+    if (strcmp(s->name, STATEMENT_UNSEEN) == 0)
+        return row_of(1, (const char *[]){"700"}, server.unseen > 0 && server.unseen-- > 0);
     return row_of(2, NULL, false);
 }
 
@@ -219,12 +223,20 @@ static void run_statements(struct pg_conn *c, struct error *err)
         write_down(err->code ? "-> failed\n" : "-> ok\n");
 }
 
-static bool has_query(const struct pg_conn *c)
+static bool has(const struct pg_conn *c, const char *statement)
 {
     for (unsigned i = 0; i < c->count; i++)
-        if (strcmp(c->statements[i].name, STATEMENT_QUERY) == 0 && !c->statements[i].describe)
+        if (strcmp(c->statements[i].name, statement) == 0 && !c->statements[i].describe)
             return true;
     return false;
+}
+
+/* Of the connection, the flag that ends it. */
+static bool *drops(const struct pg_conn *c)
+{
+    if (server.drops && has(c, STATEMENT_QUERY))
+        return &server.drops;
+    return server.drops_sources && has(c, STATEMENT_UNSEEN) ? &server.drops_sources : NULL;
 }
 
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events)
@@ -243,8 +255,9 @@ static void on_timer(struct ev_loop *ev, ev_timer *timer, int events)
         ev_timer_start(ev, &c->timer);
         return;
     }
-    if (server.drops && has_query(c)) {
-        server.drops = false;
+    bool *drop = drops(c);
+    if (drop) {
+        *drop = false;
         write_down("dropped\n");
         error_set(&err, -104, "connection lost on purpose");
         c->events->on_closed(c->owner, &err);
@@ -266,11 +279,18 @@ int pg_conn_start(struct pg_conn **ret_conn, struct loop *loop, const struct pg_
     c->loop = loop;
     c->events = events;
     c->owner = owner;
+    c->database = params ? params->database : NULL;
     ev_timer_init(&c->timer, on_timer, 0., 0.);
     c->timer.data = c;
     ev_timer_start(loop->ev, &c->timer);
     *ret_conn = newest = c;
+    open_connections++;
     return 0;
+}
+
+unsigned server_connections(void)
+{
+    return open_connections;
 }
 
 void server_notify(const char *payload)
@@ -288,14 +308,31 @@ void pg_conn_close(struct pg_conn *c)
     if (!c || c->closed)
         return;
     c->closed = true;
+    open_connections--;
     ev_timer_stop(c->loop->ev, &c->timer);
     c->deferred.free = conn_free;
     loop_defer_free(c->loop, &c->deferred);
 }
 
+static bool is_of_sources(const char *name)
+{
+    return strcmp(name, STATEMENT_WRITERS) == 0 || strcmp(name, STATEMENT_WRITE_STILL) == 0 ||
+           strcmp(name, STATEMENT_UNSEEN) == 0 || strstr(name, "walpiper_keys");
+}
+
+/* Those without a name may be of either. */
+static void check_place(const struct pg_conn *c, const char *name)
+{
+    bool has_name = strncmp(name, "walpiper_", strlen("walpiper_")) == 0;
+    if (c->database && has_name)
+        ck_assert_msg(is_of_sources(name) == (strcmp(c->database, "sources") == 0), "%s asks %s",
+                      c->database, name);
+}
+
 static struct statement *add(struct pg_conn *c, const char *name, pg_on_result on_result)
 {
     ck_assert(!c->closed);
+    check_place(c, name);
     ck_assert_uint_lt(c->count, STATEMENTS_MAX);
     ck_assert(!c->synced); /* the engine does one thing at a time */
     struct statement *s = &c->statements[c->count++];

@@ -2,7 +2,9 @@
  * answers from the loop, keeps no data, and writes down what each transaction did, a line each:
  *
  *     advance 100/1 | visible {700} | delete 3 | query 7 | -> ok
- */
+ *
+ * A connection to a database that is called "sources" or "target" takes no statement that belongs
+ * to the other. */
 #ifndef TESTS_OPERATOR_SERVER_H
 #define TESTS_OPERATOR_SERVER_H
 
@@ -28,6 +30,8 @@ struct server {
     int parameters;            /* of the operator's query */
     bool silent;               /* answers no transaction until it is false again */
     bool drops;                /* ends the connection instead of the next answer to a query */
+    unsigned unseen;           /* so many times the sources' database does not see a transaction */
+    bool drops_sources;        /* ends the connection to it instead of the next answer about that */
 };
 extern struct server server;
 
@@ -35,6 +39,7 @@ void server_reset(void);
 void server_forget(void); /* empties the history */
 bool server_did(const char *what);
 unsigned server_count(const char *what);
+unsigned server_connections(void);       /* that are open */
 void server_notify(const char *payload); /* to the connection that was made last */
 
 #endif

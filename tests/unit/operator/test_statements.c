@@ -71,6 +71,37 @@ START_TEST(test_rows_of_the_target_that_no_source_has_are_orphans)
 }
 END_TEST
 
+START_TEST(test_orphans_in_another_database_are_told_by_the_sources)
+{
+    static struct config_name target[] = {{TEXT("org")}, {TEXT("id")}},
+                              own[] = {{TEXT("o")}, {TEXT("i")}};
+    struct config_operator_source sources[2];
+    struct config_operator op = blog_operator(sources);
+    struct config_database elsewhere = {0};
+    op.database = &elsewhere;
+    op.target_id = (struct config_names){target, 2};
+    sources[0].columns = sources[1].columns = (struct config_names){own, 2};
+    buffer_init(&sql, STATEMENT_MAX);
+    ck_assert_str_eq(page(&op, 0, false),
+                     "SELECT p.c1::text, p.c2::text, false FROM (SELECT DISTINCT t.\"org\", "
+                     "t.\"id\" FROM \"public\".\"post_counts\" AS t WHERE t.\"org\" IS NOT NULL "
+                     "AND t.\"id\" IS NOT NULL ORDER BY t.\"org\", t.\"id\" LIMIT 10) "
+                     "AS p (c1, c2) ORDER BY p.c1, p.c2");
+    ck_assert(statement_has_orphans(&op));
+    buffer_reset(&sql);
+    statement_orphans(&sql, &op);
+    buffer_append_char(&sql, '\0');
+    ck_assert_str_eq(sql.data,
+                     "SELECT k.c1, k.c2, (NOT EXISTS (SELECT FROM \"public\".\"posts\" s "
+                     "WHERE s.\"o\"::text = k.c1 AND s.\"i\"::text = k.c2)) "
+                     "FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (c1, c2, n) "
+                     "ORDER BY k.n");
+    sources[1].delete_with = false;
+    ck_assert(!statement_has_orphans(&op));
+    buffer_release(&sql);
+}
+END_TEST
+
 START_TEST(test_an_id_of_columns_is_compared_column_by_column)
 {
     static struct config_name target[] = {{TEXT("org")}, {TEXT("id")}},
@@ -177,6 +208,7 @@ END_TEST
 
 UNIT_SUITE("operator/statements", test_names_are_quoted, test_pages_follow_each_other_by_key,
            test_rows_of_the_target_that_no_source_has_are_orphans,
+           test_orphans_in_another_database_are_told_by_the_sources,
            test_an_id_of_columns_is_compared_column_by_column,
            test_keys_are_asked_of_many_values_page_by_page,
            test_rows_are_kept_in_a_table_of_another_schema, test_a_call_is_of_one_event,
