@@ -136,6 +136,10 @@ scenario('of the same server: rows from before, orphans and strangers are comput
   await models.query(`INSERT INTO post_with_comments_counts VALUES (98, 'of no post', '', now(), now(), 1)`);
   await models.query(`SELECT walpiper.rebuild('counts')`);
   await right(db, models);
+  await models.query(`UPDATE post_with_comments_counts SET comments_count = -1`);
+  await models.query(`INSERT INTO post_with_comments_counts VALUES (97, 'of no post', '', now(), now(), 1)`);
+  await models.query(`SELECT walpiper.rebuild_swap('counts')`);
+  await right(db, models);
   await db.query('TRUNCATE posts CASCADE');
   await right(db, models);
 });
