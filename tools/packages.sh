@@ -10,9 +10,9 @@ packages_to_run=(postgresql-15 postgresql-15-wal2json curl)
 packages_to_test=(
     check libhttp-parser-dev
     clang libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck
-    git nodejs npm lmdb-utils openssl nginx-light haproxy chromium-headless-shell
+    git nodejs npm lmdb-utils openssl nginx-light haproxy chromium-headless-shell valgrind
 )
-packages_to_bench=(libnginx-mod-nchan)
+packages_to_bench=(libnginx-mod-nchan gnuplot-nox)
 
 # Takes --no-install out of the arguments: sets `install` and the array `rest`.
 read_install_option() {

@@ -5,7 +5,7 @@
 # shellcheck source=tools/chaos.sh
 . tools/chaos.sh
 
-test_stages=(unit sanitizers fuzz lint integration chaos)
+test_stages=(unit instructions sanitizers fuzz lint integration chaos)
 # Where the files of the stage integration are.
 integration_directories=(tests/clients tests/browser tests/integration)
 # Those whose promise is not about size or about ./dev; and of these, those in which threads meet. For
@@ -34,16 +34,20 @@ dev_test() {
     say "dev test: all passed: ${stages[*]}"
 }
 
-# Words before `integration` are stages; those after it are names of its files.
+# Words before `integration` are stages; those after it are names of its files. --accept is for
+# `instructions`.
 test_read_arguments() {
     stages=()
     integration_files=()
+    accept=()
     local argument file
     for argument in "$@"; do
         if [[ " ${stages[*]} " == *" integration "* ]]; then
             file=$(find "${integration_directories[@]}" -maxdepth 1 -name "$argument.test.mjs")
             [[ -n $file ]] || fail_usage "dev test: no file $argument.test.mjs in ${integration_directories[*]}"
             integration_files+=("$file")
+        elif [[ $argument == --accept ]]; then
+            accept=(--accept)
         elif [[ " ${test_stages[*]} " == *" $argument "* ]]; then
             stages+=("$argument")
         else
@@ -58,7 +62,13 @@ test_unit() {
     run_unit_tests build/test
 }
 
-# The same with the sanitizers of gcc, and walpiper itself under the load of the integration tests.
+# Instructions an event on the hot path, beside the numbers of the repository.
+test_instructions() {
+    build_tree release -Dtests=disabled &&
+        WALPIPER_BIN=$PWD/build/release/src/walpiper node tests/bench/instructions.mjs "${accept[@]}" </dev/null
+}
+
+# The unit tests with the sanitizers of gcc, and walpiper itself under the load of the integration tests.
 # ThreadSanitizer sees the unit tests of what threads share.
 test_sanitizers() {
     local status=0
