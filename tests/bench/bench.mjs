@@ -13,9 +13,22 @@ export function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-export function spread(values) {
-  const text = (value) => value.toFixed(2);
+export function spread(values, digits = 2) {
+  const text = (value) => value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
   return `${text(median(values))} (${text(Math.min(...values))} to ${text(Math.max(...values))})`;
+}
+
+export const number = (value) => Math.round(value).toLocaleString('en');
+
+/** What the benches of this process have found, in their order: {bench, server, seconds, notes, tables, curves,
+ *  headlines}; of a table {columns, rows}, of a curve what curves.mjs says, of a headline {what, value, goal, met}. */
+export const findings = [];
+
+/** Memory of PID in MiB: resident, of itself alone, and the most that was ever resident. */
+export function memoryOf(pid) {
+  const read = (file, key) => Number(readFileSync(`/proc/${pid}/${file}`, 'utf8').match(new RegExp(`^${key}:\\s+(\\d+) kB`, 'm'))[1]);
+  const own = read('smaps_rollup', 'Private_Dirty') + read('smaps_rollup', 'Private_Clean');
+  return { resident: read('smaps_rollup', 'Rss') / 1024, own: own / 1024, peak: read('status', 'VmHWM') / 1024 };
 }
 
 /** CPU seconds, user and system, that PID has used so far. */
@@ -35,6 +48,13 @@ export function threadSeconds(pid, name) {
   return wanted.reduce((sum, thread) => sum + Number(read(thread, 'schedstat').split(' ')[0]) / 1e9, 0);
 }
 
+/** A table that people can read as it is. */
+export function markdown(columns, rows) {
+  const lines = [columns, columns.map(() => '---'), ...rows];
+  const widths = columns.map((_, n) => Math.max(...lines.map((line) => line[n].length)));
+  return lines.map((line) => `| ${line.map((cell, n) => cell.padEnd(widths[n])).join(' | ')} |`).join('\n');
+}
+
 /** The options of the last stream of SLOT, as the server has logged them, for pg_recvlogical. */
 export function lastOptions(bench, slot) {
   const commands = new RegExp(`START_REPLICATION SLOT "${slot}" LOGICAL \\S+ \\(.*\\)$`, 'gm');
@@ -51,9 +71,11 @@ export class Bench {
     this.settings = settings;
     this.rows = [];
     this.turn = 0;
+    this.found = { bench: name, notes: [], tables: [], curves: [], headlines: [] };
   }
 
   async run(body) {
+    const began = performance.now();
     this.directory = makeDirectory(`walpiper-bench-${this.name}-`);
     this.server = new Postgres();
     // A server that is asked to be fast, the same for all who read from it.
@@ -70,6 +92,8 @@ export class Bench {
       this.say(`${this.name}: ${cpus().length} cores, ${cpus()[0].model}`);
       await body();
       this.print();
+      this.found.seconds = Math.round((performance.now() - began) / 1000);
+      findings.push(this.found);
     } finally {
       await this.server.destroy();
       rmSync(this.directory, { recursive: true, force: true });
@@ -90,6 +114,26 @@ export class Bench {
     console.log(text);
   }
 
+  /** Says what a reader of the results has to know. */
+  note(text) {
+    this.found.notes.push(text);
+    this.say(text);
+  }
+
+  /** One of the figures that matter most: VALUES of all turns, and a GOAL, {least} or {most}, if there is one. */
+  headline(what, values, goal = {}, digits = 2) {
+    const value = median(values);
+    const known = goal.least !== undefined || goal.most !== undefined;
+    const met = known ? value >= (goal.least ?? -Infinity) && value <= (goal.most ?? Infinity) : undefined;
+    const wanted = [goal.least !== undefined && `at least ${goal.least}`, goal.most !== undefined && `at most ${goal.most}`];
+    this.found.headlines.push({ what, value: spread(values, digits), goal: wanted.filter(Boolean).join(', '), met });
+  }
+
+  /** How something grows (curves.mjs). */
+  curve(curve) {
+    this.found.curves.push(curve);
+  }
+
   row(...cells) {
     this.rows.push(cells.map(String));
     this.say(`  ${cells.join(' | ')}`);
@@ -104,11 +148,8 @@ export class Bench {
   }
 
   print() {
-    const lines = [this.columns, this.columns.map(() => '---'), ...this.rows];
-    const widths = this.columns.map((_, n) => Math.max(...lines.map((line) => line[n].length)));
-    this.say('');
-    for (const line of lines) {
-      this.say(`| ${line.map((cell, n) => cell.padEnd(widths[n])).join(' | ')} |`);
-    }
+    if (this.rows.length === 0) return;
+    this.found.tables.push({ columns: this.columns, rows: this.rows });
+    this.say(`\n${markdown(this.columns, this.rows)}`);
   }
 }

@@ -3,12 +3,19 @@
 // backlog, with the same plugin and the same options, turn by turn. A run is timed from the start of
 // the process to the moment the server has its confirmation of the last commit (pg_recvlogical: to
 // its exit at --endpos).
+//
+// Then the whole way, to one subscriber who has all of it, beside a Node service made of npm's
+// pg-logical-replication and pg.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { until, within } from '../integration/harness/wait.mjs';
-import { isRunning, startChild } from '../integration/harness/process.mjs';
+import { startChild } from '../integration/harness/process.mjs';
+import { within } from '../integration/harness/wait.mjs';
 import { Walpiper } from '../integration/harness/walpiper.mjs';
-import { Bench, cpuSeconds, lastOptions, median, spread } from './bench.mjs';
+import { confirmAll, copySlot, dropSlot, endOfLog } from './backlog.mjs';
+import { Bench, lastOptions, median, number, spread } from './bench.mjs';
+import { Fleet } from './fleet.mjs';
+import { NodeService, nodeSettings } from './peer.mjs';
+import { microseconds, Stamps } from './stamps.mjs';
 
 const bin = process.env.POSTGRES_BIN ?? '/usr/lib/postgresql/15/bin';
 const plugins = ['pgoutput', 'wal2json'];
@@ -39,28 +46,11 @@ async function fill(db, { size, transactions }) {
     await db.query('SELECT pg_create_logical_replication_slot($1, $2)', [`base_${plugin}`, plugin]);
   }
   await db.query(`CALL fill(${transactions}, ${size})`);
-  const [{ lsn }] = await db.query('SELECT pg_current_wal_insert_lsn() AS lsn');
-  await until('the WAL is written', async () => {
-    const [{ done }] = await db.query('SELECT pg_current_wal_flush_lsn() >= $1::pg_lsn AS done', [lsn]);
-    return done;
-  });
-  return lsn;
-}
-
-async function copySlot(db, plugin, name) {
-  await db.query('SELECT pg_copy_logical_replication_slot($1, $2)', [`base_${plugin}`, name]);
-}
-
-async function dropSlot(db, name) {
-  await until(`slot ${name} is free`, async () => {
-    const [slot] = await db.query('SELECT active FROM pg_replication_slots WHERE slot_name = $1', [name]);
-    return !slot.active;
-  });
-  await db.query('SELECT pg_drop_replication_slot($1)', [name]);
+  return endOfLog(db);
 }
 
 async function runPeer(bench, db, plugin, { end, options }) {
-  await copySlot(db, plugin, 'turn');
+  await copySlot(db, `base_${plugin}`, 'turn');
   const began = performance.now();
   const child = startChild(
     join(bin, 'pg_recvlogical'),
@@ -75,29 +65,9 @@ async function runPeer(bench, db, plugin, { end, options }) {
 }
 
 async function runWalpiper(bench, db, plugin, { end }) {
-  await copySlot(db, plugin, 'turn');
-  const walpiper = new Walpiper(db, bench.turnDirectory(), {
-    slot: { name: 'turn', plugin },
-    publication: 'bench',
-    tables: [{ name: 'public.comments' }],
-    http: { threads: 1 },
-    log: { level: 'warn' },
-  });
-  await walpiper.configure();
-  const began = performance.now();
-  await walpiper.launch();
-  const confirmed = async () => {
-    if (!isRunning(walpiper.child)) throw new Error(walpiper.logText());
-    const [slot] = await db.query(
-      'SELECT confirmed_flush_lsn >= $1::pg_lsn AS done FROM pg_replication_slots WHERE slot_name = $2',
-      [end, 'turn'],
-    );
-    return slot.done;
-  };
-  await until('walpiper has confirmed all', confirmed, { timeout: 300_000, interval: 50 });
-  const seconds = (performance.now() - began) / 1000;
-  const result = { seconds, cpu: cpuSeconds(walpiper.child.pid), ...walpiper.memory() };
-  await walpiper.stop();
+  await copySlot(db, `base_${plugin}`, 'turn');
+  const config = { slot: { name: 'turn', plugin }, publication: 'bench', tables: [{ name: 'public.comments' }] };
+  const result = await confirmAll(bench, db, config, end);
   await dropSlot(db, 'turn');
   return result;
 }
@@ -115,9 +85,9 @@ async function compare(bench, db, plugin, { turns, events, end }) {
   return {
     peer: median(peer.map(rate)),
     walpiper: median(ours.map(rate)),
-    ratio: spread(ours.map((run, turn) => peer[turn].seconds / run.seconds)),
+    ratios: ours.map((run, turn) => peer[turn].seconds / run.seconds),
     cpu: median(ours.map((run) => (run.cpu * 1e6) / events)),
-    resident: Math.max(...ours.map((run) => run.peak)) / 1024,
+    resident: Math.max(...ours.map((run) => run.peak)),
   };
 }
 
@@ -128,19 +98,97 @@ async function measureShape(bench, shape, { turns, scale }) {
   await db.query('CREATE PUBLICATION bench FOR TABLE comments, events');
   const end = await fill(db, { size: shape.size, transactions });
   for (const plugin of plugins) {
-    const { peer, walpiper, ratio, cpu, resident } = await compare(bench, db, plugin, { turns, events, end });
+    const { peer, walpiper, ratios, cpu, resident } = await compare(bench, db, plugin, { turns, events, end });
+    bench.headline(`${plugin}, ${shape.name}, to the journal: share of pg_recvlogical`, ratios, { least: 0.9 });
     bench.row(
       plugin,
-      `${events.toLocaleString('en')} events in ${shape.name}`,
-      Math.round(peer).toLocaleString('en'),
-      Math.round(walpiper).toLocaleString('en'),
-      ratio,
+      `${number(events)} events in ${shape.name}`,
+      number(peer),
+      number(walpiper),
+      spread(ratios),
       cpu.toFixed(2),
       resident.toFixed(1),
     );
   }
   for (const plugin of plugins) await db.query('SELECT pg_drop_replication_slot($1)', [`base_${plugin}`]);
   await db.close();
+}
+
+// --- to one subscriber -------------------------------------------------------------------------------
+
+const streamed = 400_000;
+const rowsAtOnce = 100;
+
+async function fillStamps(bench, scale) {
+  const stamps = await new Stamps().create(bench);
+  await stamps.db.query('CREATE PUBLICATION bench FOR TABLE stamps, events');
+  for (const plugin of plugins) {
+    await stamps.db.query('SELECT pg_create_logical_replication_slot($1, $2)', [`base_${plugin}`, plugin]);
+  }
+  const transactions = Math.ceil((streamed * scale) / rowsAtOnce);
+  for (let n = 0; n < transactions; n++) await stamps.commitTogether(rowsAtOnce);
+  return { stamps, events: transactions * rowsAtOnce, end: await endOfLog(stamps.db) };
+}
+
+/** Seconds from BEGAN until one subscriber of PATH has all EVENTS. */
+async function readAll(port, path, events, began) {
+  const fleet = new Fleet({ to: `127.0.0.1:${port}`, path, events, first: 1 });
+  await fleet.done();
+  const { last_us: last } = await fleet.report();
+  return { seconds: (last - began) / 1e6 };
+}
+
+async function streamOfNode(bench, db, plugin, { events }) {
+  await copySlot(db, `base_${plugin}`, 'turn');
+  const began = microseconds();
+  const reads = { slot: 'turn', plugin, publication: 'bench', table: 'stamps', firstClient: true };
+  const node = await new NodeService().start(bench.directory, db, reads);
+  try {
+    return await readAll(node.port, '/', events, began);
+  } finally {
+    await node.stop();
+    await dropSlot(db, 'turn');
+  }
+}
+
+async function streamOfWalpiper(bench, db, plugin, { events }) {
+  await copySlot(db, `base_${plugin}`, 'turn');
+  const walpiper = new Walpiper(db, bench.turnDirectory(), {
+    ...{ slot: { name: 'turn', plugin }, publication: 'bench', tables: [{ name: 'public.stamps' }] },
+    ...{ http: { threads: 1 }, log: { level: 'warn' } },
+  });
+  await walpiper.configure();
+  const began = microseconds();
+  await walpiper.launch();
+  try {
+    await walpiper.healthy(); // before, its epoch has not begun
+    return await readAll(walpiper.port, '/streams/stamps?last_event_id=earliest', events, began);
+  } finally {
+    await walpiper.stop();
+    await dropSlot(db, 'turn');
+  }
+}
+
+async function measureStream(bench, { turns, scale }) {
+  const { stamps, events, end } = await fillStamps(bench, scale);
+  const { db } = stamps;
+  for (const plugin of plugins) {
+    const [peer, node, ours] = [[], [], []];
+    await streamOfWalpiper(bench, db, plugin, { events }); // warms the caches, and shows the options
+    const options = lastOptions(bench, 'turn');
+    for (let turn = 0; turn < turns; turn++) {
+      peer.push(await runPeer(bench, db, plugin, { end, options }));
+      node.push(await streamOfNode(bench, db, plugin, { events }));
+      ours.push(await streamOfWalpiper(bench, db, plugin, { events }));
+    }
+    const rate = (runs) => number(median(runs.map((run) => events / run.seconds)));
+    const ratios = (others) => ours.map((run, turn) => others[turn].seconds / run.seconds);
+    bench.row(plugin, number(events), rate(peer), rate(node), rate(ours), spread(ratios(peer)), spread(ratios(node)));
+    bench.headline(`${plugin}, to one subscriber: share of pg_recvlogical`, ratios(peer), { least: 0.9 });
+    bench.headline(`${plugin}, to one subscriber: times the Node service`, ratios(node), { least: 3 });
+  }
+  for (const plugin of plugins) await db.query('SELECT pg_drop_replication_slot($1)', [`base_${plugin}`]);
+  await stamps.close();
 }
 
 export async function capture(settings) {
@@ -154,7 +202,10 @@ export async function capture(settings) {
     'MiB at most',
   ]);
   await bench.run(async () => {
-    bench.say(`${settings.turns} turns; ratio: walpiper's events per second to pg_recvlogical's in the same turn`);
+    bench.note(`${settings.turns} turns; ratio: walpiper's events per second to pg_recvlogical's in the same turn`);
     for (const shape of shapes) await measureShape(bench, shape, settings);
+    bench.table(['plugin', 'events', 'pg_recvlogical/s', 'Node/s', 'walpiper/s', 'to pg_recvlogical, median (least to most)', 'to Node']);
+    bench.note(`to one subscriber, ${rowsAtOnce}-row transactions; pg_recvlogical to /dev/null. ${nodeSettings}`);
+    await measureStream(bench, settings);
   });
 }

@@ -2,10 +2,10 @@
 // around send(), when events come one at a time; beside nginx with nchan when they come faster than
 // that; what an idle subscriber takes of memory; and what filters cost an event that few of them want.
 // The subscribers are one process, which judges while it counts: a run that was not right fails.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../integration/harness/process.mjs';
-import { Bench, median, spread, threadSeconds } from './bench.mjs';
+import { Bench, median, memoryOf, number, spread, threadSeconds } from './bench.mjs';
 import { Fleet, program, runToEnd, SendLoop } from './fleet.mjs';
 import { Nchan } from './nchan.mjs';
 import { microseconds, Stamps } from './stamps.mjs';
@@ -33,7 +33,6 @@ const filterEvents = 1800;
 
 const to = (port) => `127.0.0.1:${port}`;
 const scaled = (count, scale) => Math.max(1, Math.round(count * scale));
-const number = (value) => Math.round(value).toLocaleString('en');
 const milliseconds = ({ p50, p99 }) => `${(p50 / 1000).toFixed(2)}, ${(p99 / 1000).toFixed(2)}`;
 
 /** The frame that walpiper makes of a row: what the others have to send, too. */
@@ -115,11 +114,12 @@ async function takeTurns(turns, ...runs) {
 }
 
 const cpuOf = (run) => (run.cpu * 1e6) / run.deliveries;
-const quotients = (above, below, value) => spread(above.map((run, turn) => value(run) / value(below[turn])));
+const ratiosOf = (above, below, value) => above.map((run, turn) => value(run) / value(below[turn]));
+const quotients = (...of) => spread(ratiosOf(...of));
 const medianOf = (runs, value) => median(runs.map(value));
 
 async function measureSingle(bench, bed, { turns, scale }) {
-  bench.say('one event at a time, the next one once all have it; /s: from the first subscriber that has it to the last');
+  bench.note('one event at a time, the next one once all have it; /s: from the first subscriber that has it to the last');
   for (const { subscribers, single } of levels) {
     const events = scaled(single, scale);
     const [loop, ours] = await takeTurns(
@@ -131,6 +131,7 @@ async function measureSingle(bench, bed, { turns, scale }) {
     const latency = (runs) =>
       milliseconds({ p50: medianOf(runs, (run) => run.latency_us.p50), p99: medianOf(runs, (run) => run.latency_us.p99) });
     const alone = subscribers === 1; // there is no first and last
+    bench.headline(`${number(subscribers)} subscribers, one event at a time: the send() loop's CPU to walpiper's`, ratiosOf(loop, ours, cpuOf));
     bench.row(
       number(subscribers),
       alone ? '-' : number(medianOf(loop, rate)),
@@ -146,7 +147,7 @@ async function measureSingle(bench, bed, { turns, scale }) {
 }
 
 async function measureBurst(bench, bed, { turns, scale }) {
-  bench.say('under load: all events of walpiper in one transaction, from its commit; all of nchan posted without waiting');
+  bench.note('under load: all events of walpiper in one transaction, from its commit; all of nchan posted without waiting');
   for (const { subscribers, burst, posted } of levels) {
     const [nchan, ours] = await takeTurns(
       turns,
@@ -154,6 +155,7 @@ async function measureBurst(bench, bed, { turns, scale }) {
       () => burstOfWalpiper(bed, subscribers, scaled(burst, scale)),
     );
     const rate = (run) => run.deliveries / run.seconds;
+    bench.headline(`${number(subscribers)} subscribers, under load: deliveries a second, times nchan's`, ratiosOf(ours, nchan, rate));
     bench.row(
       number(subscribers),
       `${number(scaled(posted, scale))}, ${number(scaled(burst, scale))}`,
@@ -167,25 +169,19 @@ async function measureBurst(bench, bed, { turns, scale }) {
   }
 }
 
-/** Bytes that PID has for itself alone. */
-function privateBytes(pid) {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  return Number(rollup.match(/^Private_Dirty: +(\d+) kB$/m)[1]) * 1024;
-}
-
 /** Of a walpiper that has served nobody yet. */
 async function measureMemory(bench, { stamps, walpiper }) {
   const { pid } = walpiper.child;
-  const before = privateBytes(pid);
+  const before = memoryOf(pid).own * 2 ** 20;
   const fleet = new Fleet({ to: to(walpiper.port), path, subscribers: many, events: 2, first: stamps.next });
   await fleet.ready();
-  const idle = privateBytes(pid);
+  const idle = memoryOf(pid).own * 2 ** 20;
   await fleet.all(await stamps.commit());
-  const served = privateBytes(pid);
+  const served = memoryOf(pid).own * 2 ** 20;
   await fleet.all(await stamps.commit());
   await fleet.report();
   const each = (bytes) => Math.round((bytes - before) / many);
-  bench.say(
+  bench.note(
     `memory of walpiper: ${(before / 2 ** 20).toFixed(1)} MiB before the first subscriber; each of ${number(many)} that wait ` +
       `adds ${each(idle)} bytes, and after its first event ${each(served)}`,
   );
@@ -237,7 +233,7 @@ async function measure(bench, settings) {
     await measureMemory(bench, bed);
     bed.frame = await sampleFrame(stamps, walpiper);
     writeFileSync(bed.frameFile, bed.frame.text);
-    bench.say(
+    bench.note(
       `${settings.turns} turns; an event has ${bed.frame.text.length} bytes; walpiper with pgoutput, one serving thread, no ` +
         'heartbeat; nginx with one worker, messages in its memory, posted over one connection; CPU in microseconds a delivery',
     );
@@ -246,7 +242,7 @@ async function measure(bench, settings) {
     bench.table(burstColumns);
     await measureBurst(bench, bed, settings);
     bench.table(filterColumns);
-    bench.say(`an event that one subscriber gets, ${number(filterRate)} transactions a second; CPU in microseconds an event`);
+    bench.note(`an event that one subscriber gets, ${number(filterRate)} transactions a second; CPU in microseconds an event`);
     await measureFilters(bench, bed, settings);
   } finally {
     await walpiper.destroy();

@@ -1,14 +1,16 @@
 // How long after its commit an event is at the client: 1 000 transactions a second of one row each, 100
 // subscribers, the journal on; beside what pg_recvlogical gets of the same slot's plugin with the
-// same options, stamped as its output arrives. Both from the stamp that the server puts into the row,
+// same options, stamped as its output arrives, and beside a Node service made of npm's
+// pg-logical-replication and pg. All from the stamp that the server puts into the row,
 // last of all before it commits.
 import { execFileSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { startChild } from '../integration/harness/process.mjs';
 import { until } from '../integration/harness/wait.mjs';
-import { Bench, lastOptions, median, spread, threadSeconds } from './bench.mjs';
+import { Bench, lastOptions, median, number, spread, threadSeconds } from './bench.mjs';
 import { Fleet, program, runToEnd } from './fleet.mjs';
+import { NodeService, nodeSettings } from './peer.mjs';
 import { Stamps } from './stamps.mjs';
 
 const bin = process.env.POSTGRES_BIN ?? '/usr/lib/postgresql/15/bin';
@@ -58,6 +60,20 @@ async function runPeer(bench, stamps, plugin, { events, options }) {
   }
 }
 
+async function runNode(bench, stamps, plugin, { events }) {
+  await stamps.db.query('SELECT pg_create_logical_replication_slot($1, $2)', ['node', plugin]);
+  const reads = { slot: 'node', plugin, publication: 'node', table: 'stamps' };
+  const node = await new NodeService().start(bench.directory, stamps.db, reads);
+  try {
+    await until('the Node service streams', () => isActive(stamps, 'node'));
+    const fleet = new Fleet({ to: `127.0.0.1:${node.port}`, path: '/', subscribers, events, first: stamps.next });
+    return await run(stamps, fleet, events, node.child.pid);
+  } finally {
+    await node.stop();
+    await dropSlot(stamps, 'node');
+  }
+}
+
 async function runWalpiper(bench, stamps, plugin, { events }) {
   const walpiper = await stamps.serve(bench.turnDirectory(), { name: 'ours', plugin });
   try {
@@ -71,24 +87,30 @@ async function runWalpiper(bench, stamps, plugin, { events }) {
 
 async function compare(bench, stamps, plugin, { turns, events }) {
   const peer = [];
+  const node = [];
   const ours = [];
   await runWalpiper(bench, stamps, plugin, { events: rate }); // warms the caches, and shows the options
   const options = lastOptions(bench, 'ours');
   for (let turn = 0; turn < turns; turn++) {
     peer.push(await runPeer(bench, stamps, plugin, { events, options }));
+    node.push(await runNode(bench, stamps, plugin, { events }));
     ours.push(await runWalpiper(bench, stamps, plugin, { events }));
   }
   const times = (runs) =>
     ['p50', 'p99', 'max'].map((key) => (median(runs.map((each) => each.latency_us[key])) / 1000).toFixed(2)).join(', ');
   const cpu = (runs) => median(runs.map((each) => (each.cpu * 1e6) / events)).toFixed(1);
+  const over = ours.map((each, turn) => (each.latency_us.p50 - peer[turn].latency_us.p50) / 1000);
+  bench.headline(`${plugin}: p50 in ms over pg_recvlogical's own`, over, { most: 1 });
+  bench.headline(`${plugin}: times faster than the Node service, p50`, ours.map((each, turn) => node[turn].latency_us.p50 / each.latency_us.p50));
   bench.row(
     plugin,
-    Math.round(Math.min(...[...peer, ...ours].map((each) => each.written))).toLocaleString('en'),
+    number(Math.min(...[...peer, ...node, ...ours].map((each) => each.written))),
     times(peer),
+    times(node),
     times(ours),
-    spread(ours.map((each, turn) => (each.latency_us.p50 - peer[turn].latency_us.p50) / 1000)),
+    spread(over),
     spread(ours.map((each) => each.latency_us.p99 / 1000)),
-    `${cpu(peer)}, ${cpu(ours)}`,
+    `${cpu(peer)}, ${cpu(node)}, ${cpu(ours)}`,
   );
 }
 
@@ -97,17 +119,19 @@ export async function latency({ turns, scale }) {
     'plugin',
     'commits/s at least',
     'pg_recvlogical: p50, p99, max ms',
+    'Node: p50, p99, max ms',
     'walpiper: p50, p99, max ms',
     'p50 over pg_recvlogical, median (least to most)',
     'p99 (least to most)',
-    'CPU us/event of both',
+    'CPU us/event of all three',
   ];
   // Each commit is on disk before it is sent on, for both.
   const bench = new Bench('latency', columns, { synchronous_commit: 'on' });
   const events = Math.max(1, Math.round(eventsAtScaleOne * scale));
   await bench.run(async () => {
-    bench.say(`${turns} turns of ${events.toLocaleString('en')} transactions, ${rate.toLocaleString('en')} a second, to ${subscribers} subscribers`);
+    bench.note(`${turns} turns of ${number(events)} transactions, ${number(rate)} a second, to ${subscribers} subscribers. ${nodeSettings}`);
     const stamps = await new Stamps().create(bench);
+    await stamps.db.query('CREATE PUBLICATION node FOR TABLE stamps');
     for (const plugin of ['pgoutput', 'wal2json']) await compare(bench, stamps, plugin, { turns, events });
     await stamps.close();
   });

@@ -12,7 +12,7 @@ import { captured } from '../integration/harness/journal.mjs';
 import { startChild } from '../integration/harness/process.mjs';
 import { until, within } from '../integration/harness/wait.mjs';
 import { Walpiper } from '../integration/harness/walpiper.mjs';
-import { Bench, median, spread, threadSeconds } from './bench.mjs';
+import { Bench, median, number, spread, threadSeconds } from './bench.mjs';
 import { program, runToEnd } from './fleet.mjs';
 import { Stamps } from './stamps.mjs';
 
@@ -82,8 +82,6 @@ const ddl = `
       END LOOP;
       PERFORM set_config('synchronous_commit', 'on', false);
     END $$;`;
-
-const number = (value) => Math.round(value).toLocaleString('en');
 
 function isApplied(db, operator, lsn) {
   return db.value('SELECT lsn >= $2::text::pg_lsn FROM walpiper.checkpoint WHERE operator = $1', [operator, lsn]);
@@ -155,13 +153,15 @@ async function measureDraw(bench, walpiper, name, { turns, ...counts }) {
   for (let turn = 0; turn < turns; turn++) all.push(await runTurn(bench, walpiper, draw, counts));
   for (const { name: form, goals } of forms) {
     const ours = all.map(({ runs }) => runs[form]);
+    const times = ours.map((run, turn) => run.rate / all[turn].single);
+    bench.headline(`${form}, ids ${name}: times one MERGE a transaction`, times, goals[name] && { least: goals[name] });
     bench.row(
       name,
       form,
       number(median(all.map(({ single }) => single))),
       number(median(all.map(({ unsynced }) => unsynced))),
       number(median(ours.map((run) => run.rate))),
-      spread(ours.map((run, turn) => run.rate / all[turn].single)),
+      spread(times),
       goals[name] ?? '',
       median(ours.map((run) => (run.cpu * 1e6) / counts.events)).toFixed(2),
     );
@@ -217,6 +217,7 @@ async function measureLag(bench, { turns, events }) {
   }
   await walpiper.stop();
   await stamps.close();
+  bench.headline('commit to applied: p99 in ms', runs.map((run) => run.p99), { most: 20 }, 1);
   bench.row(
     number(Math.min(...runs.map(({ written }) => written))),
     ...['p50', 'p99', 'max'].map((key) => spread(runs.map((run) => run[key]))),
@@ -240,7 +241,7 @@ export async function operatorsBench({ turns, scale }) {
   const scaled = (count) => Math.max(100, Math.round(count * scale));
   await bench.run(async () => {
     const events = scaled(eventsAtScaleOne);
-    bench.say(`${turns} turns of ${number(events)} events of ${number(posts)} ids, beside pgbench with one connection and prepared statements; batch_size ${manyIds} for the forms that take many ids`);
+    bench.note(`${turns} turns of ${number(events)} events of ${number(posts)} ids, beside pgbench with one connection and prepared statements; batch_size ${manyIds} for the forms that take many ids`);
     await measureThroughput(bench, { turns, events, singles: scaled(singlesAtScaleOne) });
     bench.table(['commits/s at least', 'commit to applied: p50 ms, median (least to most)', 'p99 ms', 'max ms', 'goal of p99']);
     await measureLag(bench, { turns, events: scaled(lagEventsAtScaleOne) });

@@ -37,7 +37,7 @@ async function capture(bench, db) {
   return walpiper;
 }
 
-function connect(walpiper, path, id) {
+export function connect(walpiper, path, id) {
   const socket = net.connect(walpiper.port, '127.0.0.1');
   const resume = id === undefined ? '' : `Last-Event-ID: ${id}\r\n`;
   socket.write(`GET ${path} HTTP/1.1\r\nHost: bench\r\n${resume}\r\n`);
@@ -45,7 +45,7 @@ function connect(walpiper, path, id) {
 }
 
 /** Reads SOCKET until EACH says true or BYTES have come. */
-async function drain(socket, { bytes = Infinity, each = () => false }) {
+export async function drain(socket, { bytes = Infinity, each = () => false }) {
   let received = 0;
   const began = performance.now();
   for await (const chunk of socket) {
@@ -110,7 +110,7 @@ async function measureLookup(bench, walpiper, ids) {
     health.push(await timeOf(walpiper, '/manage/health'));
     after.push(await timeOf(walpiper, '/streams/comments', ids[Math.floor(Math.random() * ids.length)]));
   }
-  bench.say(
+  bench.note(
     `the first event after a random id: ${median(after).toFixed(0)} us from connect(), median of ${lookups}; ` +
       `/manage/health on a new connection: ${median(health).toFixed(0)} us`,
   );
@@ -153,13 +153,16 @@ async function measure(bench, walpiper, { events, bytes, ids, sample, turns }) {
     ours.push(await runReplay(walpiper, bytes));
   }
   const rate = (runs) => median(runs.map((run) => run.received / 1e6 / run.seconds));
+  const ratios = ours.map((run, turn) => peer[turn].seconds / run.seconds);
+  bench.headline('events a second', ours.map((run) => events / run.seconds), { least: 1_000_000 }, 0);
+  bench.headline('share of cat', ratios);
   bench.row(
     events.toLocaleString('en'),
     Math.round(bytes / 1e6).toLocaleString('en'),
     Math.round(rate(peer)).toLocaleString('en'),
     Math.round(rate(ours)).toLocaleString('en'),
     Math.round(median(ours.map((run) => events / run.seconds))).toLocaleString('en'),
-    spread(ours.map((run, turn) => peer[turn].seconds / run.seconds)),
+    spread(ratios),
     median(ours.map((run) => (run.cpu * 1e6) / events)).toFixed(2),
     `${(resident / 1024).toFixed(1)}, ${(walpiper.memory().peak / 1024).toFixed(1)}`,
   );

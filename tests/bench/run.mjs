@@ -1,33 +1,60 @@
-// node tests/bench/run.mjs [--turns N] [--scale X] [NAME...]: the benches, one after the other.
+// node tests/bench/run.mjs [OPTION...] [NAME...]: the benches, one after the other; see ./dev help.
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { root } from '../integration/harness/process.mjs';
+import { findings } from './bench.mjs';
 import { capture } from './capture.mjs';
 import { fanout } from './fanout.mjs';
 import { latency } from './latency.mjs';
+import { memoryBench } from './memory.mjs';
 import { operatorsBench } from './operators.mjs';
 import { replay } from './replay.mjs';
+import { keep, machine, report, summary } from './report.mjs';
 
-const benches = { capture, replay, fanout, latency, operators: operatorsBench };
+const benches = { capture, replay, fanout, latency, operators: operatorsBench, memory: memoryBench };
 
 function refuse(why) {
   console.error(`bench: ${why}`);
   process.exit(2);
 }
 
-function readArguments() {
+function readArguments(args) {
+  const options = {
+    turns: { type: 'string', default: '3' },
+    scale: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    report: { type: 'boolean', default: false },
+    json: { type: 'string', default: join(root, 'build/bench/results.json') },
+    axis: { type: 'string', multiple: true, default: [] },
+  };
   try {
-    const options = { turns: { type: 'string', default: '3' }, scale: { type: 'string', default: '1' } };
-    const { values, positionals } = parseArgs({ options, allowPositionals: true });
-    const { turns, scale } = { turns: Number(values.turns), scale: Number(values.scale) };
+    const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+    const turns = Number(values.turns);
+    const scale = Number(values.scale ?? (values.quick ? 0.2 : 1));
     if (!Number.isInteger(turns) || turns < 1) refuse('--turns takes a number from 1');
     if (!(scale > 0)) refuse('--scale takes a number greater than 0');
-    return { names: positionals.length > 0 ? positionals : Object.keys(benches), turns, scale };
+    const all = positionals.length === 0 || positionals.includes('all');
+    return { names: all ? Object.keys(benches) : positionals, turns, scale, axes: values.axis, report: values.report, json: values.json };
   } catch (error) {
     return refuse(error.message);
   }
 }
 
-const { names, ...settings } = readArguments();
+const { names, report: wantsReport, json, ...settings } = readArguments(process.argv.slice(2));
 for (const name of names) {
-  if (!benches[name]) refuse(`no bench '${name}'; there are: ${Object.keys(benches).join(', ')}`);
+  if (!benches[name]) refuse(`no bench '${name}'; there are: ${Object.keys(benches).join(', ')}, all`);
 }
-for (const name of names) await benches[name](settings);
+const results = () => ({
+  when: new Date().toISOString().slice(0, 10),
+  command: `./dev bench ${process.argv.slice(2).join(' ')}`.trim(),
+  machine: machine(),
+  settings,
+  findings,
+});
+for (const name of names) {
+  await benches[name](settings);
+  keep(json, results()); // of those that are done, whatever becomes of the others
+}
+if (names.length > 1) console.log(`\n${summary(findings)}`);
+console.log(`\nresults: ${json}`);
+if (wantsReport) await report(join(root, 'docs'), results());

@@ -1,0 +1,131 @@
+// What ./dev bench, ./dev profile and ./dev test instructions make of their numbers is right.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Bench, memoryOf } from '../bench/bench.mjs';
+import { byRoom, readProfile, roomOf } from '../bench/callgrind.mjs';
+import { draw, readTsv, script, tsv } from '../bench/curves.mjs';
+import { Fleet } from '../bench/fleet.mjs';
+import { verdict } from '../bench/instructions.mjs';
+import { sizesAt } from '../bench/memory.mjs';
+import { NodeService } from '../bench/peer.mjs';
+import { summary } from '../bench/report.mjs';
+import { Stamps } from '../bench/stamps.mjs';
+import { assert, scenario } from './harness/lib.mjs';
+
+scenario('more than 5 % more instructions are too many, and one without a number is not passed over', async () => {
+  assert.equal(verdict(1050, 1000), undefined);
+  assert.equal(verdict(900, 1000), undefined);
+  assert.match(verdict(1051, 1000), /5\.1 % more than 1000/);
+  assert.match(verdict(1000, undefined), /no number/);
+});
+
+// As callgrind writes it: `push` of feed/ calls memcpy and a libev that calls back into http/, where a function of
+// the same name is.
+const callgrindFile = `version: 1
+events: Ir
+fl=../src/feed/router.c
+fn=push
+10 100
+fi=../src/base/buffer.h
+11 20
+fe=../src/feed/router.c
+cfi=???
+cfn=memcpy
+calls=7 0
+12 70
+cfi=???
+cfn=ev_run
+calls=1 0
+13 250
+
+fl=../src/http/stream.c
+fn=push
+5 200
+
+fl=???
+fn=memcpy
+0 70
+fn=ev_run
+0 50
+cfi=../src/http/stream.c
+cfn=push
+calls=1 0
+0 200
+fl=main.c
+fn=main
+3 9
+totals: 449
+`;
+
+scenario('instructions are of the room whose function they are in, and of a library of the room that called it', async (scene) => {
+  const file = join(scene.directory(), 'callgrind.out');
+  writeFileSync(file, callgrindFile);
+  const profile = readProfile(file);
+  assert.equal(profile.total, 449);
+  assert.deepEqual(byRoom(profile), [
+    { room: 'feed', own: 120, libraries: 120 },
+    { room: 'http', own: 200, libraries: 0 },
+    { room: 'others', own: 0, libraries: 9 },
+  ]);
+  assert.equal(roomOf('/a/src/operator/batch.c'), 'operator');
+  assert.equal(roomOf('../src/serving.c'), 'daemon');
+  assert.equal(roomOf('/usr/src/linux/x/y.c'), undefined);
+});
+
+scenario('a curve is drawn from the file that is kept of it', async (scene) => {
+  const directory = scene.directory();
+  const curve = { name: 'tables', title: 'Tables', columns: ['size', 'events/s', 'MiB private'], rows: [[1, 100000, 20.5], [1000, 90000, 31]] };
+  assert.deepEqual(readTsv(tsv(curve)), { columns: curve.columns, rows: curve.rows });
+  const plot = script(curve, 'data.tsv', 'image.svg');
+  assert.match(plot, /using 1:2 axes x1y1/);
+  assert.match(plot, /using 1:3 axes x1y2/);
+  if (!existsSync('/usr/bin/gnuplot')) return; // a package of ./dev bench alone
+  await draw(directory, curve);
+  assert.match(readFileSync(join(directory, 'tables.svg'), 'utf8'), /<svg[^]*MiB private/);
+});
+
+scenario('a short run leaves out the sizes that it has no time for, and never all', async () => {
+  assert.deepEqual(sizesAt({ sizes: [1, 100, 10_000], costly: true }, 1), [1, 100, 10_000]);
+  assert.deepEqual(sizesAt({ sizes: [1, 100, 10_000], costly: true }, 0.5), [1, 100]);
+  assert.deepEqual(sizesAt({ sizes: [1, 100, 10_000] }, 0.1), [1, 100, 10_000]);
+  assert.deepEqual(sizesAt({ sizes: [50, 100] }, 0.001), [50]);
+});
+
+scenario('a figure meets its goal by its median', async () => {
+  const bench = new Bench('some', []);
+  bench.headline('share', [0.5, 0.91, 1.2], { least: 0.9 });
+  bench.headline('ms', [0.9, 1.1, 1.2], { most: 1 });
+  bench.headline('no goal', [7]);
+  assert.deepEqual(bench.found.headlines.map(({ met }) => met), [true, false, undefined]);
+  const lines = summary([bench.found]).split('\n').map((line) => line.replace(/ +/g, ' '));
+  assert.deepEqual(lines.slice(2), [
+    '| some | share | 0.91 (0.50 to 1.20) | at least 0.9 | yes |',
+    '| some | ms | 1.10 (0.90 to 1.20) | at most 1 | no |',
+    '| some | no goal | 7.00 (7.00 to 7.00) | | |',
+  ]);
+});
+
+scenario('memory is what the kernel says of the process', async () => {
+  const { resident, own, peak } = memoryOf(process.pid);
+  assert.ok(own > 10 && own <= resident && resident <= peak * 1.05, `${own} ${resident} ${peak}`);
+});
+
+scenario('the Node service pushes each row of a slot once, in order, to all subscribers', async (scene) => {
+  const database = await scene.database();
+  const stamps = await new Stamps().create({ database: async () => database });
+  scene.defer(() => stamps.connection.release());
+  await stamps.db.query('CREATE PUBLICATION node FOR TABLE stamps');
+  for (const plugin of ['pgoutput', 'wal2json']) {
+    await stamps.db.query('SELECT pg_create_logical_replication_slot($1, $2)', [plugin, plugin]);
+    const reads = { slot: plugin, plugin, publication: 'node', table: 'stamps', firstClient: true };
+    const node = await new NodeService().start(scene.directory(), stamps.db, reads);
+    scene.defer(() => node.stop());
+    const fleet = new Fleet({ to: `127.0.0.1:${node.port}`, path: '/', subscribers: 3, events: 40, first: stamps.next });
+    await fleet.ready();
+    await stamps.commitTogether(39);
+    await stamps.commit();
+    await fleet.done();
+    assert.equal((await fleet.report()).deliveries, 120);
+    await node.stop();
+  }
+});
