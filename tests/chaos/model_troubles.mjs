@@ -4,7 +4,7 @@ import { models } from './models.mjs';
 import { Storm } from './storm.mjs';
 
 const blows = { killWalpiper: 4, pauseWalpiper: 2, takeOver: 3, endOperators: 3, pauseOperator: 2, endWalsender: 1,
-  holdCommits: 4, rebuild: 2, crashServer: 1, restartServer: 1 };
+  holdCommits: 4, rebuild: 2, swap: 2, crashServer: 1, restartServer: 1 };
 
 const longestStop = 4000; // milliseconds
 
@@ -54,10 +54,14 @@ export class ModelTroubles extends Storm {
   }
 
   /** All of a read model is computed anew, as the events come. */
-  async rebuild() {
+  async rebuild(how = 'rebuild') {
     const { name } = this.random.pick(models.filter(({ log }) => !log)).operator;
-    await this.ask(`SELECT walpiper.rebuild('${name}')`, this.database);
+    await this.ask(`SELECT walpiper.${how}('${name}')`, this.database);
     return name;
+  }
+
+  async swap() {
+    return this.rebuild('rebuild_swap');
   }
 
   // --- PostgreSQL -------------------------------------------------------------------------------
