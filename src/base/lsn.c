@@ -6,6 +6,10 @@
 
 #define HALF_DIGITS_MAX 8
 
+#define WAL_PAGE_BYTES 8192
+#define WAL_PAGE_HEADER_BYTES 24
+#define WAL_SEGMENT_HEADER_BYTES 40
+
 static int parse_half(struct str digits, uint32_t *ret_half)
 {
     uint32_t half = 0;
@@ -37,4 +41,16 @@ char *lsn_format(uint64_t lsn, char text[LSN_TEXT_MAX])
 {
     snprintf(text, LSN_TEXT_MAX, "%" PRIX32 "/%" PRIX32, (uint32_t)(lsn >> 32), (uint32_t)lsn);
     return text;
+}
+
+/* A record that goes on from one page to the next ends behind a header too. Then nothing ends with
+ * the page, and REACHED is never its end. */
+bool lsn_reached(uint64_t reached, uint64_t wanted)
+{
+    uint64_t in_page = wanted % WAL_PAGE_BYTES;
+
+    if (reached >= wanted)
+        return true;
+    return (in_page == WAL_PAGE_HEADER_BYTES || in_page == WAL_SEGMENT_HEADER_BYTES) &&
+           reached == wanted - in_page;
 }

@@ -14,6 +14,9 @@ struct operator_counters {
     /* All that was committed up to there and touches an id is in the read model, but for parked ids
      * and while it is rebuilding; 0: not known yet. */
     _Atomic uint64_t applied_lsn;
+    /* The same, but 0 while it is rebuilding, and while it knows less than the journal of a new
+     * epoch: who reads it here reads it in the read model. */
+    _Atomic uint64_t settled_lsn;
     _Atomic uint64_t events;       /* read for it from the journal */
     _Atomic uint64_t batches;      /* stored */
     _Atomic uint64_t failures;     /* of a batch, or of a part of it, for its data */

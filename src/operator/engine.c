@@ -400,15 +400,23 @@ static void on_tick(struct ev_loop *ev, ev_timer *tick, int events)
 
 /* Of the transaction at a position more events may follow, unless the journal was read to its end.
  */
-uint64_t engine_applied_lsn(const struct engine *e)
+static uint64_t applied_lsn(const struct engine *e)
 {
-    if (!e->located || e->begin)
-        return 0;
     bool clean = op_batch_is_empty(&e->live) && !e->live.keys.started;
     struct position position = clean ? e->live.position : e->checkpoint;
     if (clean && e->complete_lsn >= position.lsn)
         return e->complete_lsn;
     return position.lsn > 0 ? position.lsn - 1 : 0;
+}
+
+/* What was applied when nothing was dirty stays so when the next event comes; the checkpoint may be
+ * far behind it. */
+uint64_t engine_applied_lsn(struct engine *e)
+{
+    uint64_t applied = e->located && !e->begin ? applied_lsn(e) : 0;
+    if (applied == 0 || applied > e->applied_lsn)
+        e->applied_lsn = applied;
+    return e->applied_lsn;
 }
 
 /* --- life ------------------------------------------------------------------------------------ */

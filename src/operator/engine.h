@@ -60,6 +60,7 @@ struct engine {
     bool parked_turn;           /* they were next the last time; now something else is */
     struct position checkpoint; /* stored */
     uint64_t complete_lsn; /* the journal had all up to there when it was last read to its end */
+    uint64_t applied_lsn;  /* engine_applied_lsn() when it was asked last */
     uint64_t stored_ms, stored_events;
 
     struct op_batch live; /* being collected */
@@ -77,8 +78,8 @@ void engine_release(struct engine *engine);
 void engine_stop(struct engine *engine, void (*on_closed)(void *owner), void *owner);
 /* The journal has more. */
 void engine_wake(struct engine *engine);
-/* All events up to there are applied; 0: not known yet. */
-uint64_t engine_applied_lsn(const struct engine *engine);
+/* All events up to there are applied; 0: not known yet. To be asked in each turn of the loop. */
+uint64_t engine_applied_lsn(struct engine *engine);
 
 /* --- for run.c, due.c, swap.c and command.c
  * ------------------------------------------------------------------------------- */

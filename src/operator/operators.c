@@ -42,14 +42,18 @@ static void on_wake(struct loop_wakeup *wakeup)
 
 static void on_report(struct loop_hook *hook)
 {
-    const struct operators *ops =
-        (struct operators *)((char *)hook - offsetof(struct operators, report));
+    struct operators *ops = (struct operators *)((char *)hook - offsetof(struct operators, report));
     const struct config *config = ops->context.config;
-    const struct engine *lanes = ops->engines;
+    struct engine *lanes = ops->engines;
+    bool changed = false;
+    char epoch[9];
+    journal_epoch(ops->context.journal, epoch);
     for (size_t i = 0; i < config->operator_count && ops->context.counters; i++) {
-        report(lanes, config->operators[i].lanes, &ops->context.counters[i]);
+        changed |= report(lanes, config->operators[i].lanes, epoch, &ops->context.counters[i]);
         lanes += config->operators[i].lanes;
     }
+    if (changed && ops->context.progress)
+        progress_tell(ops->context.progress);
 }
 
 static void on_stopped_timer(struct ev_loop *ev, ev_timer *timer, int events)

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/health.h"
+#include "base/progress.h"
 #include "config/config.h"
 #include "journal/journal.h"
 #include "loop/loop.h"
@@ -27,6 +28,7 @@ struct operators_context {
     const struct pg_params
         *targets; /* one an operator; read of those with a database of their own */
     struct operator_counters *counters; /* one an operator; NULL: nobody wants to know */
+    struct progress *progress;          /* told when one is settled further; NULL: as above */
 };
 
 /* Ends all that operators hold in JOURNAL which the configuration does not have. 0 or -ENOMEM. */

@@ -22,17 +22,24 @@ static void report_error(const struct engine *worst, struct operator_counters *t
         operator_counters_set_error(to, worst->trouble.text);
 }
 
-void report(const struct engine *lanes, size_t count, struct operator_counters *to)
+static uint64_t settled_lsn(struct engine *e, const char *epoch)
+{
+    bool knows = strcmp(e->live.epoch, epoch) == 0;
+    return knows && !rebuild_under_way(&e->rebuild) ? engine_applied_lsn(e) : 0;
+}
+
+bool report(struct engine *lanes, size_t count, const char *epoch, struct operator_counters *to)
 {
     const struct engine *worst = lanes, *last = lanes;
-    uint64_t applied = UINT64_MAX;
+    uint64_t applied = UINT64_MAX, settled = UINT64_MAX;
     uint64_t batches = 0, failures = 0, dirty = 0, parked = 0, rebuilding = 0;
-    for (const struct engine *e = lanes; e < lanes + count; e++) {
+    for (struct engine *e = lanes; e < lanes + count; e++) {
         if (badness(e->state) > badness(worst->state))
             worst = e;
         if (rebuild_under_way(&e->rebuild) && e->rebuild.step < last->rebuild.step)
             last = e;
         applied = smaller(applied, engine_applied_lsn(e));
+        settled = smaller(settled, settled_lsn(e, epoch));
         batches += e->batches;
         failures += e->failures;
         dirty += e->live.dirty.count;
@@ -50,4 +57,7 @@ void report(const struct engine *lanes, size_t count, struct operator_counters *
     counter_set(&to->rebuilding, rebuilding);
     counter_set(&to->rebuild_step, last->rebuild.step > 0 ? (uint64_t)last->rebuild.step : 0);
     report_error(worst, to);
+    bool changed = counter_read(&to->settled_lsn) != settled;
+    counter_set(&to->settled_lsn, settled);
+    return changed;
 }

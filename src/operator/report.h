@@ -6,6 +6,8 @@
 #include "operator/counters.h"
 #include "operator/engine.h"
 
-void report(const struct engine *lanes, size_t count, struct operator_counters *counters);
+/* EPOCH: the journal's. True when it is settled up to another LSN than before. */
+bool report(struct engine *lanes, size_t count, const char *epoch,
+            struct operator_counters *counters);
 
 #endif

@@ -5,12 +5,23 @@
 /* A look that is older says nothing of now. */
 #define LOOK_STALE_MS 30000
 
+static void tell_wal_clock(const struct source *s)
+{
+    const struct wal_clock_look look = {
+        .time_us = s->look.time_us, .lsn = s->look.insert_lsn, .seen_ms = s->looked_at};
+    if (!s->context.wal_clock || look.lsn == 0)
+        return;
+    wal_clock_look(s->context.wal_clock, &look);
+    progress_tell(s->context.progress);
+}
+
 void slot_on_look(void *owner, const struct watch_look *look)
 {
     struct source *s = owner;
     s->looked_at = clock_monotonic_ms();
     s->look = *look;
     lag_look(&s->lag, look->server_lsn, s->looked_at);
+    tell_wal_clock(s);
 }
 
 static void report_look(const struct source *s, struct source_counters *to)

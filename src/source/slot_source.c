@@ -353,6 +353,12 @@ static void slot_source_poke(struct source *s)
     slot_confirm(s, true);
 }
 
+static void slot_source_look(struct source *s)
+{
+    if (s->state == SOURCE_STREAMING)
+        watch_look_now(&s->watch);
+}
+
 void slot_stop_step(struct source *s)
 {
     if (s->state == SOURCE_STOPPING && !journal_idle(s->context.journal))
@@ -393,6 +399,7 @@ const struct source_ops slot_source = {
     .name = "slot",
     .start = slot_source_start,
     .poke = slot_source_poke,
+    .look = slot_source_look,
     .stop = slot_source_stop,
     .free = slot_source_free,
 };

@@ -6,6 +6,8 @@
 
 #include "base/health.h"
 #include "base/marked.h"
+#include "base/progress.h"
+#include "base/wal_clock.h"
 #include "config/config.h"
 #include "journal/journal.h"
 #include "loop/loop.h"
@@ -22,6 +24,8 @@ struct source_context { /* all borrowed, must outlive the source */
     struct health *health;
     struct marked *marked;            /* replaced when a stream starts */
     struct source_counters *counters; /* kept up to date; NULL: nobody wants to know */
+    struct wal_clock *wal_clock;      /* is looked at every few seconds; */
+    struct progress *progress;        /* then told; NULL, as the clock: as above */
     /* The first attempt was refused for a reason that a human must mend: the service cannot start.
      */
     void (*on_refused)(void *owner, const struct error *why);
@@ -39,6 +43,8 @@ struct source_ops {
                  struct error *err);
     /* Asks the server how far it is, so that an idle journal's durable LSN moves soon. */
     void (*poke)(struct source *source);
+    /* Looks at the server's clock and WAL now, for the wal_clock. */
+    void (*look)(struct source *source);
     /* Takes no more, waits for the journal, confirms, closes; then on_stopped. */
     void (*stop)(struct source *source);
     void (*free)(struct source *source);

@@ -15,10 +15,13 @@ static void on_shape(void *owner, const PGresult *result)
         buffer_reset(&w->seen);
 }
 
-/* On a standby the WAL ends where it was received. */
+/* On a standby the WAL ends where it was received; what its clock says of the primary's commits is
+ * not known. The statement's time is from before it runs, so before the insert position. */
 static const char look_sql[] =
     "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() "
-    "ELSE pg_current_wal_flush_lsn() END - '0/0', restart_lsn - '0/0', safe_wal_size "
+    "ELSE pg_current_wal_flush_lsn() END - '0/0', restart_lsn - '0/0', safe_wal_size, "
+    "(extract(epoch FROM statement_timestamp()) * 1000000)::int8, "
+    "CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn() - '0/0' END "
     "FROM (VALUES (1)) AS one LEFT JOIN pg_replication_slots ON slot_name = $1";
 
 /* NULL, and what is below 0, is 0. */
@@ -39,17 +42,53 @@ static void on_look(void *owner, const PGresult *result)
         .restart_lsn = cell_number(result, 1),
         .has_limit = !PQgetisnull(result, 0, 2),
         .safe_bytes = cell_number(result, 2),
+        .time_us = (int64_t)cell_number(result, 3),
+        .insert_lsn = cell_number(result, 4),
     };
     if (look.server_lsn > 0)
         w->on_look(w->owner, &look);
+}
+
+static void ask_look(struct watch *w);
+
+static void begin_question(struct watch *w)
+{
+    w->asked_at = clock_monotonic_ms();
+    w->wanted = false;
+}
+
+static void send_look(struct watch *w)
+{
+    const char *slot[] = {w->slot};
+    pg_conn_send(w->conn,
+                 &(struct pg_statement){
+                     .sql = look_sql, .values = slot, .parameter_count = 1, .on_result = on_look});
+}
+
+static void on_looked(void *owner, const struct error *err)
+{
+    struct watch *w = owner;
+    (void)err; /* the next look may have more luck */
+    w->asked_at = 0;
+    if (w->wanted)
+        ask_look(w);
+}
+
+static void ask_look(struct watch *w)
+{
+    begin_question(w);
+    send_look(w);
+    pg_conn_sync(w->conn, on_looked);
 }
 
 /* What could not be read is no change: the next look will tell. */
 static void on_answered(void *owner, const struct error *err)
 {
     struct watch *w = owner;
-    w->asked_at = 0;
-    if (err || w->seen.failed || w->seen.len == 0 || str_equal(buffer_str(&w->seen), w->shape))
+    bool same =
+        err || w->seen.failed || w->seen.len == 0 || str_equal(buffer_str(&w->seen), w->shape);
+    on_looked(w, err);
+    if (same)
         return;
     watch_stop(w);
     w->on_changed(w->owner);
@@ -58,15 +97,12 @@ static void on_answered(void *owner, const struct error *err)
 static void ask(struct watch *w)
 {
     const char *values[] = {w->publication};
-    const char *slot[] = {w->slot};
-    w->asked_at = clock_monotonic_ms();
+    begin_question(w);
     pg_conn_send(w->conn, &(struct pg_statement){.sql = catalog_shape_sql,
                                                  .values = values,
                                                  .parameter_count = 1,
                                                  .on_result = on_shape});
-    pg_conn_send(w->conn,
-                 &(struct pg_statement){
-                     .sql = look_sql, .values = slot, .parameter_count = 1, .on_result = on_look});
+    send_look(w);
     pg_conn_sync(w->conn, on_answered);
 }
 
@@ -81,7 +117,7 @@ static void drop_connection(struct watch *w)
 {
     pg_conn_close(w->conn);
     w->conn = NULL;
-    w->ready = false;
+    w->ready = w->wanted = false;
     w->asked_at = 0;
 }
 
@@ -98,9 +134,15 @@ static void wait_for_answer(struct watch *w)
         drop_connection(w);
 }
 
-static void on_timer(struct ev_loop *ev, ev_timer *timer, int events)
+static void connect_again(struct watch *w)
 {
     static const struct pg_conn_events conn_events = {.on_ready = on_ready, .on_closed = on_closed};
+    if (pg_conn_start(&w->conn, w->loop, w->params, &conn_events, w, NULL) < 0)
+        w->conn = NULL;
+}
+
+static void on_timer(struct ev_loop *ev, ev_timer *timer, int events)
+{
     struct watch *w = timer->data;
     (void)ev;
     (void)events;
@@ -108,8 +150,21 @@ static void on_timer(struct ev_loop *ev, ev_timer *timer, int events)
         wait_for_answer(w);
     else if (w->ready)
         ask(w);
-    else if (!w->conn && pg_conn_start(&w->conn, w->loop, w->params, &conn_events, w, NULL) < 0)
-        w->conn = NULL;
+    else if (!w->conn)
+        connect_again(w);
+}
+
+void watch_look_now(struct watch *w)
+{
+    if (!ev_is_active(&w->timer))
+        return;
+    if (w->ready && !w->asked_at) {
+        ask_look(w);
+        return;
+    }
+    w->wanted = true;
+    if (!w->conn)
+        connect_again(w);
 }
 
 void watch_init(struct watch *w)

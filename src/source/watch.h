@@ -16,6 +16,8 @@ struct watch_look {
     uint64_t restart_lsn; /* WAL from there on is kept for the slot */
     bool has_limit;       /* max_slot_wal_keep_size: the slot is lost */
     uint64_t safe_bytes;  /* after so much more WAL */
+    int64_t time_us;      /* of its clock, since 1970, and after that */
+    uint64_t insert_lsn;  /* the end of its WAL, on disk or not; a standby has none */
 };
 
 struct watch {
@@ -34,12 +36,15 @@ struct watch {
     ev_timer timer;
     bool ready;
     uint64_t asked_at; /* clock, of the question under way; 0: none is */
+    bool wanted;       /* another look, as soon as it can be had */
 };
 
 /* The first seven fields are set by the caller. */
 void watch_init(struct watch *watch);
 /* SHAPE as catalog_read_shape() gives it; borrowed until watch_stop(). */
 void watch_start(struct watch *watch, struct str shape);
+/* Looks at the server's WAL now, in a question that begins after this. Nothing on a stopped one. */
+void watch_look_now(struct watch *watch);
 void watch_stop(struct watch *watch); /* safe on a stopped one */
 void watch_release(struct watch *watch);
 

@@ -50,5 +50,22 @@ START_TEST(parse_refuses_all_else)
 }
 END_TEST
 
+START_TEST(behind_the_header_of_a_page_is_the_end_of_the_page_before)
+{
+    const uint64_t page = UINT64_C(0x12345) * 8192;
+
+    ck_assert(lsn_reached(100, 100));
+    ck_assert(lsn_reached(101, 100));
+    ck_assert(!lsn_reached(99, 100));
+    ck_assert(lsn_reached(page, page + 24));
+    ck_assert(lsn_reached(page, page + 40));
+    ck_assert(!lsn_reached(page, page + 32));
+    ck_assert(!lsn_reached(page, page + 48));
+    /* The end of a record that goes on there, but for its last byte. */
+    ck_assert(!lsn_reached(page + 39, page + 40));
+    ck_assert(!lsn_reached(page - 1, page + 24));
+}
+END_TEST
+
 UNIT_SUITE("base/lsn", text_and_number_are_the_same, parse_takes_lower_case_and_leading_zeros,
-           parse_refuses_all_else)
+           parse_refuses_all_else, behind_the_header_of_a_page_is_the_end_of_the_page_before)
