@@ -54,8 +54,11 @@ struct daemon {
     struct source_counters source_counters;
     struct operator_counters *operator_counters; /* one an operator */
     struct serving_counters *serving_counters;   /* one a serving loop */
-    struct loop_wakeup poke;                     /* from serving threads */
-    struct loop_wakeup served;                   /* a serving thread has ended */
+    struct progress progress;                    /* of operators, and of looks at the server */
+    struct wal_clock wal_clock;
+    struct awaiting_context awaiting_context; /* borrowed by every serving loop, and the admin */
+    struct loop_wakeup poke, look;            /* from other threads */
+    struct loop_wakeup served;                /* a serving thread has ended */
     ev_signal on_term, on_int, on_hup;
     ev_timer operators_deadline;
     bool stopping;
@@ -197,6 +200,7 @@ static int start_operators(struct daemon *d, struct error *err)
         .params = &d->params,
         .targets = d->targets,
         .counters = d->operator_counters,
+        .progress = &d->progress,
     };
     return operators_start(&d->operators, &d->loop, &context, err);
 }
@@ -225,6 +229,19 @@ static void poke(void *owner)
 {
     struct daemon *d = owner;
     loop_wake(&d->loop, &d->poke);
+}
+
+static void on_look(struct loop_wakeup *wakeup)
+{
+    struct daemon *d = (struct daemon *)((char *)wakeup - offsetof(struct daemon, look));
+    if (d->source)
+        slot_source.look(d->source);
+}
+
+static void look(void *owner)
+{
+    struct daemon *d = owner;
+    loop_wake(&d->loop, &d->look);
 }
 
 /* --- starting -------------------------------------------------------------------------------- */
@@ -292,11 +309,26 @@ static int make_limits(struct daemon *d, struct error *err)
     return 0;
 }
 
+static struct awaiting_context awaiting_context_of(struct daemon *d)
+{
+    return (struct awaiting_context){
+        .config = d->config,
+        .journal = d->journal,
+        .operators = d->operator_counters,
+        .progress = &d->progress,
+        .wal_clock = &d->wal_clock,
+        .poke = poke,
+        .look = look,
+        .owner = d,
+    };
+}
+
 static int start_serving(struct daemon *d, struct error *err)
 {
     int status = make_limits(d, err);
     if (status < 0)
         return status;
+    d->awaiting_context = awaiting_context_of(d);
     d->api_context = (struct api_context){
         .config = d->config,
         .journal = d->journal,
@@ -306,6 +338,7 @@ static int start_serving(struct daemon *d, struct error *err)
         .consumers = d->consumers,
         .publish_rate = d->publish_rate,
         .pg = &d->params,
+        .awaiting = &d->awaiting_context,
         .poke = poke,
         .poke_owner = d,
     };
@@ -341,6 +374,10 @@ static int start_admin(struct daemon *d, struct error *err)
         .health = d->health,
         .source = &d->source_counters,
         .operators = d->operator_counters,
+        .wal_clock = &d->wal_clock,
+        .awaiting = &d->awaiting_context,
+        .params = &d->params,
+        .targets = d->targets,
         .serving = d->serving_counters,
         .serving_count = d->serving_count,
     };
@@ -362,6 +399,8 @@ static int start_source(struct daemon *d, struct error *err)
         .health = d->health,
         .marked = d->marked,
         .counters = &d->source_counters,
+        .wal_clock = &d->wal_clock,
+        .progress = &d->progress,
         .on_refused = on_refused,
         .on_started = on_started,
         .on_stopped = on_source_stopped,
@@ -381,8 +420,10 @@ static int daemon_start(struct daemon *d, struct error *err)
     for (size_t i = 0; i < d->config->operator_count; i++)
         d->targets[i] = params_of_operator(d->config, &d->config->operators[i]);
     d->poke.on_wake = on_poke;
+    d->look.on_wake = on_look;
     d->served.on_wake = on_served;
     loop_wakeup_start(&d->loop, &d->poke);
+    loop_wakeup_start(&d->loop, &d->look);
     loop_wakeup_start(&d->loop, &d->served);
     ev_timer_init(&d->operators_deadline, on_operators_deadline, OPERATORS_STOP_SECONDS, 0.);
     d->operators_deadline.data = d;
@@ -459,6 +500,7 @@ static void daemon_release(struct daemon *d)
         ev_signal_stop(d->loop.ev, &d->on_hup);
         ev_timer_stop(d->loop.ev, &d->operators_deadline);
         loop_wakeup_stop(&d->loop, &d->poke);
+        loop_wakeup_stop(&d->loop, &d->look);
         loop_wakeup_stop(&d->loop, &d->served);
         loop_release(&d->loop);
     }

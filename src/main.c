@@ -6,6 +6,7 @@
 #include "cli/slot.h"
 #include "cli/tail.h"
 #include "cli/token.h"
+#include "cli/wait.h"
 
 static const struct cli_command commands[] = {
     {"run", "the service: streams row changes, keeps read models right", cli_run_help, cli_run,
@@ -14,6 +15,8 @@ static const struct cli_command commands[] = {
      cli_check, CLI_JSON, NULL},
     {"tail", "prints events as they come", cli_tail_help, cli_tail, CLI_JSON | CLI_FROM,
      "[TOPIC...]"},
+    {"wait", "returns once read models have what was committed", cli_wait_help, cli_wait, CLI_WAIT,
+     NULL},
     {"mark", "adds a table to the publication", cli_mark_help, cli_mark, CLI_FULL, "TABLE"},
     {"unmark", "drops a table from the publication", cli_unmark_help, cli_unmark, 0, "TABLE"},
     {"slot", "drops the replication slot", cli_slot_help, cli_slot, 0, "drop"},

@@ -1,5 +1,7 @@
 #include "admin/host.h"
 #include "admin/internal.h"
+#include "admin/operator_json.h"
+#include "admin/route.h"
 #include "api/health.h"
 #include "base/clock.h"
 #include "base/thread.h"
@@ -11,20 +13,28 @@
 /* A scraper, somebody who looks, and some room. */
 #define CONNECTIONS_MAX 32
 #define HEAD_BYTES_MAX 8192
-#define BODY_BYTES_MAX 4096
+#define BODY_BYTES_MAX 65536
 #define HEAD_TIMEOUT_MS 10000
 #define ROOM_TIMEOUT_MS 10000
 
 struct route {
     const char *method; /* GET: HEAD too */
-    const char *path;
-    void (*handle)(struct admin *admin, struct http_exchange *exchange);
+    const char *path;   /* admin/route.h */
+    void (*handle)(struct admin *admin, struct http_exchange *exchange, struct str word);
 };
 
 static const struct route routes[] = {
     {"GET", "/manage/health", admin_health},
     {"GET", "/metrics", admin_metrics},
     {"GET", "/status", admin_status},
+    {"GET", "/processed", admin_processed},
+    {"GET", "/operators", admin_operators},
+    {"GET", "/operators/*", admin_operator},
+    {"POST", "/operators/*/retry", admin_operator_command},
+    {"POST", "/operators/*/skip", admin_operator_command},
+    {"POST", "/operators/*/pause", admin_operator_command},
+    {"POST", "/operators/*/resume", admin_operator_command},
+    {"POST", "/operators/*/rebuild", admin_operator_command},
 };
 
 #define ALLOW_MAX 64
@@ -59,25 +69,31 @@ void admin_respond(struct http_exchange *exchange, const char *content_type,
                            });
 }
 
-void admin_health(struct admin *admin, struct http_exchange *exchange)
+void admin_health(struct admin *admin, struct http_exchange *exchange, struct str word)
 {
     health_answer(admin->context.health, exchange);
 }
 
+static bool is_read(struct str method)
+{
+    return str_equal(method, STR("GET")) || str_equal(method, STR("HEAD"));
+}
+
 static bool allows(const struct route *route, struct str method)
 {
-    bool reads = strcmp(route->method, "GET") == 0;
+    struct str wanted = str_from(route->method);
 
-    return str_equal(str_from(route->method), method) || (reads && str_equal(method, STR("HEAD")));
+    return str_equal(wanted, method) || (is_read(wanted) && is_read(method));
 }
 
 static void refuse_method(struct http_exchange *exchange, struct str path)
 {
     struct buffer methods;
+    struct str word;
 
     buffer_init(&methods, ALLOW_MAX);
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-        if (!str_equal(path, str_from(routes[i].path)))
+        if (!route_fits(routes[i].path, path, &word))
             continue;
         buffer_printf(&methods, "%s%s", methods.len > 0 ? ", " : "", routes[i].method);
         if (strcmp(routes[i].method, "GET") == 0)
@@ -100,19 +116,40 @@ static bool is_meant(const struct admin *admin, const struct http_request *reque
     return !admin->checks_host || host.data == NULL || host_is_local(host);
 }
 
+/* A page of anybody may also have the browser post here, without reading the answer; then the
+ * browser says whose page it is. */
+static bool is_of_a_page_elsewhere(const struct http_request *request)
+{
+    struct str origin = http_request_header(request, STR("Origin"));
+    struct str host = http_request_header(request, STR("Host"));
+
+    if (origin.data == NULL || is_read(request->method))
+        return false;
+    struct str scheme = str_cut(&origin, ':');
+    return !str_starts_with(origin, STR("//")) ||
+           !(str_equal(scheme, STR("http")) || str_equal(scheme, STR("https"))) ||
+           !str_equal_nocase((struct str){origin.data + 2, origin.len - 2}, host);
+}
+
 static void handle(void *app, struct http_exchange *exchange)
 {
     const struct http_request *request = http_exchange_request(exchange);
+    struct str word;
 
     if (!is_meant(app, request)) {
         respond_text(exchange, 403, STR("Ask for localhost or an address, not for another name"),
                      NULL);
         return;
     }
+    if (is_of_a_page_elsewhere(request)) {
+        respond_text(exchange, 403, STR("Pages of other origins may not change anything here"),
+                     NULL);
+        return;
+    }
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-        if (str_equal(request->path, str_from(routes[i].path)) &&
-            allows(&routes[i], request->method)) {
-            routes[i].handle(app, exchange);
+        if (allows(&routes[i], request->method) &&
+            route_fits(routes[i].path, request->path, &word)) {
+            routes[i].handle(app, exchange, word);
             return;
         }
     }
@@ -137,6 +174,8 @@ static void *run(void *argument)
 static void admin_free(struct admin *admin)
 {
     http_server_free(admin->server);
+    awaiting_stop(&admin->awaiting);
+    state_db_free(admin->state_db);
     loop_wakeup_stop(&admin->loop, &admin->stop);
     loop_release(&admin->loop);
     free(admin);
@@ -173,7 +212,10 @@ int admin_start(struct admin **ret_admin, const struct admin_context *context, s
     admin->started_ms = clock_monotonic_ms();
     admin->stop.on_wake = on_stop;
     loop_wakeup_start(&admin->loop, &admin->stop);
-    int rc = start_server(admin, err);
+    awaiting_start(&admin->awaiting, &admin->loop, context->awaiting);
+    int rc = state_db_new(&admin->state_db, &admin->loop, err);
+    if (rc == 0)
+        rc = start_server(admin, err);
     if (rc == 0)
         rc = thread_start(&admin->thread, run, admin, "for the admin listener", err);
     if (rc < 0) {

@@ -8,12 +8,14 @@
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
+#include "api/awaiting.h"
 #include "api/counters.h"
 #include "base/error.h"
 #include "base/health.h"
 #include "config/config.h"
 #include "journal/journal.h"
 #include "operator/counters.h"
+#include "pg/conn.h"
 #include "source/counters.h"
 
 struct admin;
@@ -25,7 +27,11 @@ struct admin_context {
     struct health *health;
     const struct source_counters *source;
     const struct operator_counters *operators; /* as many as config->operators, in their order */
-    const struct serving_counters *serving;    /* of each serving loop */
+    struct wal_clock *wal_clock;
+    const struct awaiting_context *awaiting;
+    const struct pg_params *params;         /* of the sources' database, */
+    const struct pg_params *targets;        /* of each operator's */
+    const struct serving_counters *serving; /* of each serving loop */
     size_t serving_count;
 };
 

@@ -65,7 +65,7 @@ static void metrics_of_journal(const struct admin *admin, struct buffer *out)
     metric_single(out, &failing, journal_failing(admin->context.journal, NULL));
 }
 
-void admin_metrics(struct admin *admin, struct http_exchange *exchange)
+void admin_metrics(struct admin *admin, struct http_exchange *exchange, struct str word)
 {
     static void (*const parts[])(const struct admin *, struct buffer *) = {
         metrics_of_process, metrics_of_health,  metrics_of_capture,

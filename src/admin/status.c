@@ -1,16 +1,14 @@
 /* GET /status: how the service is, for people and scripts. Of the configuration it tells names,
  * addresses and the path of the file; nothing of database, nothing of auth but the mode. */
-#include "admin/internal.h"
+#include "admin/operator_json.h"
 #include "api/health.h"
 #include "base/clock.h"
 #include "base/lsn.h"
 #include "config/config.h"
 #include "event/id.h"
-#include <errno.h>
 #include <jansson.h>
 #include <walpiper/version.h>
 
-#define STATUS_MAX ((size_t)1 << 20)
 #define REASON_MAX 4096
 
 /* NULL for text that is no UTF-8 or not there: json_pack() would give nothing at all. */
@@ -106,26 +104,6 @@ static json_t *serving_of(const struct admin *admin)
                      threads);
 }
 
-static json_t *operator_of(const struct config_operator *op,
-                           const struct operator_counters *counters)
-{
-    return json_pack("{s:o, s:o, s:o, s:I, s:b}", "name", text(op->name), "state",
-                     text(atomic_load_explicit(&counters->state, memory_order_relaxed)), "applied",
-                     lsn(counter_read(&counters->applied_lsn)), "parked", number(&counters->parked),
-                     "rebuilding", (int)number(&counters->rebuilding));
-}
-
-static json_t *operators_of(const struct admin *admin)
-{
-    const struct config *config = admin->context.config;
-    json_t *operators = json_array();
-
-    for (size_t i = 0; i < config->operator_count; i++)
-        json_array_append_new(operators,
-                              operator_of(&config->operators[i], &admin->context.operators[i]));
-    return operators;
-}
-
 static json_t *status_of(const struct admin *admin)
 {
     const struct config *config = admin->context.config;
@@ -136,23 +114,10 @@ static json_t *status_of(const struct admin *admin)
                      text(config->file), "uptime_seconds", (double)uptime_ms / 1000, "health",
                      health_of(admin), "slot", slot_of(admin), "lag", lag_of(admin), "journal",
                      journal_of(admin), "serving", serving_of(admin), "operators",
-                     operators_of(admin));
+                     operators_json(admin));
 }
 
-void admin_status(struct admin *admin, struct http_exchange *exchange)
+void admin_status(struct admin *admin, struct http_exchange *exchange, struct str word)
 {
-    json_t *json = status_of(admin);
-    char *dump = json ? json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
-    struct buffer body;
-
-    buffer_init(&body, STATUS_MAX);
-    if (dump)
-        buffer_append_str(&body, str_from(dump));
-    else
-        body.failed = -ENOMEM;
-    buffer_append_char(&body, '\n');
-    admin_respond(exchange, "application/json", &body);
-    buffer_release(&body);
-    free(dump);
-    json_decref(json);
+    admin_respond_json(exchange, 200, status_of(admin));
 }

@@ -23,6 +23,7 @@ static const struct route routes[] = {
     {{"events"}, 1, "GET, HEAD, POST", api_events, api_publish},
     {{"streams"}, 1, "GET, HEAD", api_streams, NULL},
     {{"streams", "*"}, 2, "GET, HEAD", api_streams, NULL},
+    {{"processed", "*"}, 2, "GET, HEAD", api_processed, NULL},
 };
 
 static void respond(const struct api_request *request, int status, struct str text,
@@ -210,6 +211,7 @@ static int start_parts(struct api *api, struct error *err)
     if (status < 0)
         return status;
     review_start(&api->review, api->loop);
+    awaiting_start(&api->awaiting, api->loop, context->awaiting);
     if (!context->config->events.enabled)
         return 0;
     status = events_table_new(&api->events_table, api->loop, context, err);
@@ -252,6 +254,7 @@ void api_stop(struct api *api)
         return;
     heartbeat_stop(&api->heartbeat);
     review_stop(&api->review);
+    awaiting_stop(&api->awaiting);
     events_table_free(api->events_table);
     publish_table_free(api->publish_table);
     router_free(api->router);

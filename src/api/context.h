@@ -4,6 +4,7 @@
 #ifndef API_CONTEXT_H
 #define API_CONTEXT_H
 
+#include "api/awaiting.h"
 #include "auth/auth.h"
 #include "base/health.h"
 #include "base/marked.h"
@@ -23,6 +24,7 @@ struct api_context {
     struct places *consumers;   /* whose streams and pulls are counted; NULL: no limit */
     struct rate *publish_rate;  /* NULL: no limit */
     const struct pg_params *pg; /* for ordinary statements */
+    const struct awaiting_context *awaiting;
     /* Asks the capture loop to have the server say how far it is, so that an idle journal's durable
      * position advances. From any thread; with POKE_OWNER. */
     void (*poke)(void *poke_owner);

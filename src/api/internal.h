@@ -27,6 +27,7 @@ struct api {
     struct router *router;
     struct heartbeat heartbeat;
     struct review review;
+    struct awaiting awaiting;
     struct events_frame_cache frames;
     struct api_counters counters;
     struct events_table *events_table;   /* NULL when the events feed is off */
@@ -46,6 +47,7 @@ void api_health(struct api *api, const struct api_request *request);
 void api_streams(struct api *api, const struct api_request *request);
 void api_events(struct api *api, const struct api_request *request);
 void api_publish(struct api *api, const struct api_request *request);
+void api_processed(struct api *api, const struct api_request *request);
 
 void api_respond_text(const struct api_request *request, int status, struct str text);
 

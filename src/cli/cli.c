@@ -9,7 +9,21 @@
 #define DEFAULT_CONFIG_FILE "config/walpiper.yaml"
 
 /* Options without a letter, or with one besides: no character has these values. */
-enum { LOG_LEVEL = 256, JSON, FULL, FROM, TOPICS, CONSUMER, PUBLISH, TTL, HELP, VERSION };
+enum {
+    LOG_LEVEL = 256,
+    JSON,
+    FULL,
+    FROM,
+    TOPICS,
+    CONSUMER,
+    PUBLISH,
+    TTL,
+    LSN,
+    OPERATOR,
+    TIMEOUT,
+    HELP,
+    VERSION
+};
 
 static const struct {
     struct option option;
@@ -24,6 +38,9 @@ static const struct {
     {{"consumer", required_argument, NULL, CONSUMER}, CLI_TOKEN},
     {{"publish", no_argument, NULL, PUBLISH}, CLI_TOKEN},
     {{"ttl", required_argument, NULL, TTL}, CLI_TOKEN},
+    {{"lsn", required_argument, NULL, LSN}, CLI_WAIT},
+    {{"operator", required_argument, NULL, OPERATOR}, CLI_WAIT},
+    {{"timeout", required_argument, NULL, TIMEOUT}, CLI_WAIT},
     {{"help", no_argument, NULL, HELP}, 0},
     {{"version", no_argument, NULL, VERSION}, 0},
 };
@@ -109,6 +126,15 @@ static bool take_option(int option, struct cli_options *options)
         return true;
     case TTL:
         options->ttl = optarg;
+        return true;
+    case LSN:
+        options->lsn = optarg;
+        return true;
+    case OPERATOR:
+        options->op = optarg;
+        return true;
+    case TIMEOUT:
+        options->timeout = optarg;
         return true;
     default:
         return false;

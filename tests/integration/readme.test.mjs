@@ -1,4 +1,4 @@
-// The README does what it says: its marked blocks are run, from top to bottom, against the demo.
+// The README, and what else has marked blocks, does what it says: they are run, from top to bottom, against the demo.
 //
 //     ```sh run           each line is run and must succeed
 //     ```sh run stream    each line subscribes; it must answer 200 with an event stream, and stays
@@ -31,8 +31,8 @@ export function blocksOf(markdown) {
   return blocks;
 }
 
-const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const marked = blocksOf(readme).filter(({ info }) => / (run|shows)\b/.test(info));
+const markedBlocks = (file) =>
+  blocksOf(readFileSync(join(root, file), 'utf8')).filter(({ info }) => / (run|shows)\b/.test(info));
 
 class Reader {
   /** SETTINGS: the environment of the walpiper that serves. */
@@ -90,36 +90,46 @@ class Reader {
 
 const actions = { 'sh run': 'run', 'sh run stream': 'stream', 'sql run': 'sql', 'text shows': 'shows' };
 
-test('README has blocks to run, and only of known kinds', () => {
-  assert.ok(marked.length >= 5, 'too few marked blocks');
-  assert.deepEqual(marked.filter(({ info }) => !actions[info]), []);
-});
+const documents = { 'README.md': 5, 'docs/operators.md': 2 };
 
-scenario('the marked blocks of README do what they say', { timeout: 180_000 }, async (scene) => {
-  const database = await scene.database({ files: ['sql/demo/blog.sql'] });
-  const port = await freePort();
-  const directory = scene.directory();
-  const log = join(directory, 'walpiper.log');
-  scene.logs.push(log);
-  const settings = {
-    DATABASE_URL: database.url,
-    WALPIPER_LISTEN: `127.0.0.1:${port}`,
-    WALPIPER_ADMIN_LISTEN: `127.0.0.1:${await freePort()}`,
-    WALPIPER_JOURNAL: join(directory, 'journal'),
-  };
-  const child = startChild(binary, ['run', '-c', 'config/walpiper.yaml'], { log, env: settings });
-  scene.defer(async () => {
-    child.kill('SIGKILL');
-    await child.exited;
-  });
-  await until('walpiper is up', async () => {
-    const answer = await request(`http://127.0.0.1:${port}/manage/health`).catch(() => null);
-    return answer?.status === 200;
-  });
-  const reader = new Reader(scene, database, port, settings);
-  for (const block of marked) {
-    await reader[actions[block.info]](block).catch((error) => {
-      throw new Error(`README.md:${block.line}: ${error.message}`);
-    });
+test('the documents have blocks to run, and only of known kinds', () => {
+  for (const [file, least] of Object.entries(documents)) {
+    assert.ok(markedBlocks(file).length >= least, `too few marked blocks in ${file}`);
+    assert.deepEqual(markedBlocks(file).filter(({ info }) => !actions[info]), []);
   }
 });
+
+for (const file of Object.keys(documents)) {
+  scenario(`the marked blocks of ${file} do what they say`, { timeout: 180_000 }, async (scene) => {
+    const database = await scene.database({ files: ['sql/demo/blog.sql'] });
+    const port = await freePort();
+    const directory = scene.directory();
+    const log = join(directory, 'walpiper.log');
+    scene.logs.push(log);
+    const settings = {
+      DATABASE_URL: database.url,
+      WALPIPER_LISTEN: `127.0.0.1:${port}`,
+      WALPIPER_ADMIN_LISTEN: `127.0.0.1:${await freePort()}`,
+      WALPIPER_JOURNAL: join(directory, 'journal'),
+    };
+    const child = startChild(binary, ['run', '-c', 'config/walpiper.yaml'], { log, env: settings });
+    scene.defer(async () => {
+      child.kill('SIGKILL');
+      await child.exited;
+    });
+    await until('walpiper is up', async () => {
+      const answer = await request(`http://127.0.0.1:${port}/manage/health`).catch(() => null);
+      return answer?.status === 200;
+    });
+    await until('the operator has begun', async () => {
+      const { body } = await request(`http://${settings.WALPIPER_ADMIN_LISTEN}/operators`);
+      return JSON.parse(body)[0].applied !== null;
+    });
+    const reader = new Reader(scene, database, port, settings);
+    for (const block of markedBlocks(file)) {
+      await reader[actions[block.info]](block).catch((error) => {
+        throw new Error(`${file}:${block.line}: ${error.message}`);
+      });
+    }
+  });
+}
