@@ -65,10 +65,11 @@ struct engine {
 
     struct op_batch live; /* being collected */
     struct op_batch rebuild_batch, parked_batch, keys_batch;
-    struct op_batch *running; /* one of the four, until it is stored; NULL: none */
-    char swapped[2][24];      /* rows deleted and merged by an exchange; empty: it is not due yet */
-    uint64_t batches;         /* stored */
-    uint64_t failures;        /* of a batch, or of a part of it, for its data */
+    struct op_batch *running;  /* one of the four, until it is stored; NULL: none */
+    struct error swap_failure; /* for which a rebuild into a new table is given up */
+    char swapped[2][24]; /* rows deleted and merged by an exchange; empty: it is not due yet */
+    uint64_t batches;    /* stored */
+    uint64_t failures;   /* of a batch, or of a part of it, for its data */
 };
 
 /* -ENOMEM. The engine begins in the next turn of the loop. */

@@ -30,16 +30,18 @@ static void on_given_up(void *owner, const struct error *err)
         engine_tell(e, err, true);
         engine_rest(e, e->context->config->retry.max_restart_ms);
     } else {
+        log_error(e->name, "gives up the rebuild into a new table, %s.%s stays as it is: %s",
+                  e->op->target_schema, e->op->target_table, e->swap_failure.text);
         e->look = true;
         engine_turn(e);
     }
 }
 
+/* Of several lanes that want to, the first one does, and says so. */
 static void give_up(struct engine *e, const struct error *why)
 {
     struct session *s = &e->session;
-    log_error(e->name, "gives up the rebuild into a new table, %s.%s stays as it is: %s",
-              e->op->target_schema, e->op->target_table, why->text);
+    e->swap_failure = *why;
     shadow_close(&s->shadow);
     engine_set_state(e, ENGINE_BUSY);
     session_run(s, STATEMENT_SWAP_END, 3,
