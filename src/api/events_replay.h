@@ -20,7 +20,7 @@
 /* What was known when the page was asked for. */
 struct events_asked {
     struct tag_place after;
-    struct position newest;    /* in the journal */
+    struct position newest;    /* in the journal, on disk */
     struct journal_late *late; /* what the page was asked for beside greater ids, in order */
     size_t late_count;
     bool late_all; /* else there may be more, beyond LATE_UP_TO */

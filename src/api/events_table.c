@@ -36,6 +36,7 @@ struct events_table {
     struct events_request
         *waiting; /* in the order of their LSN, as they all come from one connection */
     size_t waiting_count;
+    _Atomic bool waits; /* some may be waiting; for the journal's thread */
 
     struct journal_listener listener;
     struct loop_wakeup wakeup;
@@ -96,8 +97,10 @@ static void release_waiting(struct events_table *table)
 
     while (table->waiting != NULL && table->waiting->page.lsn <= durable)
         answer(table, table->waiting, true);
-    if (table->waiting == NULL)
+    if (table->waiting == NULL) {
+        table->waits = false;
         ev_timer_stop(table->loop->ev, &table->poke);
+    }
 }
 
 static void poke(struct events_table *table)
@@ -111,6 +114,7 @@ static void wait_for_journal(struct events_table *table, struct events_request *
     request->state = EVENTS_REQUEST_WAITING;
     DL_APPEND(table->waiting, request);
     table->waiting_count++;
+    table->waits = true;
     if (request->page.lsn <= journal_durable_lsn(table->context->journal))
         return;
     poke(table);
@@ -123,11 +127,12 @@ static void on_poke(struct ev_loop *ev, ev_timer *timer, int events)
 }
 
 /* On the journal's thread. */
-static void on_progress(struct journal_listener *listener)
+static void on_durable(struct journal_listener *listener)
 {
     struct events_table *table = TABLE_OF(listener, listener);
 
-    loop_wake(table->loop, &table->wakeup);
+    if (table->waits)
+        loop_wake(table->loop, &table->wakeup);
 }
 
 static void on_wake(struct loop_wakeup *wakeup)
@@ -232,7 +237,6 @@ static void connect(struct events_table *table)
 static int look_before(struct events_table *table, struct events_request *request)
 {
     struct events_asked *asked = &request->page.asked;
-    struct position oldest;
 
     *asked = (struct events_asked){.after = request->after};
     asked->late = calloc(EVENTS_PAGE_LATE, sizeof(*asked->late));
@@ -240,8 +244,9 @@ static int look_before(struct events_table *table, struct events_request *reques
         return -ENOMEM;
     struct journal_look look = {
         .after = request->after, .late = asked->late, .late_room = EVENTS_PAGE_LATE};
-    (void)journal_bounds(table->context->journal, &oldest, &asked->newest);
     int status = journal_look_up(table->context->journal, &look);
+    /* What is newer, and not on disk yet, the page may not see: its commit may not show yet. */
+    asked->newest = look.newest;
     asked->late_count = look.late_count;
     asked->late_all = look.late_all;
     asked->late_up_to = look.late_up_to;
@@ -336,7 +341,7 @@ int events_table_new(struct events_table **ret_table, struct loop *loop,
     ev_timer_init(&table->poke, on_poke, POKE_SECONDS, POKE_SECONDS);
     table->idle.data = table->poke.data = table;
     table->wakeup.on_wake = on_wake;
-    table->listener.on_progress = on_progress;
+    table->listener.on_durable = on_durable;
     loop_wakeup_start(loop, &table->wakeup);
     journal_listen(context->journal, &table->listener);
     *ret_table = table;

@@ -50,7 +50,7 @@ struct resume resume_decide(struct str text, const struct resume_range *range)
         return unknown;
     if (strcmp(id.epoch, range->epoch) != 0)
         return (struct resume){.kind = RESUME_RESET, .reason = RESET_EPOCH};
-    if (position_compare(id.position, range->newest) > 0)
+    if (position_compare(id.position, range->newest) > 0 && id.position.lsn > range->given)
         return unknown;
     return (struct resume){RESUME_AFTER, id.position, 0};
 }

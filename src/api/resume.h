@@ -24,6 +24,7 @@ struct resume_range {
     bool empty;
     struct position oldest; /* unless empty */
     struct position newest; /* that there is or was */
+    uint64_t given;         /* journal_given_lsn() */
 };
 
 /* Whether PARAMETER of a query carries the id. */
@@ -34,8 +35,10 @@ bool resume_names_the_id(struct str parameter);
  * none. */
 bool resume_id(const struct http_request *request, struct buffer *scratch, struct str *ret_id);
 
-/* ID is an event id, `earliest` or `latest`. Whether the records after a position of the past are
- * still there, only the journal's cursor knows: it says -ESTALE. */
+/* ID is an event id, `earliest` or `latest`. One that is ahead of the journal, as a client's may be
+ * after the service was killed, goes on from there when the journal has come so far. Whether the
+ * records after a position of the past are still there, only the journal's cursor knows: it says
+ * -ESTALE. */
 struct resume resume_decide(struct str id, const struct resume_range *range);
 
 const char *reset_reason_name(enum reset_reason reason);

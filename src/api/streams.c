@@ -39,6 +39,7 @@ static struct resume_range read_range(const struct api *api, char epoch[9])
 
     journal_epoch(api->context.journal, epoch);
     range.empty = !journal_bounds(api->context.journal, &range.oldest, &range.newest);
+    range.given = journal_given_lsn(api->context.journal);
     return range;
 }
 

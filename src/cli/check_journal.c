@@ -59,7 +59,7 @@ static void ask_wal(struct check *c, struct continuity_slot *slot)
 static void compare(struct check *c, const char *object)
 {
     struct continuity_slot slot = check_slot_place(c);
-    const struct continuity_end end = {c->journal.durable, c->journal.newest.lsn};
+    const struct continuity_end end = {c->journal.durable, c->journal.newest.lsn, c->journal.given};
     ask_wal(c, &slot);
     enum continuity continuity = continuity_of(&c->journal.identity, &end, &slot);
     bool as_configured = continuity == CONTINUITY_SLOT_MADE && !c->config->slot.durable;

@@ -151,7 +151,7 @@ static int find_start(const struct tail *t, struct position *ret_after, struct e
         return refuse_start(t, "is of another epoch", err);
     else if (position_compare(id.position, view->trimmed) < 0)
         return refuse_start(t, "is expired, retention has removed events after it", err);
-    else if (position_compare(id.position, view->newest) > 0)
+    else if (position_compare(id.position, view->newest) > 0 && id.position.lsn > view->given)
         return refuse_start(t, "is past the newest event", err);
     else
         *ret_after = id.position;

@@ -184,7 +184,7 @@ static void on_turn(struct loop_hook *hook)
     tell_counters(router);
 }
 
-static void on_progress(struct journal_listener *listener)
+static void on_records(struct journal_listener *listener)
 {
     struct router *router = ROUTER_OF(listener, listener);
 
@@ -214,7 +214,7 @@ static void start(struct router *router)
     router->hook.order = LOOP_ORDER_FEED;
     router->hook.run = on_turn;
     router->wakeup.on_wake = on_wake;
-    router->listener.on_progress = on_progress;
+    router->listener.on_records = on_records;
     ev_timer_init(&router->retry, on_retry, RETRY_SECONDS, 0.);
     router->retry.data = router;
     loop_hook_add(router->loop, &router->hook);

@@ -66,9 +66,11 @@ static int next_of_slice(struct journal_cursor *cursor, struct journal_entry *re
 static int next_from_disk(struct journal_cursor *cursor, struct journal_entry *ret)
 {
     int rc = store_read(cursor->journal->store, cursor->position, &cursor->slice);
-    /* The writer mends the store and says on_progress when it has. */
-    if (rc == -EAGAIN)
+    /* The writer mends the store, and says on_records when it has. */
+    if (rc == -EAGAIN) {
+        atomic_store(&cursor->journal->turned_away, true);
         return 0;
+    }
     if (rc <= 0)
         return rc;
     /* Was it the old epoch that was read? The new one is announced before its first record. */

@@ -114,7 +114,8 @@ int follower_look(struct follower *f, struct follower_view *ret_view, struct err
         if (rc != 0)
             return rc;
     } while (strcmp(before.epoch, identity.epoch) != 0);
-    *ret_view = (struct follower_view){.trimmed = extent.trimmed, .newest = extent.newest};
+    *ret_view = (struct follower_view){
+        .trimmed = extent.trimmed, .newest = extent.newest, .given = extent.given};
     memcpy(ret_view->epoch, identity.epoch, sizeof(ret_view->epoch));
     return 0;
 }

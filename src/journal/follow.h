@@ -14,6 +14,7 @@ struct follower_view {
     char epoch[9];           /* empty: nothing was captured yet */
     struct position trimmed; /* retention has removed all up to here */
     struct position newest;
+    uint64_t given; /* readers of the service may have had records up to this LSN already */
 };
 
 /* 0; -ENOENT there is no journal at PATH; others as journal_open(). */

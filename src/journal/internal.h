@@ -1,4 +1,4 @@
-/* journal/internal.h - the journal itself, for journal.c, writer.c and cursor.c only.
+/* journal/internal.h - the journal itself, for journal.c, early.c, writer.c and cursor.c only.
  *
  * Locks, in the order in which they may be taken together: listeners_lock, lock. The store and the
  * ring have their own, taken with neither. */
@@ -21,17 +21,31 @@ struct epoch_request {
     int rc;
 };
 
+enum { EARLY_RECORDS = 256 };
+
+/* Records that were appended since the last flush. When there are more, nobody notices the
+ * milliseconds of the disk, and the writer hands them on at less cost. */
+struct fresh {
+    struct record records[EARLY_RECORDS]; /* references */
+    size_t count;
+    bool too_many;        /* since the last flush */
+    struct position left; /* readers get the records up to there from the writer */
+};
+
 struct journal {
     struct journal_options options; /* without the path */
     int lock_fd;
     struct store *store;
     struct ring ring;
     _Atomic uint64_t durable;
+    _Atomic uint64_t given;      /* of the extent */
+    _Atomic bool turned_away;    /* a cursor could not read the disk: tell it when it can */
     _Atomic uint32_t generation; /* grows with each epoch: what a cursor compares */
 
     /* The appending thread's. */
     struct position last;
     uint64_t last_mark;
+    struct fresh fresh;
 
     pthread_mutex_t lock;
     pthread_cond_t work;     /* the writer waits for it */
@@ -44,6 +58,9 @@ struct journal {
     struct epoch_request *request;
     bool stopping;
     struct store_extent extent;
+    struct position newest;       /* that readers can have, on disk or not yet */
+    struct position oldest_early; /* the oldest of those that are not on disk, if there are any */
+    uint64_t given_before;        /* by an earlier run, in this epoch */
     struct journal_identity identity;
     struct error failure; /* code 0: the writer writes */
     uint64_t counted_ms;  /* monotonic: when the writer last counted what is held past its age */
@@ -56,6 +73,25 @@ struct journal {
 /* A batch that follows a large one at once may grow up to so many bytes before it is written: each
  * commit costs two syncs, whatever its size. */
 #define JOURNAL_GATHER_BYTES ((size_t)1 << 20)
+
+/* --- journal.c ---------------------------------------------------------------------------- */
+
+void journal_tell_records(struct journal *journal);
+void journal_tell_durable(struct journal *journal);
+
+/* --- early.c ------------------------------------------------------------------------------ */
+
+/* How far ahead of what is on disk readers may be, in the server's log: one segment of it. */
+#define EARLY_AHEAD ((uint64_t)16 << 20)
+
+void early_add(struct fresh *fresh, const struct record *record);
+/* At a flush: readers get what is fresh, unless that must wait for the writer. */
+void early_give(struct journal *journal);
+void early_forget(struct journal *journal);
+/* Readers can have RECORDS. False when they could before. */
+bool early_publish(struct journal *journal, const struct record *records, size_t count);
+/* With the lock held: what "given" must be on disk beside BATCH; 0: as it is. */
+uint64_t early_limit(const struct journal *journal, const struct batch *batch);
 
 /* --- writer.c ---------------------------------------------------------------------------- */
 

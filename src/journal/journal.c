@@ -47,9 +47,11 @@ static int load(struct journal *journal, const char *path, struct error *err)
         rc = load_holds(journal, path, err);
     if (rc != 0)
         return rc;
-    journal->last = journal->extent.newest;
+    journal->last = journal->newest = journal->extent.newest;
     journal->last_mark = journal->extent.mark;
+    journal->given_before = journal->extent.given;
     atomic_init(&journal->durable, journal->extent.mark);
+    atomic_init(&journal->given, journal->extent.given);
     return 0;
 }
 
@@ -130,6 +132,7 @@ int journal_open(struct journal **ret_journal, const struct journal_options *opt
 void journal_close(struct journal *journal)
 {
     writer_stop(journal);
+    early_forget(journal);
     ring_release(&journal->ring);
     release(journal);
 }
@@ -173,6 +176,7 @@ int journal_begin_epoch(struct journal *journal, const struct journal_identity *
         return rc;
     journal->last = (struct position){0};
     journal->last_mark = start_lsn;
+    early_forget(journal);
     return 0;
 }
 
@@ -194,6 +198,8 @@ int journal_append(struct journal *journal, struct position position, struct str
         return -ENOMEM;
     pthread_mutex_lock(&journal->lock);
     int rc = queue_append(&journal->queue, &record);
+    if (rc == 0)
+        early_add(&journal->fresh, &record);
     if (rc == -EAGAIN || journal->queue.open.due)
         pthread_cond_signal(&journal->work);
     if (journal->queue.waiting >= JOURNAL_GATHER_BYTES)
@@ -220,6 +226,7 @@ void journal_mark(struct journal *journal, uint64_t lsn, bool urgent)
 
 void journal_flush(struct journal *journal)
 {
+    early_give(journal);
     pthread_mutex_lock(&journal->lock);
     queue_flush(&journal->queue);
     if (journal->queue.open.due)
@@ -282,18 +289,53 @@ void journal_unlisten(struct journal *journal, struct journal_listener *listener
     pthread_mutex_unlock(&journal->listeners_lock);
 }
 
+void journal_tell_records(struct journal *journal)
+{
+    pthread_mutex_lock(&journal->listeners_lock);
+    for (struct journal_listener *l = journal->listeners; l; l = l->next)
+        if (l->on_records)
+            l->on_records(l);
+    pthread_mutex_unlock(&journal->listeners_lock);
+}
+
+void journal_tell_durable(struct journal *journal)
+{
+    pthread_mutex_lock(&journal->listeners_lock);
+    for (struct journal_listener *l = journal->listeners; l; l = l->next)
+        if (l->on_durable)
+            l->on_durable(l);
+    pthread_mutex_unlock(&journal->listeners_lock);
+}
+
 /* --- what is there ----------------------------------------------------------------------- */
 
 bool journal_bounds(const struct journal *journal, struct position *ret_oldest,
                     struct position *ret_newest)
 {
     lock_const(journal);
-    bool found = !journal->extent.empty;
+    bool any_early = position_compare(journal->newest, journal->extent.newest) > 0;
+    bool found = !journal->extent.empty || any_early;
     if (found)
-        *ret_oldest = journal->extent.oldest;
-    *ret_newest = journal->extent.newest;
+        *ret_oldest = journal->extent.empty ? journal->oldest_early : journal->extent.oldest;
+    *ret_newest = journal->newest;
     unlock_const(journal);
     return found;
+}
+
+uint64_t journal_given_lsn(const struct journal *journal)
+{
+    lock_const(journal);
+    uint64_t given = journal->given_before;
+    unlock_const(journal);
+    return given;
+}
+
+void journal_bound_given(struct journal *journal, uint64_t lsn)
+{
+    pthread_mutex_lock(&journal->lock);
+    if (journal->given_before > lsn)
+        journal->given_before = lsn;
+    pthread_mutex_unlock(&journal->lock);
 }
 
 void journal_stock(const struct journal *journal, struct journal_stock *ret_stock)

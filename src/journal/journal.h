@@ -2,9 +2,12 @@
  * memory.
  *
  * One thread appends (the capture loop), one thread of the journal's own writes and syncs, any
- * number of threads read through cursors. What a cursor returns is on disk. The journal does not
- * look into records. It owns its directory, its writer thread and the ring of recent records. It
- * must not include anything of event/, feed/ or pg/.
+ * number of threads read through cursors. Readers need not wait for the disk: what a cursor returns
+ * was flushed by the appending thread, and the source sends it again unless it was durable. So a
+ * reader may come back with a position that a journal which was killed does not have yet: up to
+ * journal_given_lsn() it is not wrong, only ahead. The journal does not look into records. It owns
+ * its directory, its writer thread and the ring of recent records. It must not include anything of
+ * event/, feed/ or pg/.
  *
  * A transaction of the source is appended record by record and may be spread over several batches
  * on disk; only journal_mark() says that all of it is there.
@@ -81,7 +84,7 @@ int journal_set_timeline(struct journal *journal, uint32_t timeline, struct erro
 
 /* Takes a copy of BYTES. TAG (may be NULL) is a number under which the record can be found again.
  * 0; 1 when the record is already here (nothing done); -EAGAIN when too much waits for the disk:
- * try again after on_progress. -ENOMEM; -EMSGSIZE past 4 GiB: nothing was taken. */
+ * try again after on_durable. -ENOMEM; -EMSGSIZE past 4 GiB: nothing was taken. */
 int journal_append(struct journal *journal, struct position position, struct str bytes,
                    const int64_t *tag);
 /* All that ends at or before LSN has been appended: once that is on disk, so is this mark, and
@@ -89,8 +92,8 @@ int journal_append(struct journal *journal, struct position position, struct str
  * appended and the mark are written as soon as the writer is free. Otherwise the mark rides with
  * the next batch, and is written alone when none came for a second: many such marks cost little. */
 void journal_mark(struct journal *journal, uint64_t lsn, bool urgent);
-/* Hands the records that were appended, and marks with them, to the writer as soon as that is free.
- * Call at the end of a loop turn. */
+/* Hands the records that were appended to readers, and with the marks to the writer as soon as that
+ * is free. Call at the end of a loop turn. */
 void journal_flush(struct journal *journal);
 /* True when all that was appended and marked is on disk. */
 bool journal_idle(const struct journal *journal);
@@ -102,21 +105,27 @@ uint64_t journal_durable_lsn(const struct journal *journal);
 /* Why the writer cannot write, for example a full disk; false when it can. It goes on trying. */
 bool journal_failing(const struct journal *journal, struct error *ret);
 
+/* Each may be NULL, and is called on the appending or on the writer's thread: only wake yourself.
+ */
 struct journal_listener {
-    void (*on_progress)(
-        struct journal_listener *self); /* on the writer's thread: only wake yourself */
-    struct journal_listener *next;      /* the journal's */
+    void (*on_records)(struct journal_listener *self); /* a cursor may have more */
+    /* A batch is on disk, or the writer starts or stops failing. */
+    void (*on_durable)(struct journal_listener *self);
+    struct journal_listener *next; /* the journal's */
 };
-/* ON_PROGRESS is called after each batch on disk and when the writer starts or stops failing. */
 void journal_listen(struct journal *journal, struct journal_listener *listener);
 void journal_unlisten(struct journal *journal, struct journal_listener *listener);
 
 /* --- read side; any thread, one cursor a reader ------------------------------------------ */
 
-/* The oldest and the newest record. False when the journal is empty: RET_NEWEST is then the newest
- * that there ever was in this epoch, zero when there was none. */
+/* The oldest and the newest record that cursors return. False when the journal is empty: RET_NEWEST
+ * is then the newest that there ever was in this epoch, zero when there was none. */
 bool journal_bounds(const struct journal *journal, struct position *ret_oldest,
                     struct position *ret_newest);
+/* Up to there readers of an earlier run may have got records that are not here again yet. The
+ * source, which is the same as then, ends at LSN: so they got none beyond it. */
+uint64_t journal_given_lsn(const struct journal *journal);
+void journal_bound_given(struct journal *journal, uint64_t lsn);
 /* How much there is. */
 struct journal_stock {
     uint64_t bytes;         /* on disk, as retention counts them */
@@ -147,7 +156,7 @@ struct journal_cursor;
 int journal_cursor_open(struct journal *journal, struct journal_cursor **ret_cursor,
                         struct position after, struct error *err);
 void journal_cursor_close(struct journal_cursor *cursor); /* NULL is fine */
-/* 1 with the next record; 0 at the end of what is on disk (call again after on_progress); -ESTALE
+/* 1 with the next record; 0 at the end of what there is (call again after on_records); -ESTALE
  * when retention has removed records this cursor had not read yet, or the epoch changed: open
  * another; -ENOMEM; -EIO. After a failure the cursor stands where it stood. */
 int journal_cursor_next(struct journal_cursor *cursor, struct journal_entry *ret);

@@ -19,6 +19,7 @@ static int read_store(const char *path, struct journal_peek *ret_peek, struct er
         return rc;
     peek.durable = extent.mark;
     peek.newest = extent.newest;
+    peek.given = extent.given;
     *ret_peek = peek;
     return 0;
 }

@@ -9,6 +9,7 @@ struct journal_peek {
     struct journal_identity identity; /* epoch empty: it was never filled */
     uint64_t durable;                 /* journal_durable_lsn() */
     struct position newest;           /* of journal_bounds() */
+    uint64_t given;                   /* journal_given_lsn() */
 };
 
 /* 0; -ENOENT: there is no journal at PATH yet; -EBUSY: a process has it open, ERR names it; others

@@ -109,18 +109,41 @@ static void push_one(struct ring *ring, const struct record *record)
     atomic_store_explicit(&ring->end, end + 1, memory_order_release);
 }
 
-void ring_push(struct ring *ring, const struct record *records, size_t count)
+/* Those of the first COUNT records that are news. */
+static bool push_step(struct ring *ring, const struct record *records, size_t count)
 {
+    size_t i = 0;
+    pthread_mutex_lock(&ring->lock);
+    if (position_compare(records[count - 1].position, ring->newest) <= 0)
+        i = count;
+    while (i < count && position_compare(records[i].position, ring->newest) <= 0)
+        i++;
+    bool any = i < count;
+    for (; i < count; i++)
+        push_one(ring, &records[i]);
+    pthread_mutex_unlock(&ring->lock);
+    return any;
+}
+
+bool ring_push(struct ring *ring, const struct record *records, size_t count)
+{
+    bool any = false;
     while (count > 0) {
         size_t step = count < RING_STEP ? count : RING_STEP;
-        pthread_mutex_lock(&ring->lock);
-        for (size_t i = 0; i < step; i++)
-            push_one(ring, &records[i]);
-        pthread_mutex_unlock(&ring->lock);
+        any |= push_step(ring, records, step);
         pop_while(ring, over_budget, (struct position){0});
         records += step;
         count -= step;
     }
+    return any;
+}
+
+struct position ring_floor(struct ring *ring)
+{
+    pthread_mutex_lock(&ring->lock);
+    struct position floor = ring->floor;
+    pthread_mutex_unlock(&ring->lock);
+    return floor;
 }
 
 void ring_drop(struct ring *ring, struct position position)

@@ -1,9 +1,10 @@
-/* journal/ring.h - the newest records in memory, for readers that keep up. One thread pushes, any
- * number reads; thread-safe. Owns references to what it holds, bounded by bytes.
+/* journal/ring.h - the newest records in memory, for readers that keep up. Any thread; those that
+ * push have the same records in the same order. Owns references to what it holds, bounded by bytes.
  *
- * The ring holds every record after its floor that is on disk. A reader that stands at the floor or
- * behind it in the log's order (position >= floor) is served from here, any other from disk; both
- * go by the position of the last record read, so the seam has no gap and no duplicate. */
+ * The ring holds every record after its floor up to the newest, on disk or not yet. A reader that
+ * stands at the floor or behind it in the log's order (position >= floor) is served from here, any
+ * other from disk; both go by the position of the last record read, so the seam has no gap and no
+ * duplicate. */
 #ifndef JOURNAL_RING_H
 #define JOURNAL_RING_H
 
@@ -30,8 +31,10 @@ struct ring {
 int ring_init(struct ring *ring, size_t bytes_max, struct position floor);
 void ring_release(struct ring *ring);
 
-/* Takes references. The positions grow. Out of memory is no failure: the ring then holds less. */
-void ring_push(struct ring *ring, const struct record *records, size_t count);
+/* Takes references to those after the newest; the positions grow. False when there was none. Out of
+ * memory is no failure: the ring then holds less. */
+bool ring_push(struct ring *ring, const struct record *records, size_t count);
+struct position ring_floor(struct ring *ring);
 /* Drops all records at or before POSITION: they are not on disk any more. */
 void ring_drop(struct ring *ring, struct position position);
 /* Drops everything; what comes next comes after FLOOR, which may be before the old one. */

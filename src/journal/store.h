@@ -17,6 +17,7 @@
  *                            position of the newest record that ever was (12)
  *              "holds"    -> coded holds (holds.h)
  *              "leader"   -> the greatest tag of a record that was trimmed (8), or nothing
+ *              "given"    -> an LSN (8), see struct store_extent; or nothing, for zero
  *              all but the first followed by a checksum (8)
  * A checksum is XXH3 and covers the key too. All numbers are big-endian. Each commit is synced:
  * when a write returns 0 it is on disk. */
@@ -43,6 +44,7 @@ struct store_extent {
     uint64_t bytes;          /* of the blocks, as block_footprint() counts */
     struct position trimmed; /* everything at or before it was removed; zero: nothing yet */
     struct position newest;  /* of all that was ever here; zero: nothing yet */
+    uint64_t given;          /* readers may have had records up to this LSN that are not here yet */
     bool empty;
     struct position oldest;     /* unless empty */
     struct position oldest_end; /* the last record of the oldest block; unless empty */
@@ -72,6 +74,7 @@ struct store_change {
     const struct record *records; /* those that are on disk already are left out */
     size_t count;
     uint64_t mark;    /* 0: as it is */
+    uint64_t given;   /* 0: as it is */
     struct str holds; /* data NULL: as they are */
     struct store_trim trim;
 };

@@ -76,6 +76,7 @@ int store_get_meta(const struct store *store, MDB_txn *txn, const char *name, MD
 int store_put_meta(const struct store *store, MDB_txn *txn, const char *name, struct str value);
 int store_get_state(const struct store *store, MDB_txn *txn, struct store_state *ret_state);
 int store_put_state(const struct store *store, MDB_txn *txn, const struct store_state *state);
+int store_put_given(const struct store *store, MDB_txn *txn, uint64_t given);
 /* All zero when there is none. */
 int store_get_identity(const struct store *store, MDB_txn *txn,
                        struct journal_identity *ret_identity);

@@ -5,6 +5,7 @@
 
 /* The rows of the table meta, see store.h. */
 enum { STATE_BYTES = 8 + 8 + 2 * POSITION_BYTES, IDENTITY_BYTES = 8 + 8 + 64 + 64 + 4 };
+enum { GIVEN_BYTES = 8 };
 enum { ROW_CHECKSUM_BYTES = 8, TAG_CHECKSUM_BYTES = 4 };
 
 static MDB_val key_of(const char *name)
@@ -87,6 +88,25 @@ int store_put_state(const struct store *store, MDB_txn *txn, const struct store_
     position_encode(state->trimmed, at);
     position_encode(state->newest, at + POSITION_BYTES);
     return store_put_meta(store, txn, "state", (struct str){(const char *)row, sizeof(row)});
+}
+
+/* A journal of an earlier version has none. */
+static int get_given(const struct store *store, MDB_txn *txn, uint64_t *ret_given)
+{
+    MDB_val row;
+    int code = store_get_meta(store, txn, "given", &row);
+    if (code == 0 && row.mv_size != GIVEN_BYTES)
+        return MDB_CORRUPTED;
+    if (code == 0 || code == MDB_NOTFOUND)
+        *ret_given = code == 0 ? get_u64(row.mv_data) : 0;
+    return code == MDB_NOTFOUND ? 0 : code;
+}
+
+int store_put_given(const struct store *store, MDB_txn *txn, uint64_t given)
+{
+    unsigned char row[GIVEN_BYTES];
+    put_u64(row, given);
+    return store_put_meta(store, txn, "given", (struct str){(const char *)row, sizeof(row)});
 }
 
 int store_put_identity(const struct store *store, MDB_txn *txn,
@@ -246,15 +266,21 @@ int store_check_ends(const struct store *store, MDB_txn *txn)
 int store_get_extent(const struct store *store, MDB_txn *txn, struct store_extent *ret_extent)
 {
     struct store_state state;
+    uint64_t given;
     MDB_cursor *cursor;
     struct block block = {0};
     int code = store_get_state(store, txn, &state);
     if (code == 0)
+        code = get_given(store, txn, &given);
+    if (code == 0)
         code = mdb_cursor_open(txn, store->records, &cursor);
     if (code != 0)
         return code;
-    struct store_extent extent = {
-        .mark = state.mark, .bytes = state.bytes, .trimmed = state.trimmed, .newest = state.newest};
+    struct store_extent extent = {.mark = state.mark,
+                                  .bytes = state.bytes,
+                                  .trimmed = state.trimmed,
+                                  .newest = state.newest,
+                                  .given = given};
     code = get_end(cursor, MDB_FIRST, &block);
     struct position before_oldest = block.previous;
     extent.oldest = block.first;

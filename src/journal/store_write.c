@@ -247,6 +247,8 @@ static int write_change(struct store *store, MDB_txn *txn, const void *argument)
         w.state.mark = change->mark;
     if (code == 0)
         code = store_put_state(store, txn, &w.state);
+    if (code == 0 && change->given != 0)
+        code = store_put_given(store, txn, change->given);
     if (code == 0 && change->holds.data)
         code = store_put_meta(store, txn, "holds", change->holds);
     store->aged_next = w.aged;
@@ -297,6 +299,8 @@ static int write_epoch(struct store *store, MDB_txn *txn, const void *argument)
         code = store_forget_late(store, txn);
     if (code == 0)
         code = store_put_state(store, txn, &(struct store_state){.mark = epoch->mark});
+    if (code == 0)
+        code = store_put_given(store, txn, 0);
     if (code == 0)
         code = store_put_meta(store, txn, "holds", STR(""));
     if (code == 0)

@@ -102,7 +102,8 @@ static void gather(struct journal *journal, uint64_t until_ms)
 
 enum job { JOB_STOP, JOB_EPOCH, JOB_WRITE };
 
-/* With the lock held. A batch may be empty: then there is something to trim, or a hold to keep. */
+/* With the lock held. A batch may be empty: then there is something to trim, a hold to keep, or
+ * the last word of a journal that is closed. */
 static enum job next_job(struct journal *journal, struct batch *ret_batch)
 {
     for (;;) {
@@ -117,7 +118,7 @@ static enum job next_job(struct journal *journal, struct batch *ret_batch)
         if (journal->holds_due || (journal->holds_changed && journal->stopping))
             return JOB_WRITE;
         if (journal->stopping)
-            return JOB_STOP;
+            return early_limit(journal, ret_batch) != 0 ? JOB_WRITE : JOB_STOP;
         if (trim == 0)
             return JOB_WRITE;
         wait = trim < wait ? trim : wait;
@@ -127,36 +128,34 @@ static enum job next_job(struct journal *journal, struct batch *ret_batch)
 
 /* --- telling ----------------------------------------------------------------------------- */
 
-static void notify(struct journal *journal)
-{
-    pthread_mutex_lock(&journal->listeners_lock);
-    for (struct journal_listener *l = journal->listeners; l; l = l->next)
-        l->on_progress(l);
-    pthread_mutex_unlock(&journal->listeners_lock);
-}
-
 /* With the lock held. */
 static void set_extent(struct journal *journal, const struct store_extent *extent)
 {
     journal->extent = *extent;
     journal->holds.trimmed = extent->trimmed;
     atomic_store(&journal->durable, extent->mark);
+    atomic_store(&journal->given, extent->given);
     error_clear(&journal->failure);
 }
 
-/* The ring first: who learns of progress finds the records there. */
+/* Most readers had the batch before. The disk is news to those that fell out of the ring, which did
+ * not keep what was not on disk yet, and to those that could not read it. */
 static void publish(struct journal *journal, const struct batch *batch,
                     const struct store_extent *extent)
 {
-    ring_push(&journal->ring, batch->records, batch->count);
+    bool news = early_publish(journal, batch->records, batch->count);
+    struct position floor = ring_floor(&journal->ring);
     ring_drop(&journal->ring, extent->trimmed);
     pthread_mutex_lock(&journal->lock);
     bool taken = batch->count > 0 || batch->mark != 0;
     if (taken)
         queue_done(&journal->queue, batch);
+    news |= position_compare(floor, journal->extent.newest) > 0;
     set_extent(journal, extent);
     pthread_mutex_unlock(&journal->lock);
-    notify(journal);
+    if (atomic_exchange(&journal->turned_away, false) || news)
+        journal_tell_records(journal);
+    journal_tell_durable(journal);
 }
 
 /* With the lock held; BEFORE is what there was. False when all that were given up are told. */
@@ -205,7 +204,7 @@ static void note_failure(struct journal *journal, const struct error *err)
     journal->failure = *err;
     pthread_mutex_unlock(&journal->lock);
     if (news)
-        notify(journal);
+        journal_tell_durable(journal);
 }
 
 /* --- epochs ------------------------------------------------------------------------------ */
@@ -237,11 +236,14 @@ static int begin_epoch(struct journal *journal, struct epoch_request *request)
     journal->holds_changed = false;
     journal->holds_due = false;
     journal->identity = identity;
+    journal->newest = extent.newest;
+    journal->given_before = 0;
     set_extent(journal, &extent);
     /* Last: who reads the old identity still gets a cursor that turns out stale. */
     atomic_fetch_add(&journal->generation, 1);
     pthread_mutex_unlock(&journal->lock);
-    notify(journal);
+    journal_tell_records(journal);
+    journal_tell_durable(journal);
     return 0;
 }
 
@@ -277,6 +279,7 @@ static int prepare_change(struct journal *journal, const struct batch *batch, st
 {
     *change = (struct store_change){
         .records = batch->records, .count = batch->count, .mark = batch->mark};
+    change->given = early_limit(journal, batch);
     change->trim.max_bytes = max_bytes(journal);
     change->trim.before_us = before_us(journal, 0);
     change->trim.budget = TRIM_BYTES + 2 * (uint64_t)batch->bytes;

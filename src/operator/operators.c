@@ -117,7 +117,8 @@ static struct operators *operators_new(struct loop *loop, const struct operators
         return NULL;
     }
     *ops = (struct operators){.loop = loop, .context = *context, .groups = groups};
-    ops->listener.on_progress = on_progress;
+    ops->listener.on_records = on_progress;
+    ops->listener.on_durable = on_progress; /* what is applied is told by it */
     ops->wakeup.on_wake = on_wake;
     ev_timer_init(&ops->stopped_timer, on_stopped_timer, 0., 0.);
     ops->stopped_timer.data = ops;

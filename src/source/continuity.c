@@ -45,7 +45,8 @@ enum continuity continuity_of(const struct journal_identity *identity,
         return CONTINUITY_OTHER_SOURCE;
     if (slot->made_anew)
         return CONTINUITY_SLOT_MADE;
-    if (branched(identity, slot, reached))
+    /* What readers had, and the journal has not, may be of the branch that was left. */
+    if (branched(identity, slot, end->given > reached ? end->given : reached))
         return CONTINUITY_BRANCHED;
     if (went_back(slot, reached))
         return CONTINUITY_WENT_BACK;

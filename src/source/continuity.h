@@ -61,6 +61,7 @@ bool continuity_is_of(const struct journal_identity *identity, const struct cont
 struct continuity_end {
     uint64_t durable; /* journal_durable_lsn() */
     uint64_t newest;  /* of the newest record: may be past it, of a transaction that is not whole */
+    uint64_t given;   /* journal_given_lsn() */
 };
 
 /* All but KEPT mean a new epoch. */

@@ -99,7 +99,8 @@ static int settle_epoch(struct source *s)
     struct position newest;
     journal_identity(journal, &identity);
     journal_bounds(journal, &oldest, &newest);
-    const struct continuity_end end = {journal_durable_lsn(journal), newest.lsn};
+    const struct continuity_end end = {journal_durable_lsn(journal), newest.lsn,
+                                       journal_given_lsn(journal)};
     const struct continuity_slot slot = {
         .system_identifier = s->system_identifier,
         .database = s->facts.database,
@@ -112,6 +113,8 @@ static int settle_epoch(struct source *s)
         .other_history = s->other_history,
     };
     enum continuity continuity = continuity_of(&identity, &end, &slot);
+    if (continuity == CONTINUITY_KEPT && s->server_end != 0)
+        journal_bound_given(journal, s->server_end);
     return continuity == CONTINUITY_KEPT ? follow_timeline(s, identity.timeline)
                                          : begin_epoch(s, continuity, slot.confirmed);
 }

@@ -336,7 +336,7 @@ static int slot_source_start(struct source **ret_source, const struct source_con
     loop_hook_add(s->loop, &s->flush_hook);
     s->progress.on_wake = slot_on_progress;
     loop_wakeup_start(s->loop, &s->progress);
-    s->listener.on_progress = slot_on_journal;
+    s->listener.on_durable = slot_on_journal;
     journal_listen(context->journal, &s->listener);
     health_down(context->health, "capture", "not connected yet");
     s->state = SOURCE_WAITING;

@@ -26,7 +26,7 @@ static const struct relation_cache_column columns[] = {
 static const struct event_origin origin = {
     .epoch = {"7f3a91c2", 8}, .database = {"demo", 4}, .version = {"0.1.0", 5}};
 
-static void on_progress(struct journal_listener *listener)
+static void on_durable(struct journal_listener *listener)
 {
     struct hot_scene *scene =
         (struct hot_scene *)((char *)listener - offsetof(struct hot_scene, listener));
@@ -74,7 +74,7 @@ static int open_journal(struct hot_scene *scene, const char *directory, struct e
     if (rc < 0)
         return rc;
     /* The first to listen is the last to be told. */
-    scene->listener.on_progress = on_progress;
+    scene->listener.on_durable = on_durable;
     journal_listen(scene->journal, &scene->listener);
     const struct journal_identity identity = {.database = "demo", .slot = "walpiper"};
     return journal_begin_epoch(scene->journal, &identity, 0, err);

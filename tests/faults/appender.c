@@ -33,7 +33,7 @@ static void say_durable(void)
         _exit(EXIT_FAILURE);
 }
 
-static void on_progress(struct journal_listener *self)
+static void on_durable(struct journal_listener *self)
 {
     (void)self;
     say_durable();
@@ -43,7 +43,7 @@ static void on_progress(struct journal_listener *self)
     pthread_mutex_unlock(&lock);
 }
 
-static struct journal_listener listener = {.on_progress = on_progress};
+static struct journal_listener listener = {.on_durable = on_durable};
 
 /* False: the journal fails. */
 static bool wait_until_durable(uint64_t lsn)

@@ -2,8 +2,8 @@
 
 #include "unit.h"
 
-static const struct resume_range full = {"7f3a91c2", false, {0x100, 3}, {0x200, 1}};
-static const struct resume_range empty = {"7f3a91c2", true, {0, 0}, {0x50, 2}};
+static const struct resume_range full = {"7f3a91c2", false, {0x100, 3}, {0x200, 1}, 0};
+static const struct resume_range empty = {"7f3a91c2", true, {0, 0}, {0x50, 2}, 0};
 
 static void assert_text(enum form form, enum reset_reason reason, const struct resume_range *range,
                         const char *expected)
@@ -45,7 +45,7 @@ END_TEST
 START_TEST(test_longest)
 {
     const struct resume_range range = {
-        "ffffffff", false, {UINT64_MAX, UINT32_MAX}, {UINT64_MAX, UINT32_MAX}};
+        "ffffffff", false, {UINT64_MAX, UINT32_MAX}, {UINT64_MAX, UINT32_MAX}, 0};
     struct buffer out;
 
     for (int form = 0; form < FORM_COUNT; form++) {

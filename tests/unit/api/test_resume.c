@@ -2,7 +2,7 @@
 
 #include "unit.h"
 
-static const struct resume_range range = {"7f3a91c2", false, {0x100, 1}, {0x200, 3}};
+static const struct resume_range range = {"7f3a91c2", false, {0x100, 1}, {0x200, 3}, 0};
 
 static void assert_resume(const char *id, const struct resume_range *in, struct resume expected)
 {
@@ -24,9 +24,22 @@ START_TEST(test_after)
 }
 END_TEST
 
+/* Nor one that a client may have had before the journal of a killed process did. */
+START_TEST(test_ahead)
+{
+    struct resume_range killed = range;
+
+    killed.given = 0x300;
+    assert_resume("7f3a91c2-200-4", &killed, (struct resume){RESUME_AFTER, {0x200, 4}, 0});
+    assert_resume("7f3a91c2-300-9", &killed, (struct resume){RESUME_AFTER, {0x300, 9}, 0});
+    assert_resume("7f3a91c2-301-1", &killed,
+                  (struct resume){.kind = RESUME_RESET, .reason = RESET_UNKNOWN});
+}
+END_TEST
+
 START_TEST(test_words)
 {
-    const struct resume_range empty = {"7f3a91c2", true, {0, 0}, {0x50, 1}};
+    const struct resume_range empty = {"7f3a91c2", true, {0, 0}, {0x50, 1}, 0};
 
     assert_resume("latest", &range, (struct resume){.kind = RESUME_LIVE});
     assert_resume("earliest", &range, (struct resume){RESUME_AFTER, {0x100, 0}, 0});
@@ -91,4 +104,4 @@ START_TEST(test_sources)
 }
 END_TEST
 
-UNIT_SUITE("api/resume", test_after, test_words, test_reset, test_sources)
+UNIT_SUITE("api/resume", test_after, test_ahead, test_words, test_reset, test_sources)

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 struct fixture {
@@ -19,10 +20,10 @@ struct fixture {
     struct journal_listener listener;
     pthread_mutex_t lock;
     pthread_cond_t progress;
-    unsigned long rounds; /* calls of on_progress */
+    unsigned long rounds; /* calls of on_durable */
 };
 
-static inline void fixture_on_progress(struct journal_listener *self)
+static inline void fixture_on_durable(struct journal_listener *self)
 {
     struct fixture *f = (struct fixture *)((char *)self - offsetof(struct fixture, listener));
     pthread_mutex_lock(&f->lock);
@@ -37,7 +38,7 @@ static inline void fixture_open(struct fixture *f)
     f->options.path = f->path;
     int rc = journal_open(&f->journal, &f->options, &err);
     ck_assert_msg(rc == 0, "%d: %s", rc, err.text);
-    f->listener.on_progress = fixture_on_progress;
+    f->listener.on_durable = fixture_on_durable;
     journal_listen(f->journal, &f->listener);
 }
 
@@ -79,7 +80,7 @@ static inline unsigned long fixture_rounds(struct fixture *f)
     return rounds;
 }
 
-/* Returns once on_progress has been called since ROUNDS was read. */
+/* Returns once on_durable has been called since ROUNDS was read. */
 static inline void fixture_wait(struct fixture *f, unsigned long rounds)
 {
     pthread_mutex_lock(&f->lock);
@@ -124,6 +125,15 @@ static inline int append(struct fixture *f, struct position position, const int6
             return rc;
         fixture_wait(f, rounds);
     }
+}
+
+/* Files end at BYTES: not so small that Check cannot write its own. */
+static inline void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 /* COUNT records of one transaction each, LSN first, first + 1, ...; on disk when it returns. */

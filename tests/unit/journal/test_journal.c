@@ -553,15 +553,6 @@ END_TEST
 
 /* --- failures ---------------------------------------------------------------------------- */
 
-/* Files end at BYTES: not so small that Check cannot write its own. */
-static void limit_files(rlim_t bytes)
-{
-    struct rlimit limit;
-    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = bytes;
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 /* LSN 1 .. 20000 are on disk, past a limit that is set then; 20001 .. 22000 cannot be written. */
 static void open_and_fail(struct fixture *f)
 {

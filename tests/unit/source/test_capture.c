@@ -16,7 +16,7 @@ static const struct event_origin origin = {
 static pthread_mutex_t progress_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t progress = PTHREAD_COND_INITIALIZER;
 
-static void on_progress(struct journal_listener *listener)
+static void on_durable(struct journal_listener *listener)
 {
     (void)listener;
     pthread_mutex_lock(&progress_lock);
@@ -24,7 +24,7 @@ static void on_progress(struct journal_listener *listener)
     pthread_mutex_unlock(&progress_lock);
 }
 
-static struct journal_listener listener = {.on_progress = on_progress};
+static struct journal_listener listener = {.on_durable = on_durable};
 
 static void wait_durable(uint64_t lsn)
 {

@@ -11,7 +11,7 @@ static const struct continuity_slot slot = {.system_identifier = 42,
 
 static enum continuity with(uint64_t durable, const struct continuity_slot *of)
 {
-    return continuity_of(&journal, &(struct continuity_end){durable, 0}, of);
+    return continuity_of(&journal, &(struct continuity_end){.durable = durable}, of);
 }
 
 START_TEST(a_slot_at_or_behind_the_journal_goes_on)
@@ -62,8 +62,11 @@ START_TEST(a_server_that_ends_before_the_journal_went_back)
     ck_assert_int_eq(with(6000, &slot), CONTINUITY_KEPT);
     ck_assert_int_eq(with(6001, &slot), CONTINUITY_WENT_BACK);
     /* A part of a transaction counts: it is not marked, but it is there. */
-    ck_assert_int_eq(continuity_of(&journal, &(struct continuity_end){5000, 6001}, &slot),
+    ck_assert_int_eq(continuity_of(&journal, &(struct continuity_end){5000, 6001, 0}, &slot),
                      CONTINUITY_WENT_BACK);
+    /* But not what readers may have had: that is no more than a bound. */
+    ck_assert_int_eq(continuity_of(&journal, &(struct continuity_end){5000, 5000, 9000}, &slot),
+                     CONTINUITY_KEPT);
     struct continuity_slot unknown = slot;
     unknown.server_end = 0;
     ck_assert_int_eq(with(6001, &unknown), CONTINUITY_KEPT);
@@ -77,7 +80,12 @@ START_TEST(another_timeline_counts_from_where_it_left_that_of_the_journal)
     other.shared = 5000;
     ck_assert_int_eq(with(5000, &other), CONTINUITY_KEPT);
     ck_assert_int_eq(with(5001, &other), CONTINUITY_BRANCHED);
-    ck_assert_int_eq(continuity_of(&journal, &(struct continuity_end){4000, 5001}, &other),
+    ck_assert_int_eq(continuity_of(&journal, &(struct continuity_end){4000, 5001, 0}, &other),
+                     CONTINUITY_BRANCHED);
+    /* What readers may have had before the journal did counts as well. */
+    ck_assert_int_eq(continuity_of(&journal, &(struct continuity_end){4000, 4000, 5000}, &other),
+                     CONTINUITY_KEPT);
+    ck_assert_int_eq(continuity_of(&journal, &(struct continuity_end){4000, 4000, 5001}, &other),
                      CONTINUITY_BRANCHED);
     other.timeline = 0;
     ck_assert_int_eq(with(5001, &other), CONTINUITY_KEPT);
