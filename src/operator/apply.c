@@ -12,10 +12,10 @@ typedef bool (*wish_check)(const struct dirty_id *id);
 
 /* The texts of the columns of ID. What is no id of this operator's shape, as former configurations
  * may have left in the state tables, is the id of no row: NULLs. 0 or a buffer's failure. */
-static int parts_of(const struct session *session, const struct dirty_id *id,
-                    struct buffer *scratch, const char *ret_parts[CONFIG_ID_COLUMNS_MAX])
+static int parts_of(const struct apply_to *to, const struct dirty_id *id, struct buffer *scratch,
+                    const char *ret_parts[CONFIG_ID_COLUMNS_MAX])
 {
-    size_t columns = session->op->target_id.count;
+    size_t columns = to->op->target_id.count;
     int rc = id_split(scratch, dirty_text(id), columns, ret_parts);
     if (rc != -EINVAL)
         return rc;
@@ -24,17 +24,10 @@ static int parts_of(const struct session *session, const struct dirty_id *id,
     return 0;
 }
 
-static void fail(struct session *session, int code)
-{
-    struct error err = {0};
-    error_set(&err, code, "no memory for the ids of a batch");
-    pg_conn_fail(session->conn, &err);
-}
-
 /* --- one statement for each id --------------------------------------------------------------- */
 
-static void run_each(struct session *session, const char *statement, struct dirty_id *const *ids,
-                     size_t count)
+static int run_each(const struct apply_to *to, const char *statement, struct dirty_id *const *ids,
+                    size_t count)
 {
     const char *parts[CONFIG_ID_COLUMNS_MAX];
     struct buffer scratch;
@@ -43,13 +36,12 @@ static void run_each(struct session *session, const char *statement, struct dirt
     for (size_t i = 0; i < count && rc == 0; i++) {
         if (!dirty_wants_query(ids[i]))
             continue;
-        rc = parts_of(session, ids[i], &scratch, parts);
+        rc = parts_of(to, ids[i], &scratch, parts);
         if (rc == 0)
-            session_run(session, statement, (int)session->op->target_id.count, parts);
+            to->run(to->owner, statement, (int)to->op->target_id.count, parts);
     }
     buffer_release(&scratch);
-    if (rc < 0)
-        fail(session, rc);
+    return rc;
 }
 
 /* --- one statement for all of them ----------------------------------------------------------- */
@@ -75,17 +67,16 @@ static void arrays_release(struct arrays *arrays)
     buffer_release(&arrays->scratch);
 }
 
-static int arrays_add(struct arrays *arrays, const struct session *session,
-                      const struct dirty_id *id)
+static int arrays_add(struct arrays *arrays, const struct apply_to *to, const struct dirty_id *id)
 {
     const char *parts[CONFIG_ID_COLUMNS_MAX];
-    int rc = parts_of(session, id, &arrays->scratch, parts);
+    int rc = parts_of(to, id, &arrays->scratch, parts);
     for (size_t i = 0; i < arrays->count && rc == 0; i++)
         rc = pg_array_item(&arrays->columns[i], parts[i]);
     return rc;
 }
 
-static int arrays_send(struct arrays *arrays, struct session *session, const char *statement)
+static int arrays_send(struct arrays *arrays, const struct apply_to *to, const char *statement)
 {
     const char *values[CONFIG_ID_COLUMNS_MAX];
     for (size_t i = 0; i < arrays->count; i++) {
@@ -94,73 +85,101 @@ static int arrays_send(struct arrays *arrays, struct session *session, const cha
             return rc;
         values[i] = arrays->columns[i].data;
     }
-    session_run(session, statement, (int)arrays->count, values);
+    to->run(to->owner, statement, (int)arrays->count, values);
     return 0;
 }
 
-static void run_set(struct session *session, const char *statement, wish_check wants,
-                    struct dirty_id *const *ids, size_t count)
+/* For the ids of which WANTS is true; NULL: all. */
+static int run_set(const struct apply_to *to, const char *statement, wish_check wants,
+                   struct dirty_id *const *ids, size_t count)
 {
     struct arrays arrays;
     bool any = false;
     int rc = 0;
-    arrays_init(&arrays, session->op->target_id.count);
+    arrays_init(&arrays, to->op->target_id.count);
     for (size_t i = 0; i < count && rc == 0; i++) {
-        if (!wants(ids[i]))
+        if (wants && !wants(ids[i]))
             continue;
         any = true;
-        rc = arrays_add(&arrays, session, ids[i]);
+        rc = arrays_add(&arrays, to, ids[i]);
     }
     if (any && rc == 0)
-        rc = arrays_send(&arrays, session, statement);
+        rc = arrays_send(&arrays, to, statement);
     arrays_release(&arrays);
-    if (rc < 0)
-        fail(session, rc);
+    return rc;
 }
 
-static void run_queries(struct session *session, const char *statement, struct dirty_id *const *ids,
-                        size_t count)
+static int run_queries(const struct apply_to *to, const char *statement,
+                       struct dirty_id *const *ids, size_t count)
 {
-    if (session->op->form == CONFIG_QUERY)
-        run_each(session, statement, ids, count);
-    else
-        run_set(session, statement, dirty_wants_query, ids, count);
+    if (to->op->form == CONFIG_QUERY)
+        return run_each(to, statement, ids, count);
+    return run_set(to, statement, dirty_wants_query, ids, count);
 }
 
 /* --- one call for each event ------------------------------------------------------------------ */
 
-static void run_calls(struct session *session, struct dirty_id *const *ids, size_t count)
+static void run_calls(const struct apply_to *to, struct dirty_id *const *ids, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (dirty_json(ids[i]))
-            session_run(session, STATEMENT_QUERY, 1, (const char *[]){dirty_json(ids[i])});
+            to->run(to->owner, STATEMENT_QUERY, 1, (const char *[]){dirty_json(ids[i])});
+}
+
+/* --- to whomever ------------------------------------------------------------------------------ */
+
+int apply_ids_to(const struct apply_to *to, struct dirty_id *const *ids, size_t count)
+{
+    if (to->op->form == CONFIG_CALL) {
+        run_calls(to, ids, count);
+        return 0;
+    }
+    int rc = run_set(to, STATEMENT_DELETE, dirty_wants_delete, ids, count);
+    return rc == 0 ? run_queries(to, STATEMENT_QUERY, ids, count) : rc;
+}
+
+int apply_statement_to(const struct apply_to *to, const char *statement,
+                       struct dirty_id *const *ids, size_t count)
+{
+    return run_set(to, statement, NULL, ids, count);
+}
+
+/* --- to a session ----------------------------------------------------------------------------- */
+
+static void run_in_session(void *owner, const char *statement, int count, const char *const *values)
+{
+    session_run(owner, statement, count, values);
+}
+
+static struct apply_to to_session(struct session *session)
+{
+    return (struct apply_to){session->op, run_in_session, session};
+}
+
+static void note(struct session *session, int rc)
+{
+    struct error err = {0};
+    if (rc == 0)
+        return;
+    error_set(&err, rc, "no memory for the ids of a batch");
+    pg_conn_fail(session->conn, &err);
 }
 
 void apply_ids(struct session *session, struct dirty_id *const *ids, size_t count)
 {
-    if (session->op->form == CONFIG_CALL) {
-        run_calls(session, ids, count);
-        return;
-    }
-    run_set(session, STATEMENT_DELETE, dirty_wants_delete, ids, count);
-    run_queries(session, STATEMENT_QUERY, ids, count);
+    const struct apply_to to = to_session(session);
+    note(session, apply_ids_to(&to, ids, count));
 }
-
-/* --- the new table of a swap -------------------------------------------------------------------
- */
 
 void apply_ids_to_shadow(struct session *session, struct dirty_id *const *ids, size_t count)
 {
-    run_set(session, STATEMENT_SWAP_DELETE, dirty_wants_delete, ids, count);
-    run_queries(session, STATEMENT_SWAP_QUERY, ids, count);
-}
-
-static bool wants_any(const struct dirty_id *id)
-{
-    return true;
+    const struct apply_to to = to_session(session);
+    int rc = run_set(&to, STATEMENT_SWAP_DELETE, dirty_wants_delete, ids, count);
+    note(session, rc == 0 ? run_queries(&to, STATEMENT_SWAP_QUERY, ids, count) : rc);
 }
 
 void apply_keep(struct session *session, struct dirty_id *id)
 {
-    run_set(session, STATEMENT_SWAP_KEEP, wants_any, &id, 1);
+    const struct apply_to to = to_session(session);
+    note(session, run_set(&to, STATEMENT_SWAP_KEEP, NULL, &id, 1));
 }

@@ -360,14 +360,10 @@ static void on_locked(void *owner, const struct error *err)
 
 /* --- 1. settings, and which version of the state tables is there ----------------------------- */
 
-/* Ids read from tables must print alike in every session, and each statement behind the fence must
- * see what was committed before it. */
+/* Each statement behind the fence must see what was committed before it. */
 static const char settings_sql[] =
-    "SELECT set_config('datestyle', 'ISO, YMD', false), set_config('intervalstyle', 'postgres', "
-    "false), "
-    "set_config('timezone', 'UTC', false), set_config('bytea_output', 'hex', false), "
-    "set_config('extra_float_digits', '3', false), "
-    "set_config('default_transaction_isolation', 'read committed', false)";
+    "SELECT " STATEMENT_SETTINGS
+    ", set_config('default_transaction_isolation', 'read committed', false)";
 
 static void on_settings_done(void *owner, const struct error *err)
 {

@@ -87,12 +87,18 @@ void statement_numbered(struct buffer *out, const char *prefix, size_t count, co
         buffer_printf(out, "%s%s%zu%s", i == 1 ? "" : ", ", prefix, i, suffix);
 }
 
-void statement_ids(struct buffer *out, const struct id_types *types)
+void statement_arrays(struct buffer *out, const struct id_types *types)
 {
     buffer_append_str(out, STR("unnest("));
     for (size_t i = 0; i < types->count; i++)
         buffer_printf(out, "%s$%zu::%s[]", i == 0 ? "" : ", ", i + 1, types->names[i]);
-    buffer_append_str(out, STR(") AS k ("));
+    buffer_append_char(out, ')');
+}
+
+void statement_ids(struct buffer *out, const struct id_types *types)
+{
+    statement_arrays(out, types);
+    buffer_append_str(out, STR(" AS k ("));
     statement_numbered(out, "c", types->count, "");
     buffer_append_char(out, ')');
 }
@@ -235,6 +241,14 @@ static void append_orphan(struct buffer *out, const struct config_operator *op,
         separator = " OR ";
     }
     buffer_append_char(out, ')');
+}
+
+void statement_orphan(struct buffer *out, const struct config_operator *op)
+{
+    if (statement_has_orphans(op))
+        append_orphan(out, op, &op->target_id);
+    else
+        buffer_append_str(out, STR("false"));
 }
 
 static void append_condition(struct buffer *out, const struct config_names *columns, bool after)

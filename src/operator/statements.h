@@ -41,6 +41,12 @@
 #define STATEMENT_SWAP_DELETE "walpiper_swap_delete"
 #define STATEMENT_SWAP_KEEP "walpiper_swap_keep"
 
+/* What ids read from tables, and values, print alike with in every session. */
+#define STATEMENT_SETTINGS                                                                         \
+    "set_config('datestyle', 'ISO, YMD', false), "                                                 \
+    "set_config('intervalstyle', 'postgres', false), set_config('timezone', 'UTC', false), "       \
+    "set_config('bytea_output', 'hex', false), set_config('extra_float_digits', '3', false)"
+
 /* The types of the columns of a target's id; of the one column of keys. */
 struct id_types {
     size_t count;
@@ -59,8 +65,9 @@ extern const struct statement_text statement_source_texts[];
 
 /* Appends the numbers 1 to COUNT, each between PREFIX and SUFFIX. */
 void statement_numbered(struct buffer *out, const char *prefix, size_t count, const char *suffix);
-/* Appends the ids in arrays, one parameter for each column, as the relation k of columns c1, c2...
- */
+/* Appends the ids in arrays, one parameter for each column: "unnest($1::bigint[], ...)". */
+void statement_arrays(struct buffer *out, const struct id_types *types);
+/* The same as the relation k of columns c1, c2... */
 void statement_ids(struct buffer *out, const struct id_types *types);
 
 /* Appends the DELETE of the rows whose ids are in arrays, one parameter for each column. */
@@ -89,16 +96,19 @@ int statement_call(struct buffer *out, const struct config_operator *op);
 /* Steps of a rebuild: 0 reads ids of the target, N those of source N - 1, unless that has keys. The
  * one after STEP; -1: that was the last. */
 int statement_next_step(const struct config_operator *op, int step);
+/* Appends whether an id, in columns of the relation t that are called as those of target_id, is an
+ * orphan: a table of delete_with lacks it. */
+void statement_orphan(struct buffer *out, const struct config_operator *op);
 /* Appends the query for the next LIMIT ids of STEP in order: the id, a text for each of its
  * columns, and whether its target row is an orphan, to be deleted before the query runs. With
  * AFTER, the parameters are the columns of the last id before them; without, it has none.
  *
  * WHERE is a condition on the columns of target_id, which ids must meet; NULL: all do.
  *
- * A target row is an orphan when a table of delete_with lacks its id. When there is such a table
- * only orphans are read, as the step of that table gives all other ids. But an operator with a
- * database of its own has no such tables there: all its ids are read, and statement_orphans() tells
- * of a page of them, in arrays of texts, which are orphans, in the same order and columns. */
+ * When there is a table of delete_with, only orphans are read of the target, as the step of that
+ * table gives all other ids. But an operator with a database of its own has no such tables there:
+ * all its ids are read, and statement_orphans() tells of a page of them, in arrays of texts, which
+ * are orphans, in the same order and columns. */
 int statement_page(struct buffer *out, const struct config_operator *op, int step, bool after,
                    const char *where, unsigned limit);
 bool statement_has_orphans(const struct config_operator *op);
