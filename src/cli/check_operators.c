@@ -1,5 +1,6 @@
 /* The operators: what they would be refused for, and what would fail later. */
 #include "cli/check_parts.h"
+#include "cli/operator_statements.h"
 #include "loop/child.h"
 #include "operator/catalog_check.h"
 #include "operator/definition.h"
@@ -215,59 +216,13 @@ static bool check_rights(struct check *c, const char *object, int parameters)
     return true;
 }
 
-/* Prepares what the form select makes of it, into MERGE. */
-static int read_select(struct check *c, const struct config_operator *op,
-                       const struct id_types *types, struct buffer *merge, struct error *err)
-{
-    struct server *s = &c->server;
-    const char *target[] = {op->target_schema, op->target_table};
-    struct select select = {0};
-
-    int rc = server_take(s, PQprepare(s->pg, "", op->query, (int)types->count, types->oids), err);
-    if (rc == 0)
-        rc = server_take(s, PQdescribePrepared(s->pg, ""), err);
-    if (rc < 0)
-        return error_prefix(err, "select");
-    rc = select_read(&select, op, s->result, err);
-    if (rc == 0)
-        rc = server_query(s, select_target_sql, 2, target, err);
-    if (rc == 0)
-        rc = select_check(&select, op, s->result, err);
-    if (rc == 0)
-        rc = select_merge(merge, &select, op, types);
-    select_release(&select);
-    return rc == 0 ? buffer_append_char(merge, '\0') : rc;
-}
-
-/* Prepares and describes STATEMENT, as the service does with the operator's. */
-static int prepare_query(struct check *c, const struct config_operator *op,
-                         const struct id_types *types, struct error *err)
-{
-    struct server *s = &c->server;
-    const char *sql = op->query;
-    int typed = op->form == CONFIG_QUERY ? 0 : (int)types->count, rc = 0;
-    struct buffer merge;
-
-    buffer_init(&merge, SELECT_MERGE_MAX);
-    if (op->form == CONFIG_SELECT) {
-        rc = read_select(c, op, types, &merge, err);
-        sql = merge.data;
-    }
-    if (rc == 0 && ((rc = server_take(s, PQprepare(s->pg, STATEMENT, sql, typed, types->array_oids),
-                                      err)) < 0 ||
-                    (rc = server_take(s, PQdescribePrepared(s->pg, STATEMENT), err)) < 0))
-        error_prefix(err, op->form == CONFIG_SELECT ? "select" : "query");
-    buffer_release(&merge);
-    return rc;
-}
-
 static bool check_query(struct check *c, const char *object, const struct config_operator *op,
                         const struct id_types *types)
 {
     struct server *s = &c->server;
     struct error err = {0};
 
-    if (prepare_query(c, op, types, &err) < 0) {
+    if (operator_prepare(s, op, types, STATEMENT, &err) < 0) {
         const char *mend =
             op->form == CONFIG_SELECT ? "correct select" : "correct query or query_file";
         finding_of_error(c->findings, FINDING_ERROR, object, err.sqlstate[0] ? mend : NULL, &err);

@@ -1,65 +1,17 @@
 #include "cli/tail_line.h"
+#include "cli/escape.h"
 #include "event/iso_time.h"
 #include "event/record.h"
 #include <jansson.h>
-
-/* --- characters -------------------------------------------------------------------------- */
-
-/* Control characters of both ranges, separators of lines, and those that turn the direction of
- * text. S begins with a well-formed character of LEN bytes. */
-static bool is_unsafe(struct str s, size_t len)
-{
-    const unsigned char *c = (const unsigned char *)s.data;
-    if (len == 1)
-        return c[0] < 0x20 || c[0] == 0x7f;
-    if (len == 2)
-        return c[0] == 0xc2 && c[1] < 0xa0;
-    if (len != 3 || c[0] != 0xe2)
-        return false;
-    return (c[1] == 0x80 && ((c[2] >= 0xa8 && c[2] <= 0xae) || c[2] == 0x8e || c[2] == 0x8f)) ||
-           (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9);
-}
-
-static void put_escaped(struct buffer *out, struct str text)
-{
-    while (text.len > 0) {
-        size_t len = str_utf8_length(text);
-        bool escape = len == 0 || is_unsafe(text, len);
-        size_t take = len > 0 ? len : 1;
-        for (size_t i = 0; escape && i < take; i++)
-            buffer_printf(out, "\\x%02x", (unsigned char)text.data[i]);
-        if (!escape)
-            buffer_append(out, text.data, take);
-        text = (struct str){text.data + take, text.len - take};
-    }
-}
-
-/* Cuts what was appended since START to WIDTH characters, the last of which says so. */
-static void cut(struct buffer *out, size_t start, size_t width)
-{
-    size_t at = start;
-    size_t last = start;
-    for (size_t n = 0; at < out->len; n++) {
-        size_t len = str_utf8_length((struct str){out->data + at, out->len - at});
-        if (n + 1 == width)
-            last = at;
-        if (n == width) {
-            out->len = last;
-            buffer_append_str(out, STR("…"));
-            return;
-        }
-        at += len > 0 ? len : 1;
-    }
-}
 
 /* --- what happened ----------------------------------------------------------------------- */
 
 static void put_value(struct buffer *out, const struct event_column *column, struct str value)
 {
     buffer_append_char(out, ' ');
-    put_escaped(out, column->name);
+    escape_append(out, column->name);
     buffer_append_char(out, '=');
-    put_escaped(out, value);
+    escape_append(out, value);
 }
 
 static bool has_changed(const struct event_column *column)
@@ -87,7 +39,7 @@ static void put_update(struct buffer *out, const struct event *event)
         if (has_changed(&column)) {
             put_value(out, &column, column.old_value);
             buffer_append_str(out, STR("->"));
-            put_escaped(out, column.new_value);
+            escape_append(out, column.new_value);
         } else if (column.new_value.data && (!known || column.primary_key)) {
             put_value(out, &column, column.new_value);
         }
@@ -108,7 +60,7 @@ static void put_field(struct buffer *out, const json_t *object, const char *name
 {
     char *text = json_dumps(json_object_get(object, name), JSON_ENCODE_ANY);
     buffer_printf(out, " %s=", name);
-    put_escaped(out, text ? str_from(text) : STR("?"));
+    escape_append(out, text ? str_from(text) : STR("?"));
     free(text);
 }
 
@@ -130,7 +82,7 @@ static void put_happening(struct buffer *out, const struct event *event)
         put_row(out, event);
     if (event->error.data) {
         buffer_append_str(out, STR(" error="));
-        put_escaped(out, event->error);
+        escape_append(out, event->error);
     }
 }
 
@@ -140,10 +92,10 @@ static void put_table(struct buffer *out, const struct event *event)
         return;
     buffer_append_char(out, ' ');
     if (!str_equal(event->schema, STR("public"))) {
-        put_escaped(out, event->schema);
+        escape_append(out, event->schema);
         buffer_append_char(out, '.');
     }
-    put_escaped(out, event->table);
+    escape_append(out, event->table);
 }
 
 static void put_time(struct buffer *out, const struct event *event)
@@ -164,9 +116,9 @@ int tail_line(struct buffer *out, const struct event *event, size_t width)
     buffer_append_str(out, str_from(event_type_name(event->type)));
     put_table(out, event);
     buffer_append_char(out, ' ');
-    put_escaped(out, event->id);
+    escape_append(out, event->id);
     put_happening(out, event);
     if (width > 0 && out->failed == 0)
-        cut(out, start, width);
+        escape_cut(out, start, width);
     return buffer_append_char(out, '\n');
 }
