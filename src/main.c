@@ -2,6 +2,7 @@
 #include "cli/check.h"
 #include "cli/journal.h"
 #include "cli/mark.h"
+#include "cli/operator.h"
 #include "cli/run.h"
 #include "cli/slot.h"
 #include "cli/tail.h"
@@ -19,6 +20,8 @@ static const struct cli_command commands[] = {
      NULL},
     {"mark", "adds a table to the publication", cli_mark_help, cli_mark, CLI_FULL, "TABLE"},
     {"unmark", "drops a table from the publication", cli_unmark_help, cli_unmark, 0, "TABLE"},
+    {"operator", "operates read models, and verifies them", cli_operator_help, cli_operator,
+     CLI_JSON | CLI_OPERATOR, "list|show|retry|skip|pause|resume|rebuild|verify [NAME [ID...]]"},
     {"slot", "drops the replication slot", cli_slot_help, cli_slot, 0, "drop"},
     {"journal", "says what is in the journal, or whether it is sound", cli_journal_help,
      cli_journal, CLI_JSON, "info|verify"},

@@ -3,46 +3,44 @@
 #include "base/str.h"
 #include <getopt.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <walpiper/version.h>
 
 #define DEFAULT_CONFIG_FILE "config/walpiper.yaml"
 
 /* Options without a letter, or with one besides: no character has these values. */
-enum {
-    LOG_LEVEL = 256,
-    JSON,
-    FULL,
-    FROM,
-    TOPICS,
-    CONSUMER,
-    PUBLISH,
-    TTL,
-    LSN,
-    OPERATOR,
-    TIMEOUT,
-    HELP,
-    VERSION
-};
+enum { LOG_LEVEL = 256, HELP, VERSION, TAKEN };
 
-static const struct {
+/* Those that are TAKEN come as they are, a word or a flag, into struct cli_options. */
+#define TAKE(name, argument, member, with)                                                         \
+    {                                                                                              \
+        {name, argument, NULL, TAKEN}, with, offsetof(struct cli_options, member)                  \
+    }
+
+static const struct known_option {
     struct option option;
     unsigned taken_with; /* of struct cli_command, 0: every command takes it */
+    size_t member;
 } known_options[] = {
-    {{"config", required_argument, NULL, 'c'}, 0},
-    {{"log-level", required_argument, NULL, LOG_LEVEL}, CLI_LOG_LEVEL},
-    {{"json", no_argument, NULL, JSON}, CLI_JSON},
-    {{"full", no_argument, NULL, FULL}, CLI_FULL},
-    {{"from", required_argument, NULL, FROM}, CLI_FROM},
-    {{"topics", required_argument, NULL, TOPICS}, CLI_TOKEN},
-    {{"consumer", required_argument, NULL, CONSUMER}, CLI_TOKEN},
-    {{"publish", no_argument, NULL, PUBLISH}, CLI_TOKEN},
-    {{"ttl", required_argument, NULL, TTL}, CLI_TOKEN},
-    {{"lsn", required_argument, NULL, LSN}, CLI_WAIT},
-    {{"operator", required_argument, NULL, OPERATOR}, CLI_WAIT},
-    {{"timeout", required_argument, NULL, TIMEOUT}, CLI_WAIT},
-    {{"help", no_argument, NULL, HELP}, 0},
-    {{"version", no_argument, NULL, VERSION}, 0},
+    {{"config", required_argument, NULL, 'c'}, 0, 0},
+    {{"log-level", required_argument, NULL, LOG_LEVEL}, CLI_LOG_LEVEL, 0},
+    TAKE("json", no_argument, json, CLI_JSON),
+    TAKE("full", no_argument, full, CLI_FULL),
+    TAKE("from", required_argument, from, CLI_FROM),
+    TAKE("topics", required_argument, topics, CLI_TOKEN),
+    TAKE("consumer", required_argument, consumer, CLI_TOKEN),
+    TAKE("publish", no_argument, publish, CLI_TOKEN),
+    TAKE("ttl", required_argument, ttl, CLI_TOKEN),
+    TAKE("lsn", required_argument, lsn, CLI_WAIT),
+    TAKE("operator", required_argument, op, CLI_WAIT),
+    TAKE("timeout", required_argument, timeout, CLI_WAIT),
+    TAKE("limit", required_argument, limit, CLI_OPERATOR),
+    TAKE("where", required_argument, where, CLI_OPERATOR),
+    TAKE("sample", required_argument, sample, CLI_OPERATOR),
+    TAKE("all", no_argument, all, CLI_OPERATOR),
+    {{"help", no_argument, NULL, HELP}, 0, 0},
+    {{"version", no_argument, NULL, VERSION}, 0, 0},
 };
 enum { OPTIONS = sizeof(known_options) / sizeof(known_options[0]) };
 
@@ -102,43 +100,13 @@ static bool read_level(const char *word, struct cli_options *options)
     return false;
 }
 
-/* Those that are taken as they come. False: OPTION is none of them. */
-static bool take_option(int option, struct cli_options *options)
+static void take_option(const struct known_option *known, struct cli_options *options)
 {
-    switch (option) {
-    case JSON:
-        options->json = true;
-        return true;
-    case FULL:
-        options->full = true;
-        return true;
-    case PUBLISH:
-        options->publish = true;
-        return true;
-    case FROM:
-        options->from = optarg;
-        return true;
-    case TOPICS:
-        options->topics = optarg;
-        return true;
-    case CONSUMER:
-        options->consumer = optarg;
-        return true;
-    case TTL:
-        options->ttl = optarg;
-        return true;
-    case LSN:
-        options->lsn = optarg;
-        return true;
-    case OPERATOR:
-        options->op = optarg;
-        return true;
-    case TIMEOUT:
-        options->timeout = optarg;
-        return true;
-    default:
-        return false;
-    }
+    void *member = (char *)options + known->member;
+    if (known->option.has_arg == no_argument)
+        *(bool *)member = true;
+    else
+        *(const char **)member = optarg;
 }
 
 /* A short one may stand among others, "-xc": getopt says its letter. Of a long one it says our
@@ -155,10 +123,15 @@ static enum cli_exit unknown_option(const struct cli_command *command, char **ar
 static void options_of(const struct cli_command *command, struct option ret_options[OPTIONS + 1])
 {
     size_t count = 0;
-    for (size_t i = 0; i < OPTIONS; i++)
-        if (known_options[i].taken_with == 0 ||
-            (known_options[i].taken_with & command->options) != 0)
-            ret_options[count++] = known_options[i].option;
+    for (size_t i = 0; i < OPTIONS; i++) {
+        const struct known_option *known = &known_options[i];
+        if (known->taken_with != 0 && (known->taken_with & command->options) == 0)
+            continue;
+        ret_options[count] = known->option;
+        if (known->option.val == TAKEN)
+            ret_options[count].val += (int)i;
+        count++;
+    }
     ret_options[count] = (struct option){NULL, 0, NULL, 0};
 }
 
@@ -234,8 +207,9 @@ static enum cli_exit run_command(const struct cli_command *command, int argc, ch
             return cli_fail(CLI_MISUSED, "%s: %s needs a value; 'walpiper %s --help'",
                             command->name, argv[optind - 1], command->name);
         default:
-            if (!take_option(option, &options))
+            if (option < TAKEN)
                 return unknown_option(command, argv);
+            take_option(&known_options[option - TAKEN], &options);
         }
     }
     enum cli_exit code = read_arguments(command, argc, argv, &options);

@@ -19,13 +19,22 @@ struct cli_options {
     const char *from; /* NULL: not said; so are the next ones */
     const char *topics, *consumer, *ttl;
     const char *lsn, *op, *timeout;
-    bool publish;
+    const char *limit, *where, *sample;
+    bool publish, all;
     char *const *arguments;
     size_t argument_count; /* as many as the command takes */
 };
 
 /* Options that not every command takes. */
-enum { CLI_LOG_LEVEL = 1, CLI_JSON = 2, CLI_FULL = 4, CLI_FROM = 8, CLI_TOKEN = 16, CLI_WAIT = 32 };
+enum {
+    CLI_LOG_LEVEL = 1,
+    CLI_JSON = 2,
+    CLI_FULL = 4,
+    CLI_FROM = 8,
+    CLI_TOKEN = 16,
+    CLI_WAIT = 32,
+    CLI_OPERATOR = 64,
+};
 
 struct cli_command {
     const char *name;

@@ -1,0 +1,387 @@
+// walpiper operator: what it says of read models, what it asks of them, and whether it finds the rows
+// that are wrong, and no others.
+import { assert, binary, run, scenario, until } from './harness/lib.mjs';
+import { areCopied, copied, parked, says, things, thingsSchema } from './harness/things.mjs';
+
+const command = (walpiper, ...words) => run(binary, ['operator', ...words, '-c', walpiper.file]);
+
+async function done(walpiper, ...words) {
+  const { code, stdout, stderr } = await command(walpiper, ...words);
+  assert.equal(stderr, '');
+  assert.equal(code, 0, stdout);
+  return stdout;
+}
+
+/** Exit 1 and one line with the mend: {stdout, why}. */
+async function fails(walpiper, ...words) {
+  const { code, stdout, stderr } = await command(walpiper, ...words);
+  assert.equal(code, 1, stdout + stderr);
+  assert.match(stderr, /^walpiper: .+[;:] .+\n$/);
+  return { stdout, why: stderr };
+}
+
+async function refused(walpiper, ...words) {
+  const { stdout, why } = await fails(walpiper, ...words);
+  assert.equal(stdout, '');
+  return why;
+}
+
+const json = async (walpiper, ...words) => JSON.parse(await done(walpiper, ...words, '--json'));
+
+/** Copies of 20 things, those of BAD ids are parked. */
+async function copying(scene, { bad = [], over, config } = {}) {
+  const db = await scene.database();
+  await db.query(thingsSchema);
+  await db.query('INSERT INTO things SELECT n, n FROM generate_series(1, 20) n');
+  const slow = { min_restart_time: 3600000, max_restart_time: 3600000, max_retries: 2 };
+  const walpiper = await scene.walpiper(db, things(over, { retry: slow, ...config }));
+  await areCopied(db);
+  await db.query('UPDATE things SET v = 100 WHERE id = ANY ($1)', [bad]);
+  await until('the bad ones are parked', async () => (await parked(db)).length === bad.length);
+  return { db, walpiper };
+}
+
+// --- list and show ----------------------------------------------------------------------------------
+
+scenario('list and show: state, position, parked ids with their errors; --json the same; the newest first, as many as --limit', async (scene) => {
+  const { db, walpiper } = await copying(scene, { bad: [3] });
+  await db.query('UPDATE things SET v = 101 WHERE id = 4');
+  await until('both are parked', async () => (await parked(db)).length === 2);
+  const { operators } = await json(walpiper, 'list');
+  assert.equal(operators.length, 1);
+  const { name, state, applied, lag_bytes, lanes, parked: count, rebuild, halted } = operators[0];
+  assert.deepEqual({ name, state, lanes, count, rebuild, halted }, { name: 'copies', state: 'running', lanes: 1, count: 2, rebuild: null, halted: null });
+  assert.equal(applied, await db.value('SELECT lsn::text FROM walpiper.checkpoint'));
+  assert.ok(lag_bytes >= 0);
+  const [head, line, ...more] = (await done(walpiper, 'list')).trimEnd().split('\n');
+  assert.match(head, /^name +state +applied +lag +parked +rebuild$/);
+  assert.match(line, /^copies +running +[0-9A-F]+\/[0-9A-F]+ +\d+ +2 +-$/);
+  assert.deepEqual(more, []);
+  const shown = await json(walpiper, 'show', 'copies');
+  assert.deepEqual(shown.parked_ids.map(({ id, sqlstate, attempts }) => ({ id, sqlstate, attempts })), [
+    { id: '4', sqlstate: '23514', attempts: 1 },
+    { id: '3', sqlstate: '23514', attempts: 1 },
+  ]);
+  assert.match(shown.parked_ids[0].error, /violates check constraint "small"/);
+  assert.match(shown.parked_ids[0].since, /^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+  assert.ok(shown.parked_ids[0].next_try > shown.parked_ids[0].since);
+  assert.equal((await json(walpiper, 'show', 'copies', '--limit', '1')).parked_ids[0].id, '4');
+  const text = await done(walpiper, 'show', 'copies', '--limit', '1');
+  assert.match(text, /^state +running$/m);
+  assert.match(text, /^parked +2\n  4: .*"small" \(23514\); failed 1 times since .*Z, next try .*Z\n$/m);
+});
+
+scenario('list: paused, halted, stopped and rebuilding are told', async (scene) => {
+  const { db, walpiper } = await copying(scene, { over: { on_error: 'stop' }, config: { retry: { min_restart_time: 20, max_restart_time: 50, max_retries: 1 } } });
+  const state = async () => (await json(walpiper, 'list')).operators[0];
+  await until('the first rebuild is over', async () => (await state()).rebuild === null);
+  const writer = await db.connect(); // a rebuild waits for those that write
+  await writer.query('BEGIN; UPDATE things SET v = v WHERE id = 20');
+  await done(walpiper, 'rebuild', 'copies', '--where', 'id > 1');
+  const { state: word, rebuild } = await state();
+  assert.equal(word, 'rebuilding');
+  assert.equal(rebuild.where, 'id > 1');
+  assert.equal(rebuild.of, 1);
+  assert.match(await done(walpiper, 'list'), /rebuilding .* 0 of 1$/m);
+  assert.match(await done(walpiper, 'show', 'copies'), /^rebuild +0 of 1\n +where +id > 1$/m);
+  await writer.query('COMMIT');
+  writer.release();
+  await done(walpiper, 'pause', 'copies');
+  assert.equal((await state()).state, 'paused');
+  await done(walpiper, 'resume', 'copies');
+  await db.query('UPDATE things SET v = 100 WHERE id = 1');
+  await until('it is halted', async () => (await state()).state === 'halted');
+  assert.match((await state()).halted, /id 1 failed 2 times/);
+  await db.query('UPDATE things SET v = 1 WHERE id = 1');
+  await done(walpiper, 'resume', 'copies');
+  await until('it goes on', async () => ['running', 'rebuilding'].includes((await state()).state));
+  await walpiper.stop();
+  await until('it is stopped', async () => (await state()).state === 'stopped');
+});
+
+// --- commands ---------------------------------------------------------------------------------------
+
+scenario('retry and skip: parked ids or all of them; with one that is not parked nothing is done', async (scene) => {
+  const { db, walpiper } = await copying(scene, { bad: [3, 4, 5, 6] });
+  const why = await refused(walpiper, 'skip', 'copies', '3', '7');
+  assert.match(why, /operator copies: id 7 is not parked, nothing was done/);
+  assert.match(await refused(walpiper, 'retry', 'copies', '3', '33'), /id 33 is not parked/);
+  assert.equal((await parked(db)).length, 4);
+  await db.query('ALTER TABLE copies DROP CONSTRAINT small');
+  assert.match(await done(walpiper, 'retry', 'copies', '3', '4'), /^operator copies: 2 parked ids to be tried now\n$/);
+  await until('they are right', async () => (await parked(db)).map(({ id }) => id).join() === '5,6');
+  assert.match(await done(walpiper, 'skip', 'copies', '5'), /1 parked id given up/);
+  assert.match(await done(walpiper, 'retry', 'copies'), /1 parked id to be tried now/);
+  await until('none is left', async () => (await parked(db)).length === 0);
+  assert.deepEqual((await copied(db)).slice(2, 6).map(({ v }) => v), [100, 100, 5, 100]);
+  assert.match(await done(walpiper, 'skip', 'copies'), /0 parked ids given up/);
+});
+
+scenario('pause, resume and rebuild: the service obeys; without one the next will', async (scene) => {
+  const { db, walpiper } = await copying(scene);
+  assert.equal(await done(walpiper, 'pause', 'copies'), 'operator copies: pauses\n');
+  await says(walpiper, /operator copies.*paused/);
+  await db.query('UPDATE things SET v = 50 WHERE id = 1');
+  assert.equal(await done(walpiper, 'resume', 'copies'), 'operator copies: goes on\n');
+  await areCopied(db);
+  await db.query('UPDATE copies SET v = 0');
+  assert.equal(await done(walpiper, 'rebuild', 'copies', '--where', 'id <= 19 -- not all'), 'operator copies: computes anew the ids where id <= 19 -- not all\n');
+  await until('all but one are right', async () => (await copied(db)).filter(({ v }) => v === 0).map(({ id }) => id).join() === '20');
+  assert.equal(await done(walpiper, 'rebuild', 'copies'), 'operator copies: computes anew every id\n');
+  await areCopied(db);
+  await db.query('UPDATE copies SET v = 0');
+  await walpiper.stop();
+  assert.match(await done(walpiper, 'rebuild', 'copies'), /every id; no service has it now, the next one will obey\n/);
+  await walpiper.start();
+  await areCopied(db);
+});
+
+scenario('rebuild: a condition that is none is refused at once and changes nothing', async (scene) => {
+  const { db, walpiper } = await copying(scene);
+  const before = await db.query('TABLE walpiper.checkpoint');
+  for (const condition of ['ident = 1', 'id <', 'id = $1', `id = 'x'`, 'true); DROP TABLE things; --', 'v = 1', 'id'])
+    assert.match(await refused(walpiper, 'rebuild', 'copies', '--where', condition), /operator copies: --where .*; write a condition on the columns of target_id/, condition);
+  assert.deepEqual(await db.query('SELECT rebuild FROM walpiper.checkpoint'), before.map(({ rebuild }) => ({ rebuild })));
+  assert.equal(await db.value('SELECT count(*)::int FROM things'), 20);
+});
+
+scenario('what cannot be is refused with one line', async (scene) => {
+  const db = await scene.database();
+  await db.query(thingsSchema);
+  const walpiper = scene.unstarted(db, things());
+  await walpiper.configure();
+  for (const words of [['list'], ['show', 'copies'], ['pause', 'copies'], ['verify', 'copies']])
+    assert.match(await refused(walpiper, ...words), /schema walpiper: does not exist in database .*: no operator ran yet; start the service/);
+  await walpiper.start();
+  await says(walpiper, /every id is computed/);
+  for (const verb of ['show', 'retry', 'skip', 'pause', 'resume', 'rebuild', 'verify'])
+    assert.match(await refused(walpiper, verb, 'copy'), /operator copy: is not configured in .*; it has copies\n/);
+  const other = scene.unstarted(db, things({ name: 'second' }));
+  await other.configure();
+  for (const verb of ['retry', 'skip', 'pause', 'resume', 'rebuild', 'verify'])
+    assert.match(await refused(other, verb, 'second'), /operator second: did not run yet; start the service/);
+  assert.match(await done(other, 'list'), /^second +never ran +- +- +0 +-$/m);
+  other.config.operators = [];
+  await other.configure();
+  assert.match(await refused(other, 'list'), /operators: none is configured/);
+  await db.query('CREATE ROLE stranger LOGIN; GRANT USAGE ON SCHEMA walpiper TO stranger; GRANT SELECT ON ALL TABLES IN SCHEMA walpiper TO stranger');
+  scene.defer(() => db.query('DROP OWNED BY stranger; DROP ROLE stranger'));
+  const weak = scene.unstarted(db, things({}, { database: { url: db.url.replace('user=postgres', 'user=stranger') } }));
+  await weak.configure();
+  assert.match(await refused(weak, 'pause', 'copies'), /operator copies: permission denied .*; GRANT it to role stranger/);
+});
+
+scenario('wrong usage: one line, exit 2', async (scene) => {
+  const db = await scene.database();
+  const walpiper = scene.unstarted(db, things());
+  await walpiper.configure();
+  const wrong = [[], ['look'], ['show'], ['list', 'copies'], ['show', 'copies', '3'], ['pause', 'copies', '--json'], ['list', '--all'],
+    ['verify', 'copies', '--all', '--sample', '3'], ['verify', 'copies', '--sample', '0'], ['show', 'copies', '--limit', 'x'], ['retry', 'copies', '--where', 'true']];
+  for (const words of wrong) {
+    const { code, stdout, stderr } = await command(walpiper, ...words);
+    assert.equal(code, 2, `${words}: ${stderr}`);
+    assert.equal(stdout, '');
+    assert.match(stderr, /^walpiper: operator.*\n$/);
+  }
+  const help = await run(binary, ['operator', '--help']);
+  assert.match(help.stdout, /usage: walpiper operator list\|show\|.*\|verify \[NAME \[ID...\]\] \[options\]/);
+});
+
+// --- verify -----------------------------------------------------------------------------------------
+
+/** Posts and their comments, whose ids have these COLUMNS, and a read model in each form. */
+class Posts {
+  constructor(columns) {
+    this.columns = columns;
+    this.list = columns.join(', ');
+  }
+
+  schema() {
+    const id = this.columns.map((column) => `${column} ${column === 'org' ? 'int' : 'text'}`).join(', ');
+    const key = `PRIMARY KEY (${this.list})`;
+    const models = Object.keys(this.forms()).map((form) => `CREATE TABLE ${form} (${id}, title text, comments numeric, note text, ${key});`);
+    return `CREATE TABLE posts (${id}, title text, ${key});
+      CREATE TABLE comments (nr int PRIMARY KEY, ${id});
+      ALTER TABLE comments REPLICA IDENTITY FULL; ${models.join(' ')}`;
+  }
+
+  select(where) {
+    const same = this.columns.map((column) => `c.${column} = p.${column}`).join(' AND ');
+    return `SELECT ${this.columns.map((column) => `p.${column}`).join(', ')}, p.title,
+      (SELECT count(*) FROM comments c WHERE ${same})::numeric AS comments FROM posts p ${where}`;
+  }
+
+  merge(target, source) {
+    return `INSERT INTO ${target} (${this.list}, title, comments) ${source}
+      ON CONFLICT (${this.list}) DO UPDATE SET title = excluded.title, comments = excluded.comments`;
+  }
+
+  forms() {
+    const one = `WHERE ${this.columns.map((column, i) => `p.${column} = $${i + 1}`).join(' AND ')}`;
+    const parameters = this.columns.map((_, i) => `$${i + 1}`).join(', ');
+    const many = `JOIN unnest(${parameters}) AS k (${this.list}) USING (${this.list})`;
+    return {
+      by_query: { query: this.merge('by_query', this.select(one)), delete_with: ['posts'] },
+      by_batch: { batch: true, query: this.merge('by_batch', this.select(many)), delete_with: ['posts'] },
+      by_select: { select: this.select(one) },
+    };
+  }
+
+  config(over = {}) {
+    const tables = { posts: this.columns, comments: this.columns };
+    const operators = Object.entries(this.forms()).map(([name, form]) => ({ name, target: name, target_id: this.columns, tables, ...form, ...over }));
+    return { tables: [{ name: 'posts' }, { name: 'comments' }], operators };
+  }
+
+  async fill(db, count) {
+    const id = this.columns.map((column) => (column === 'org' ? 'n % 3' : `'p "' || n`)).join(', ');
+    await db.query(`INSERT INTO posts SELECT ${id}, 'title ' || n FROM generate_series(1, ${count}) n`);
+    await db.query(`INSERT INTO comments SELECT n, ${id.replaceAll('|| n', `|| 1 + n % ${count}`).replaceAll('n % 3', `(1 + n % ${count}) % 3`)} FROM generate_series(1, ${count}) n`);
+  }
+
+  /** Waits until every read model is right. */
+  async right(db) {
+    const key = `ORDER BY ${this.list}`;
+    for (const form of Object.keys(this.forms()))
+      await until(`${form} is right`, async () => {
+        const is = await db.query(`SELECT ${this.list}, title, comments FROM ${form} ${key}`);
+        return JSON.stringify(is) === JSON.stringify(await db.query(`SELECT * FROM (${this.select('')}) s ${key}`));
+      });
+  }
+}
+
+/** All row versions of TABLE, as other sessions see them. */
+const versions = (db, table) => db.query(`SELECT xmin::text, ctid::text, t::text AS row FROM ${table} t ORDER BY ctid`);
+
+async function spoil(db, form, list) {
+  await db.query(`UPDATE ${form} SET title = NULL, comments = 1.00 WHERE id = 'p "7'`);
+  await db.query(`DELETE FROM ${form} WHERE id = 'p "8'`);
+  await db.query(`INSERT INTO ${form} SELECT ${list.replace('id', `'gone'`)}, 'old', 7, E'a\n' FROM ${form} WHERE id = 'p "9'`);
+  await db.query(`UPDATE ${form} SET note = 'not of the query' WHERE id = 'p "10'`);
+}
+
+for (const columns of [['id'], ['org', 'id']]) {
+  const pair = columns.length > 1;
+  const text = (n) => (pair ? `["${n % 3}","p \\"${n}"]` : `p "${n}`);
+  const gone = pair ? '["0","gone"]' : 'gone';
+
+  async function findsAll(db, walpiper, form) {
+    const before = await versions(db, form);
+    const found = await fails(walpiper, 'verify', form, '--all');
+    assert.deepEqual(
+      found.stdout.trimEnd().split('\n').sort(),
+      [
+        `${text(7)}: differs: title=NULL->title 7 comments=1.00->1`,
+        `${text(8)}: missing: ${pair ? 'org=2 ' : ''}id=p "8 title=title 8 comments=1 note=NULL`,
+        `${gone}: superfluous: ${pair ? 'org=0 ' : ''}id=gone title=old comments=7 note=a\\x0a`,
+      ].sort(),
+    );
+    assert.match(found.why, new RegExp(`operator ${form}: 3 of 601 ids are wrong; .*'walpiper operator rebuild ${form}'`));
+    assert.deepEqual(await versions(db, form), before);
+    return found.why;
+  }
+
+  async function findsInJson(walpiper, form) {
+    const where = `id IN ('p "7', 'p "10', 'gone')`;
+    const { ids, ...counts } = JSON.parse((await fails(walpiper, 'verify', form, '--where', where, '--json')).stdout);
+    assert.deepEqual(counts, { operator: form, checked: 3, wrong: 2, parked: 0, undecided: 0, complete: true });
+    assert.deepEqual(
+      ids.find(({ verdict }) => verdict === 'differs'),
+      {
+        ...{ id: text(7), verdict: 'differs' },
+        columns: { title: { is: null, should: 'title 7' }, comments: { is: '1.00', should: '1' } },
+      },
+    );
+    assert.deepEqual(ids.find(({ verdict }) => verdict === 'superfluous').columns.note, { is: 'a\n' });
+  }
+
+  scenario(`verify finds the rows that are wrong and changes nothing, in each form, with ${columns.length} columns of id, also without a service`, async (scene) => {
+    const db = await scene.database();
+    const posts = new Posts(columns);
+    await db.query(posts.schema());
+    await posts.fill(db, 600);
+    const walpiper = await scene.walpiper(db, posts.config());
+    await posts.right(db);
+    const forms = Object.keys(posts.forms());
+    const each = (work) => Promise.all(forms.map(work));
+    await each(async (form) => assert.equal(await done(walpiper, 'verify', form, '--all'), `operator ${form}: ok, 600 ids are right\n`));
+    await each((form) => spoil(db, form, posts.list));
+    await each((form) => findsAll(db, walpiper, form));
+    await each((form) => findsInJson(walpiper, form));
+    await walpiper.stop();
+    for (const form of forms) assert.match(await findsAll(db, walpiper, form), /; no service has it, and it may only be behind; /);
+    await walpiper.start();
+    await each((form) => done(walpiper, 'rebuild', form));
+    await posts.right(db);
+    await each(async (form) => {
+      await until('the rebuild is over', async () => (await json(walpiper, 'show', form)).rebuild === null);
+      assert.match(await done(walpiper, 'verify', form, '--sample', '77'), /: ok, 77 ids are right\n/);
+    });
+  });
+}
+
+scenario('verify: a row that the operator is about to write is no wrong one, however much is written', async (scene) => {
+  const db = await scene.database();
+  const posts = new Posts(['org', 'id']);
+  await db.query(posts.schema());
+  await posts.fill(db, 300);
+  const walpiper = await scene.walpiper(db, posts.config());
+  await posts.right(db);
+  let writing = true;
+  const writer = async (seed) => {
+    for (let n = seed; writing; n = (n * 7 + 3) % 300) {
+      const id = `p "${1 + n}`;
+      await db.query('UPDATE posts SET title = md5(random()::text) WHERE id = $1', [id]);
+      await db.query(`WITH gone AS (DELETE FROM posts WHERE id = $1 RETURNING *)
+                      SELECT FROM gone`, [id]);
+      await db.query(`INSERT INTO posts VALUES ($1, $2, 'again')`, [(1 + n) % 3, id]);
+      await db.query('UPDATE comments SET id = $1, org = $2 WHERE nr = $3', [id, (1 + n) % 3, 1 + (n % 50)]);
+    }
+  };
+  const writers = [writer(1), writer(100)];
+  for (let i = 0; i < 2; i++)
+    for (const form of Object.keys(posts.forms())) {
+      const { code, stdout, stderr } = await command(walpiper, 'verify', form, '--all');
+      assert.equal(code, 0, `${stdout}${stderr}`);
+    }
+  await db.query(`INSERT INTO by_select VALUES (1, 'never a post', 'x', 1)`);
+  const { stdout } = await fails(walpiper, 'verify', 'by_select', '--all');
+  assert.deepEqual(stdout.split('\n').filter((line) => /superfluous|missing|differs/.test(line)), [
+    '["1","never a post"]: superfluous: org=1 id=never a post title=x comments=1 note=NULL',
+  ]);
+  writing = false;
+  await Promise.all(writers);
+  assert.doesNotMatch(walpiper.logText(), /parked|level=error/);
+});
+
+scenario('verify: parked ids are told as parked, ids whose query fails as failing, a paused operator is named', async (scene) => {
+  const { db, walpiper } = await copying(scene, { bad: [3] });
+  const found = await done(walpiper, 'verify', 'copies', '--all');
+  assert.equal(found, '3: parked: new row for relation "copies" violates check constraint "small"\noperator copies: ok, 19 ids are right, 1 parked\n');
+  await done(walpiper, 'pause', 'copies');
+  await db.query('UPDATE things SET v = 104 WHERE id = 4; UPDATE things SET v = 6 WHERE id = 5');
+  const { stdout, why } = await fails(walpiper, 'verify', 'copies', '--all');
+  assert.match(stdout, /^3: parked: .*\n4: fails: new row for relation "copies" violates.*\n5: differs: v=5->6\n$/);
+  assert.match(why, /2 of 20 ids are wrong; it is paused, and may only be behind; /);
+  assert.deepEqual(await db.query('SELECT id, v FROM copies WHERE id IN (4, 5) ORDER BY id'), [{ id: 4, v: 4 }, { id: 5, v: 5 }]);
+});
+
+scenario('verify: a locked row is undecided and not waited for, and the service does not wait for verify', async (scene) => {
+  const { db, walpiper } = await copying(scene);
+  const session = await db.connect();
+  await session.query('BEGIN; SELECT FROM copies WHERE id = 7 FOR UPDATE');
+  const found = await done(walpiper, 'verify', 'copies', '--all');
+  assert.match(found, /^7: undecided: .*lock timeout\noperator copies: ok, 19 ids are right, 1 undecided\n$/);
+  await session.query('ROLLBACK');
+  session.release();
+  assert.equal(await done(walpiper, 'verify', 'copies'), 'operator copies: ok, 20 ids are right\n');
+});
+
+scenario('verify and rebuild: a function that gets events has no rows to be computed anew', async (scene) => {
+  const db = await scene.database();
+  await db.query(`${thingsSchema} CREATE FUNCTION heard(jsonb) RETURNS void LANGUAGE sql AS ''`);
+  const walpiper = await scene.walpiper(db, { tables: [{ name: 'things' }], operators: [{ name: 'calls', call: 'heard', tables: ['things'] }] });
+  await says(walpiper, /gets the events from now on/);
+  assert.match(await refused(walpiper, 'rebuild', 'calls'), /operator calls: calls a function/);
+  assert.match(await refused(walpiper, 'verify', 'calls'), /operator calls: calls a function/);
+});
