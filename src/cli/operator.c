@@ -204,11 +204,11 @@ static int look_for_tables(struct operator_call *call, struct error *err)
 
 int operator_call_open(struct operator_call *call, struct error *err)
 {
-    int rc = server_open(&call->server, call->config, err);
+    int rc = server_open_target(&call->server, call->config, call->op, err);
     if (rc == 0)
         rc = look_for_tables(call, err);
-    if (rc < 0 || !call->op)
-        return rc;
+    if (rc < 0)
+        return call->op->database ? error_prefix(err, "operator %s", call->op->name) : rc;
     rc = operator_call_query(call, "SELECT FROM walpiper.operator WHERE name = $1", 1,
                              (const char *[]){call->op->name}, err);
     if (rc < 0)
@@ -240,7 +240,8 @@ enum cli_exit cli_operator(const struct cli_options *options)
     if (config_load(&config, options->config_file, &err) < 0)
         return cli_fail(CLI_FAILED, "%s", err.text);
     code = CLI_FAILED;
-    if (read_config(&call, verb, &err) == 0 && operator_call_open(&call, &err) == 0)
+    if (read_config(&call, verb, &err) == 0 &&
+        (!verb->names || operator_call_open(&call, &err) == 0))
         code = verb->run(&call, &err);
     server_close(&call.server);
     config_release(&config);

@@ -133,7 +133,7 @@ int operator_try_where(struct operator_call *call, struct error *err)
     int step = 0, rc = 0;
     while (step >= 0 && rc == 0) {
         rc = try_condition(call, step, err);
-        step = statement_next_step(call->op, step);
+        step = call->op->database ? -1 : statement_next_step(call->op, step);
     }
     if (rc == 0)
         return 0;

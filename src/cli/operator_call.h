@@ -15,14 +15,14 @@ struct operator_call {
     char *const *ids;                 /* that were given */
     size_t id_count;
     int64_t limit, sample; /* of --limit and --sample */
-    struct server server;
-    bool ran; /* the operator has a row in the state tables */
+    struct server server;  /* where the target and the state tables are */
+    bool ran;              /* the operator has a row in the state tables */
 };
 
 #define OPERATOR_SQL_MAX 16384
 
-/* Connects, and looks whether the state tables are there, and the operator in them. 0 or the
- * failure. */
+/* Connects for the operator, and looks whether the state tables are there, and the operator in
+ * them. 0 or the failure. */
 int operator_call_open(struct operator_call *call, struct error *err);
 /* Runs SQL that is written for the schema walpiper (pg/state_text.h). 0 or the server's error. */
 int operator_call_query(struct operator_call *call, const char *sql, int count,
@@ -30,8 +30,8 @@ int operator_call_query(struct operator_call *call, const char *sql, int count,
 /* -ENOENT, unless the operator ran. */
 int operator_must_have_run(const struct operator_call *call, struct error *err);
 
-/* Whether the server takes --where for the ids of target and sources: nothing is read. 0 or the
- * failure. */
+/* Whether the server takes --where for the ids of target and sources, as far as they are in this
+ * database: nothing is read. 0 or the failure. */
 int operator_try_where(struct operator_call *call, struct error *err);
 
 /* Each does what its verb says and prints it. CLI_FAILED: ERR says why. */

@@ -261,6 +261,10 @@ static int prepare(struct verification *v, struct error *err)
     if (call->op->form == CONFIG_CALL)
         return error_set(err, -EINVAL,
                          "calls a function for each event: nothing says what its rows should be");
+    if (call->op->database)
+        return error_set(err, -EINVAL,
+                         "its target is in another database than its sources: its rows cannot be "
+                         "compared in one transaction");
     int rc = operator_types(&call->server, call->op, &types, err);
     if (rc == 0)
         rc = verify_look_prepare(&v->look, &call->server, call->op, &types, err);
