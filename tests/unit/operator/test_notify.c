@@ -247,7 +247,10 @@ START_TEST(test_trouble_of_the_operator_is_told_once_until_it_is_over)
     notify_trouble(notify, &pause, 20);
     run_until(is_asked, "no table");
     answer(200);
-    ck_assert_uint_eq(receiver.posts, 3);
+    tell_of("last");
+    run_until(is_asked, "last");
+    answer(200);
+    ck_assert_uint_eq(receiver.posts, 4);
     stop();
 }
 END_TEST
@@ -265,7 +268,7 @@ END_TEST
 
 static void start_with_script(const char *script)
 {
-    static char *command[5];
+    static char *command[6]; /* the last one is NULL */
     command[0] = TEXT("sh");
     command[1] = TEXT("-c");
     command[2] = TEXT(script);
@@ -292,6 +295,25 @@ START_TEST(test_a_program_gets_it_on_standard_input)
                         "\"attempts\":0,\"next\":null}\n{");
     run_until(was_told, "\"id\":\"; rm -rf \\\"$HOME\\\" `x`\"");
     run_until(logged, "sh says: thanks");
+    stop();
+}
+END_TEST
+
+START_TEST(test_one_program_at_a_time)
+{
+    char go[TEMP_DIR_MAX + 16];
+    start_with_script("cat >> \"$1/told\"; until [ -e \"$1/go\" ]; do sleep 0.01; done");
+    tell_of("1");
+    run_until(was_told, "\"1\"");
+    tell_of("2");
+    for (int i = 0; i < 20; i++)
+        ev_run(loop.ev, EVRUN_NOWAIT);
+    snprintf(go, sizeof(go), "%s/go", directory);
+    close(open(go, O_WRONLY | O_CREAT, 0600));
+    run_until(was_told, "\"2\"");
+    ck_assert(was_told("{\"operator\":\"counts\",\"id\":\"1\",\"error\":\"e\",\"sqlstate\":null,"
+                       "\"attempts\":0,\"next\":null}{\"operator\":\"counts\",\"id\":\"2\""));
+    ck_assert(!was_told("}{\"operator\":\"counts\",\"id\":\"1\""));
     stop();
 }
 END_TEST
@@ -326,4 +348,5 @@ UNIT_SUITE("operator/notify", test_one_at_a_time_in_order,
            test_what_does_not_fit_is_told_in_one_line, test_what_waits_at_the_end_is_counted,
            test_trouble_of_the_operator_is_told_once_until_it_is_over,
            test_nobody_to_be_told_is_fine, test_a_program_gets_it_on_standard_input,
-           test_a_program_that_fails_is_told_and_not_tried_again, test_no_program_is_told)
+           test_one_program_at_a_time, test_a_program_that_fails_is_told_and_not_tried_again,
+           test_no_program_is_told)
