@@ -45,7 +45,7 @@ void heartbeat_stop(struct heartbeat *heartbeat)
 
 void heartbeat_touch(struct heartbeat *heartbeat, struct heartbeat_entry *entry)
 {
-    uint64_t now = clock_monotonic_ms();
+    uint64_t now = loop_now_ms(heartbeat->loop);
 
     heartbeat_remove(heartbeat, entry);
     entry->due_ms = now + heartbeat->interval_ms;

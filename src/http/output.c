@@ -27,7 +27,11 @@ static void shrink(struct output *output)
 {
     if (output->pieces != output->inline_pieces)
         free(output->pieces);
-    output_init(output);
+    output->pieces = output->inline_pieces;
+    output->capacity = OUTPUT_PIECES_INLINE;
+    output->first = output->count = 0;
+    output->bytes = 0;
+    output->tail_open = false;
 }
 
 void output_release(struct output *output)

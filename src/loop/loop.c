@@ -1,4 +1,5 @@
 #include "loop/loop.h"
+#include "base/clock.h"
 #include <assert.h>
 #include <errno.h>
 #include <stddef.h>
@@ -29,6 +30,7 @@ static void end_turn(struct loop *loop)
 {
     loop->again = false;
     loop->in_pass = true;
+    loop->pass_ms = clock_monotonic_ms();
     run_hooks(loop);
     run_deferred(loop);
     loop->in_pass = false;
@@ -89,6 +91,11 @@ void loop_run(struct loop *loop)
 void loop_stop(struct loop *loop)
 {
     ev_break(loop->ev, EVBREAK_ALL);
+}
+
+uint64_t loop_now_ms(const struct loop *loop)
+{
+    return loop->in_pass ? loop->pass_ms : clock_monotonic_ms();
 }
 
 void loop_hook_add(struct loop *loop, struct loop_hook *hook)

@@ -14,6 +14,7 @@
 
 #include <ev.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* What runs at the end of every turn, before the loop sleeps, in ascending ORDER. */
 enum loop_order {
@@ -51,12 +52,17 @@ struct loop {
     struct loop_deferred **deferred_tail;
     bool in_pass;
     bool again;
+    uint64_t pass_ms; /* when the pass began */
 };
 
 int loop_init(struct loop *loop); /* 0 or -ENOMEM */
 void loop_release(struct loop *loop);
 void loop_run(struct loop *loop);  /* until loop_stop(), then one last pass over the hooks */
 void loop_stop(struct loop *loop); /* from a callback of this loop */
+
+/* clock_monotonic_ms(), in a hook as of the begin of the pass: for what each of many subscribers
+ * asks. */
+uint64_t loop_now_ms(const struct loop *loop);
 
 void loop_hook_add(struct loop *loop, struct loop_hook *hook);
 /* Safe from any hook, also of itself: a removed hook does not run any more. */
