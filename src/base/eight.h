@@ -17,6 +17,23 @@ static inline uint64_t eight_load(const char *bytes)
     return le64toh(word);
 }
 
+/* The LEN bytes (1 to 7) at BYTES, and spaces behind them. Reads that overlap give the same bits.
+ */
+static inline uint64_t eight_load_part(const char *bytes, size_t len)
+{
+    const unsigned char *b = (const unsigned char *)bytes;
+    uint64_t word;
+    if (len >= 4) {
+        uint32_t first, last;
+        memcpy(&first, b, sizeof(first));
+        memcpy(&last, b + len - sizeof(last), sizeof(last));
+        word = le32toh(first) | (uint64_t)le32toh(last) << 8 * (len - sizeof(last));
+    } else {
+        word = b[0] | (uint64_t)b[len / 2] << 8 * (len / 2) | (uint64_t)b[len - 1] << 8 * (len - 1);
+    }
+    return word | EIGHT(' ') << 8 * len;
+}
+
 /* The top bit of each byte that is less than LIMIT (at most 0x80). A byte that is found may borrow
  * from those after it: only the first one found is sure. */
 static inline uint64_t eight_below(uint64_t word, unsigned limit)

@@ -59,6 +59,19 @@ int json_finish(struct json_reader *reader); /* nothing but white space may be l
 int json_next_member(struct json_reader *reader, struct str *ret_name);
 int json_next_element(struct json_reader *reader);
 
+/* True when TEXT stands next, byte for byte: it is passed over. For who knows how the other side
+ * writes, and falls back on the functions above: after json_enter() a member's name with its colon,
+ * after a value that and the comma before. */
+static inline bool json_accept(struct json_reader *reader, struct str text)
+{
+    if ((size_t)(reader->end - reader->at) < text.len ||
+        memcmp(reader->at, text.data, text.len) != 0)
+        return false;
+    reader->at += text.len;
+    reader->fresh = false;
+    return true;
+}
+
 /* LEN bytes of scratch memory with the life of a string, for what a caller makes of one. NULL when
  * memory is out. All that is asked for one text may not exceed that text's length. */
 char *json_scratch(struct json_reader *reader, size_t len);

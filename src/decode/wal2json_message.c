@@ -27,8 +27,14 @@ static const struct field_row {
 };
 #define FIELD_ROWS (sizeof(field_rows) / sizeof(field_rows[0]))
 
-static const struct field_row *find_field(struct str name)
+/* The row NAME; BEFORE is that of the member before, NULL at first: messages have most of them in
+ * the order of the table. */
+static const struct field_row *find_field(struct str name, const struct field_row *before)
 {
+    const struct field_row *next = before != NULL ? before + 1 : field_rows;
+
+    if (next < field_rows + FIELD_ROWS && str_equal(next->name, name))
+        return next;
     for (size_t i = 0; i < FIELD_ROWS; i++)
         if (str_equal(field_rows[i].name, name))
             return &field_rows[i];
@@ -89,14 +95,37 @@ static int read_column_member(struct json_reader *reader, enum column_member mem
     }
 }
 
-static int read_column(struct json_reader *reader, struct wal2json_column *column, unsigned needed)
+/* What wal2json always writes as member number PLACE: most of a message is such names, and so they
+ * are not read letter by letter. */
+static enum column_member accept_column_member(struct json_reader *reader, unsigned place)
+{
+    if (place == 0)
+        return json_accept(reader, STR("\"name\":")) ? COLUMN_NAME : 0;
+    if (place == 1)
+        return json_accept(reader, STR(",\"typeoid\":")) ? COLUMN_TYPE : 0;
+    return place == 2 && json_accept(reader, STR(",\"value\":")) ? COLUMN_VALUE : 0;
+}
+
+/* As json_next_member(), with *RET_MEMBER 0 for one of another name. */
+static int next_column_member(struct json_reader *reader, unsigned place,
+                              enum column_member *ret_member)
 {
     struct str name;
-    unsigned seen = 0;
+    enum column_member member = accept_column_member(reader, place);
+
+    int r = member != 0 ? 1 : json_next_member(reader, &name);
+    if (r > 0)
+        *ret_member = member != 0 ? member : find_column_member(name);
+    return r;
+}
+
+static int read_column(struct json_reader *reader, struct wal2json_column *column, unsigned needed)
+{
+    enum column_member member;
+    unsigned seen = 0, place = 0;
 
     int r = json_enter(reader, '{');
-    while (r == 0 && (r = json_next_member(reader, &name)) > 0) {
-        enum column_member member = find_column_member(name);
+    while (r == 0 && (r = next_column_member(reader, place++, &member)) > 0) {
         if ((seen & member) != 0)
             return json_fail(reader, "a member of a column is there twice");
         seen |= member;
@@ -244,11 +273,13 @@ static int read_field(struct wal2json_message *message, struct json_reader *read
     return json_skip(reader);
 }
 
+/* *BEFORE as for find_field(); it becomes this member's. */
 static int read_member(struct wal2json_message *message, struct json_reader *reader,
-                       struct str name)
+                       struct str name, const struct field_row **before)
 {
-    const struct field_row *row = find_field(name);
+    const struct field_row *row = find_field(name, *before);
 
+    *before = row;
     if (row == NULL)
         return json_skip(reader);
     if ((message->fields & row->field) != 0)
@@ -264,13 +295,14 @@ static int read_member(struct wal2json_message *message, struct json_reader *rea
 static int read_members(struct wal2json_message *message, struct json_reader *reader,
                         struct str text)
 {
+    const struct field_row *before = NULL;
     struct str name;
 
     int r = json_start(reader, text);
     if (r == 0)
         r = json_enter(reader, '{');
     while (r == 0 && (r = json_next_member(reader, &name)) > 0)
-        r = read_member(message, reader, name);
+        r = read_member(message, reader, name, &before);
     return r < 0 ? r : json_finish(reader);
 }
 

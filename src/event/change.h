@@ -40,7 +40,10 @@ struct relation {
     uint16_t excluded_count;
     bool has_ignored;
     struct relation_column *columns;
-    struct str text; /* event/relation_text.h; data NULL: not kept */
+    /* What all its events have in common (event/relation_text.h); data NULL: not kept. */
+    struct str text;
+    struct str name;  /* the table, in quotes; in text */
+    struct str index; /* of a whole event, without its values; behind text */
 };
 
 struct change {

@@ -23,8 +23,19 @@ static uint16_t name_length(struct str name)
     return (uint16_t)name.len;
 }
 
+static void measure(struct encoder *e)
+{
+    const struct relation *relation = e->change->relation;
+
+    e->start = e->out->len;
+    if (relation == NULL)
+        return;
+    e->column_count = relation->column_count;
+    e->shown_count = (uint16_t)(e->column_count - relation->excluded_count);
+}
+
 /* Makes room for header and columns, so that they can be filled in place, and appends the names. */
-static int put_index(struct encoder *e)
+static int write_index(struct encoder *e)
 {
     const struct relation *relation = e->change->relation;
     size_t index_len = sizeof(struct record_header) +
@@ -53,6 +64,24 @@ static int put_index(struct encoder *e)
         store_column(e, i, &column);
     }
     return e->out->failed;
+}
+
+int encode_index(struct buffer *out, const struct relation *relation)
+{
+    const struct change change = {.relation = relation};
+    struct encoder e = {.out = out, .change = &change};
+
+    measure(&e);
+    return write_index(&e);
+}
+
+static int put_index(struct encoder *e)
+{
+    const struct relation *relation = e->change->relation;
+
+    if (relation != NULL && relation->index.data != NULL && !e->stripped)
+        return buffer_append_str(e->out, relation->index);
+    return write_index(e);
 }
 
 static void store_header(const struct encoder *e)
@@ -154,13 +183,15 @@ static int put_json(struct encoder *e)
     const struct relation *relation = e->change->relation;
 
     e->json_at = here(e);
-    PUT(e, "{\"id\":");
-    json_quote(e->out, e->id);
-    PUT(e, ",\"name\":");
-    if (relation != NULL)
-        json_quote(e->out, relation->table);
-    else
+    PUT(e, "{\"id\":\"");
+    buffer_append_str(e->out, e->id); /* it has nothing to escape */
+    PUT(e, "\",\"name\":");
+    if (relation == NULL)
         PUT(e, "null");
+    else if (relation->name.data != NULL)
+        buffer_append_str(e->out, relation->name);
+    else
+        json_quote(e->out, relation->table);
     PUT(e, ",\"type\":\"");
     buffer_append_str(e->out, str_from(event_type_name(e->change->type)));
     PUT(e, "\"");
@@ -245,11 +276,7 @@ static int encode(struct encoder *e, uint32_t ordinal)
     assert(e->origin->epoch.len == EPOCH_DIGITS);
     assert((e->change->type == EVENT_MESSAGE) == (e->change->relation == NULL));
     memcpy(epoch, e->origin->epoch.data, EPOCH_DIGITS);
-    e->start = e->out->len;
-    if (e->change->relation != NULL) {
-        e->column_count = e->change->relation->column_count;
-        e->shown_count = (uint16_t)(e->column_count - e->change->relation->excluded_count);
-    }
+    measure(e);
     e->id =
         str_from(event_id_format(epoch, (struct position){e->transaction->end_lsn, ordinal}, id));
     int r = put_index(e);

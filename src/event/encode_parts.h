@@ -44,6 +44,8 @@ int encode_kept_values(struct encoder *encoder);
 struct weight encode_weigh(const struct change *change);
 
 #define OBJECT_MAX 256 /* a name in an error */
+/* encode.c: appends what the index of each whole event of RELATION begins as. */
+int encode_index(struct buffer *out, const struct relation *relation);
 /* encode.c: schema and table, or the prefix of a message; cut, for the cause must fit too. */
 void encode_object_name(const struct change *change, char text[OBJECT_MAX]);
 

@@ -17,19 +17,18 @@ static size_t plain_prefix(struct str text)
     size_t at = 0;
 
     while (at < text.len) {
-        if (text.len - at >= 8) {
-            uint64_t word = eight_load(text.data + at);
-            uint64_t found = eight_json_special(word) | (word & EIGHT(0x80));
-            if (found == 0) {
-                at += 8;
-                continue;
-            }
-            at += eight_first(found);
+        size_t left = text.len - at;
+        uint64_t word =
+            left >= 8 ? eight_load(text.data + at) : eight_load_part(text.data + at, left);
+        uint64_t found = eight_json_special(word) | (word & EIGHT(0x80));
+        if (found == 0) {
+            at += left < 8 ? left : 8;
+            continue;
         }
-        unsigned char c = (unsigned char)text.data[at];
-        size_t step = c >= ' ' && c != '"' && c != '\\';
-        if (c >= 0x80)
-            step = str_utf8_length((struct str){text.data + at, text.len - at});
+        at += eight_first(found);
+        if ((unsigned char)text.data[at] < 0x80)
+            return at;
+        size_t step = str_utf8_length((struct str){text.data + at, text.len - at});
         if (step == 0)
             return at;
         at += step;

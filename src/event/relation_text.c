@@ -1,6 +1,7 @@
 #include "event/relation_text.h"
 
 #include "base/str.h"
+#include "event/encode_parts.h"
 #include "event/type.h"
 
 #include <errno.h>
@@ -9,17 +10,29 @@
 /* 1600 columns whose names and types have 63 characters, each of them escaped. */
 #define TEXT_MAX ((size_t)4 << 20)
 
-struct key {
+struct place {
     size_t at, len;
 };
 
-/* KEYS (may be NULL): where the key of each column is in OUT, its colon included. */
-static int write_text(struct buffer *out, const struct relation *relation, struct key *keys)
+/* Where what is kept by itself is in the text. */
+struct places {
+    struct place name, index;
+    struct place *keys; /* of each column, its colon included; may be NULL */
+};
+
+static struct str slice(const struct buffer *text, struct place place)
+{
+    return (struct str){text->data + place.at, place.len};
+}
+
+static int write_text(struct buffer *out, const struct relation *relation, struct places *places)
 {
     buffer_append_str(out, STR("\"schema\":"));
     json_quote(out, relation->schema);
     buffer_append_str(out, STR(",\"table\":"));
+    places->name.at = out->len;
     json_quote(out, relation->table);
+    places->name.len = out->len - places->name.at;
     buffer_append_str(out, STR(",\"columns\":{"));
     for (uint16_t i = 0, shown = 0; i < relation->column_count; i++) {
         if (relation->columns[i].excluded)
@@ -29,8 +42,8 @@ static int write_text(struct buffer *out, const struct relation *relation, struc
         size_t at = out->len;
         json_quote(out, relation->columns[i].name);
         buffer_append_char(out, ':');
-        if (keys != NULL)
-            keys[i] = (struct key){at, out->len - at};
+        if (places->keys != NULL)
+            places->keys[i] = (struct place){at, out->len - at};
         json_quote(out, str_from(relation->columns[i].type->name));
     }
     return buffer_append_char(out, '}');
@@ -38,26 +51,37 @@ static int write_text(struct buffer *out, const struct relation *relation, struc
 
 int relation_text_write(struct buffer *out, const struct relation *relation)
 {
-    return write_text(out, relation, NULL);
+    struct places places = {0};
+
+    return write_text(out, relation, &places);
+}
+
+static void keep(struct relation *relation, const struct buffer *text, const struct places *places)
+{
+    relation->text = (struct str){text->data, places->index.at};
+    relation->name = slice(text, places->name);
+    relation->index = slice(text, places->index);
+    for (uint16_t i = 0; i < relation->column_count; i++)
+        relation->columns[i].key = slice(text, places->keys[i]);
 }
 
 int relation_text_keep(struct relation *relation)
 {
     struct buffer text;
-    struct key *keys = calloc(relation->column_count + 1u, sizeof(*keys));
+    struct places places = {.keys = calloc(relation->column_count + 1u, sizeof(*places.keys))};
 
-    if (keys == NULL)
+    if (places.keys == NULL)
         return -ENOMEM;
     buffer_init(&text, TEXT_MAX);
-    int r = write_text(&text, relation, keys);
-    if (r == 0) {
-        relation->text = buffer_str(&text);
-        for (uint16_t i = 0; i < relation->column_count; i++)
-            relation->columns[i].key = (struct str){text.data + keys[i].at, keys[i].len};
-    } else {
+    write_text(&text, relation, &places);
+    places.index.at = text.len;
+    int r = encode_index(&text, relation);
+    places.index.len = text.len - places.index.at;
+    if (r == 0)
+        keep(relation, &text, &places);
+    else
         buffer_release(&text);
-    }
-    free(keys);
+    free(places.keys);
     return r < 0 ? -ENOMEM : 0;
 }
 
@@ -66,5 +90,5 @@ void relation_text_release(struct relation *relation)
     if (relation == NULL)
         return;
     free((char *)(uintptr_t)relation->text.data);
-    relation->text = (struct str){0};
+    relation->text = relation->name = relation->index = (struct str){0};
 }

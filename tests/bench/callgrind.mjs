@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { run } from '../integration/harness/process.mjs';
 
 // The processor must not matter: which of its variants of memcpy and the like the C library takes.
-const plain = ['AVX', 'AVX2', 'AVX512F', 'AVX512VL', 'AVX512BW', 'ERMS', 'FSRM', 'BMI2', 'SSE4_2', 'SSSE3'];
+const plain = ['AVX', 'AVX_Fast_Unaligned_Load', 'AVX2', 'AVX512F', 'AVX512VL', 'AVX512BW', 'ERMS', 'FSRM', 'BMI2', 'SSE4_2', 'SSSE3'];
 const tunables = `glibc.cpu.hwcaps=${plain.map((name) => `-${name}`).join(',')}`;
 
 /** What stands before a command: all of its instructions go to FILE, or only those inside of a function. */

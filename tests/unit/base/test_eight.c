@@ -51,5 +51,19 @@ START_TEST(test_bytes_near_the_limits_next_to_each_other)
 }
 END_TEST
 
-UNIT_SUITE("base/eight", test_every_byte_in_every_place,
-           test_bytes_near_the_limits_next_to_each_other)
+/* Nothing behind the text is read: ASan sees that. */
+START_TEST(test_less_than_eight_bytes_are_themselves_and_spaces)
+{
+    for (size_t len = 1; len < 8; len++) {
+        char padded[8], *bytes = malloc(len);
+        memset(padded, ' ', sizeof(padded));
+        for (size_t i = 0; i < len; i++)
+            padded[i] = bytes[i] = (char)(0xf1 + 31 * i);
+        ck_assert_uint_eq(eight_load_part(bytes, len), eight_load(padded));
+        free(bytes);
+    }
+}
+END_TEST
+
+UNIT_SUITE("base/eight", test_less_than_eight_bytes_are_themselves_and_spaces,
+           test_every_byte_in_every_place, test_bytes_near_the_limits_next_to_each_other)

@@ -115,6 +115,37 @@ START_TEST(test_unknown_members)
 }
 END_TEST
 
+/* The members of a column as wal2json writes them are read in one step each: in any other form, and
+ * from any of them on, they are read all the same, and as strictly. */
+START_TEST(test_columns_in_other_forms)
+{
+    static const char *const forms[] = {
+        COLUMN,
+        "{ \"name\" : \"id\" , \"typeoid\" : 23 , \"value\" : 1 }",
+        "{\"name\":\"id\", \"typeoid\":23,\"value\":1}",
+        "{\"name\":\"id\",\"value\":1,\"typeoid\":23}",
+        "{\"typeoid\":23,\"name\":\"id\",\"value\":1}",
+        "{\"n\\u0061me\":\"id\",\"typeoid\":23,\"value\":1}",
+        "{\"name\":\"id\",\"typeoid\":23,\"position\":1,\"value\":1,\"default\":null}",
+    };
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        char text[512];
+        snprintf(text, sizeof(text), "%s,\"columns\":[%s]%s}", CHANGE("I"), forms[i], PK);
+        must_read(text);
+        ck_assert_uint_eq(message.columns.count, 1);
+        ck_assert(str_equal(message.columns.items[0].name, STR("id")));
+        ck_assert_uint_eq(message.columns.items[0].type_oid, 23);
+        ck_assert(str_equal(message.columns.items[0].value.text, STR("1")));
+    }
+    must_fail(INSERT_OF("{,\"typeoid\":23,\"name\":\"a\",\"value\":1}"), "a string is expected");
+    must_fail(INSERT_OF("{\"name\":\"a\"\"typeoid\":23,\"value\":1}"), "a comma");
+    must_fail(INSERT_OF("{\"name\":\"a\",,\"typeoid\":23,\"value\":1}"), "a string is expected");
+    must_fail(INSERT_OF("{\"name\":,\"typeoid\":23,\"value\":1}"), "a string is expected");
+    must_fail(INSERT_OF("{\"name\":\"a\",\"name\":\"a\",\"value\":1}"), "is there twice");
+    must_fail(CHANGE("I") ",\"columns\":[{\"name\":", "the text ends too early");
+}
+END_TEST
+
 /* A missing field is an error that names the option which makes wal2json send it. */
 START_TEST(test_missing)
 {
@@ -242,5 +273,5 @@ START_TEST(test_changed_bytes)
 END_TEST
 
 UNIT_SUITE("decode/wal2json_message", test_begin, test_times, test_row, test_nothing_is_left_over,
-           test_large_oids, test_unknown_members, test_missing, test_wrong_kinds, test_twice,
-           test_wrong_halves, test_many_columns, test_changed_bytes)
+           test_large_oids, test_unknown_members, test_columns_in_other_forms, test_missing,
+           test_wrong_kinds, test_twice, test_wrong_halves, test_many_columns, test_changed_bytes)

@@ -531,6 +531,8 @@ START_TEST(test_the_kept_text_of_a_relation_changes_nothing)
     ck_assert_int_eq(relation_text_keep(&relation), 0);
     ck_assert(str_equal(columns[0].key, STR("\"id\":")));
     ck_assert(str_equal(columns[2].key, STR("\"\":")));
+    ck_assert_ptr_nonnull(relation.name.data);
+    ck_assert_ptr_nonnull(relation.index.data);
     ck_assert_int_eq(event_encode(&kept, &origin, &transaction, 3, &change, &err), 0);
     ck_assert(str_equal(buffer_str(&bare), buffer_str(&kept)));
     relation_text_release(&relation);
