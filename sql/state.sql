@@ -100,6 +100,7 @@ SELECT c.operator, count(*), max(c.generation), '' FROM walpiper.checkpoint c GR
 ON CONFLICT (name) DO NOTHING;
 DROP FUNCTION IF EXISTS
     walpiper.claim(text),
+    walpiper.claim(text, integer, integer, text, bigint),
     walpiper.fence(text, bigint),
     walpiper.advance(text, bigint, text, pg_lsn, bigint),
     walpiper.rebuild_begin(text, bigint, text, pg_lsn, bigint),
@@ -183,21 +184,44 @@ BEGIN
 END
 $$;
 
+-- Fails with WPS01 when the slot is read by another process of the server than READER.
+CREATE OR REPLACE FUNCTION walpiper.require_slot(slot text, reader integer) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    other integer;
+BEGIN
+    SELECT s.active_pid INTO other FROM pg_catalog.pg_replication_slots s
+    WHERE s.slot_name = slot AND s.active_pid <> reader;
+    IF FOUND THEN
+        RAISE EXCEPTION 'slot % is read for another walpiper (PID %); this one waits for it', slot, other
+            USING ERRCODE = 'WPS01';
+    END IF;
+END
+$$;
+
 -- The row of a lane. The first lane of a process takes the operator over with all its lanes:
 -- whoever held it before fails with WPF01 from now on. HELD is the generation that a lane of the
 -- same process was given already; null: none was.
+--
+-- A process that has lost its slot to another one must not come last, as one may that was frozen
+-- before this call: the slot that it knows to be read by READER must not be read by another. That
+-- is looked at again under the lock, behind which those wait who get the slot later. Both are null
+-- where the slot is on another server.
 CREATE OR REPLACE FUNCTION walpiper.claim(
-    operator_name text, lane_number integer, lane_count integer, process_name text, held bigint)
+    operator_name text, lane_number integer, lane_count integer, process_name text, held bigint,
+    slot text DEFAULT NULL, reader integer DEFAULT NULL)
 RETURNS walpiper.checkpoint LANGUAGE plpgsql AS $$
 DECLARE
     op walpiper.operator;
     lane_row walpiper.checkpoint;
 BEGIN
+    PERFORM walpiper.require_slot(slot, reader);
     PERFORM walpiper.end_sessions(operator_name, lane_number, process_name, held);
     INSERT INTO walpiper.operator AS o (name, lanes, generation, process)
     VALUES (operator_name, lane_count, 0, '')
     ON CONFLICT (name) DO UPDATE SET name = o.name  -- locks it
     RETURNING o.* INTO op;
+    PERFORM walpiper.require_slot(slot, reader);
     IF held IS NOT NULL AND held <> op.generation THEN
         RAISE EXCEPTION 'operator % was taken over by another process', operator_name
             USING ERRCODE = 'WPF01';
@@ -706,4 +730,4 @@ BEGIN
 END
 $$;
 
-COMMENT ON SCHEMA walpiper IS 'walpiper operator state, version 3';
+COMMENT ON SCHEMA walpiper IS 'walpiper operator state, version 4';

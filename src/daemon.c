@@ -199,6 +199,7 @@ static int start_operators(struct daemon *d, struct error *err)
         .health = d->health,
         .params = &d->params,
         .targets = d->targets,
+        .reader = &d->source_counters.reader,
         .counters = d->operator_counters,
         .progress = &d->progress,
     };

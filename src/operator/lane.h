@@ -18,6 +18,9 @@ struct lane_group {
     const char *schema; /* borrowed: of the state tables */
     /* Borrowed: how to reach target and state tables; NULL: they are where the sources are. */
     const struct pg_params *target;
+    const char *slot;               /* borrowed: which the process reads, */
+    const _Atomic uint64_t *reader; /* borrowed: through this process of the server; NULL or 0: it
+                                       is not known */
     char generation[24];   /* that the process was given; empty: it has not claimed the operator */
     struct notify *notify; /* of the operators; NULL: nobody wants to know */
 };

@@ -94,6 +94,8 @@ static int start_lanes(struct operators *ops, const struct config_operator *op,
 {
     const struct operators_context *context = &ops->context;
     group->schema = context->config->state_schema;
+    group->slot = context->config->slot.name;
+    group->reader = context->reader;
     group->target = op->database ? &context->targets[op - context->config->operators] : NULL;
     snprintf(group->process, sizeof(group->process), "%08x%08x", random_u32(), random_u32());
     for (unsigned i = 0; i < op->lanes; i++) {

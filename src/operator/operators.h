@@ -4,7 +4,8 @@
  *
  * An operator claims its checkpoint when it starts and thereby ends any other process that has it.
  * So start them only in the process that captures, once it holds the slot, or has lost it for good
- * and has only its journal left to apply. */
+ * and has only its journal left to apply. One that is held up meanwhile until another process reads
+ * the slot waits until that has ended. */
 #ifndef OPERATOR_OPERATORS_H
 #define OPERATOR_OPERATORS_H
 
@@ -29,6 +30,8 @@ struct operators_context {
         *targets; /* one an operator; read of those with a database of their own */
     struct operator_counters *counters; /* one an operator; NULL: nobody wants to know */
     struct progress *progress;          /* told when one is settled further; NULL: as above */
+    /* The process of the server that reads the slot for us, 0: not known; NULL: there is none. */
+    const _Atomic uint64_t *reader;
 };
 
 /* Ends all that operators hold in JOURNAL which the configuration does not have. 0 or -ENOMEM. */

@@ -1,4 +1,5 @@
 #include "operator/session.h"
+#include "base/counter.h"
 #include "base/lsn.h"
 #include "base/planted_bug.h"
 #include "operator/parked.h"
@@ -8,6 +9,7 @@
 #include "pg/result.h"
 #include "pg/state_text.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 void session_init(struct session *s, struct loop *loop, const struct pg_params *params,
@@ -193,15 +195,27 @@ void session_send_parked(struct session *s)
                                                        .on_result = on_parked});
 }
 
+/* The process that reads the slot for us, in TEXT; NULL: it is not known. */
+static const char *reader_text(const struct session *s, char text[24])
+{
+    const _Atomic uint64_t *reader = s->lane.group->reader;
+    uint64_t pid = reader ? counter_read(reader) : 0;
+    snprintf(text, 24, "%" PRIu64, pid);
+    return pid > 0 ? text : NULL;
+}
+
 static void send_claim(struct session *s)
 {
     const struct lane *lane = &s->lane;
     char count[12];
     snprintf(count, sizeof(count), "%u", lane->count);
     const char *held = lane->group->generation[0] == '\0' ? NULL : lane->group->generation;
-    const char *values[] = {s->op->name, s->lane_number, count, lane->group->process, held};
+    char pid[24];
+    const char *reader = session_is_apart(s) ? NULL : reader_text(s, pid);
+    const char *values[] = {s->op->name, s->lane_number,    count, lane->group->process,
+                            held,        lane->group->slot, reader};
     (void)pg_conn_send(s->conn, &(struct pg_statement){.name = STATEMENT_CLAIM,
-                                                       .parameter_count = 5,
+                                                       .parameter_count = 7,
                                                        .values = values,
                                                        .on_result = on_claimed});
 }
@@ -231,6 +245,44 @@ static void claim(struct session *s)
     session_sync(s, on_claim_done);
 }
 
+static void on_rival(void *owner, const PGresult *result)
+{
+    struct session *s = owner;
+    if (!has_row(result))
+        return;
+    error_set(&s->refusal, -EBUSY,
+              "slot %s is read for another walpiper (PID %s); this one waits for it",
+              s->lane.group->slot, PQgetvalue(result, 0, 0));
+}
+
+static void on_rival_done(void *owner, const struct error *err)
+{
+    struct session *s = owner;
+    if (!err && s->refusal.code)
+        err = &s->refusal;
+    if (err)
+        session_fail(s, err);
+    else
+        claim(s);
+}
+
+/* A claim in another database cannot look at the slot, so that is done just before. */
+static void ask_for_rival(struct session *s)
+{
+    char pid[24];
+    const char *reader = reader_text(s, pid);
+    if (s->claimed || !session_is_apart(s) || !reader) {
+        claim(s);
+        return;
+    }
+    const char *values[] = {s->lane.group->slot, reader};
+    (void)pg_conn_send(s->apart, &(struct pg_statement){.name = STATEMENT_RIVAL,
+                                                        .parameter_count = 2,
+                                                        .values = values,
+                                                        .on_result = on_rival});
+    session_sync_sources(s, on_rival_done);
+}
+
 /* --- 4. our own statements ------------------------------------------------------------------- */
 
 static void on_prepared(void *owner, const struct error *err)
@@ -241,7 +293,7 @@ static void on_prepared(void *owner, const struct error *err)
     if (err)
         session_fail(s, err);
     else
-        claim(s);
+        ask_for_rival(s);
 }
 
 static const char *planted_text(const struct statement_text *text)

@@ -17,7 +17,8 @@ const struct statement_text statement_texts[] = {
     {STATEMENT_HALT, "SELECT walpiper.halt($1, $2, $3)"},
     {STATEMENT_TOUCH_PARKED, "SELECT walpiper.touch_parked($1, $2, $3)"},
     {STATEMENT_UNPARK, "DELETE FROM walpiper.parked WHERE operator = $1 AND id = $2"},
-    {STATEMENT_CLAIM, "SELECT " CHECKPOINT_COLUMNS " FROM walpiper.claim($1, $2, $3, $4, $5)"},
+    {STATEMENT_CLAIM,
+     "SELECT " CHECKPOINT_COLUMNS " FROM walpiper.claim($1, $2, $3, $4, $5, $6, $7)"},
     {STATEMENT_CHECKPOINT, "SELECT " CHECKPOINT_COLUMNS " FROM walpiper.checkpoint "
                            "WHERE operator = $1 AND lane = $2 AND generation = $3"},
     {STATEMENT_HOLD, "SELECT walpiper.hold($1, $2, $3, $4)"},
@@ -61,6 +62,9 @@ const struct statement_text statement_texts[] = {
 const struct statement_text statement_source_texts[] = {
     {STATEMENT_WRITERS, "SELECT " WRITERS OF_LOCKS},
     {STATEMENT_WRITE_STILL, "SELECT " WRITERS " && $2::text[]" OF_LOCKS},
+    /* As walpiper.require_slot(), for a claim in another database. */
+    {STATEMENT_RIVAL, "SELECT s.active_pid FROM pg_catalog.pg_replication_slots s "
+                      "WHERE s.slot_name = $1 AND s.active_pid <> $2::integer"},
     /* One of the transactions whose end this snapshot does not see, as walpiper.require_visible()
      * of sql/state.sql finds it: the xids are the low 32 bits, and 2^30 of them lie ahead. */
     {STATEMENT_UNSEEN,

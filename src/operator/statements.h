@@ -30,6 +30,7 @@
 #define STATEMENT_WRITERS "walpiper_writers"
 #define STATEMENT_WRITE_STILL "walpiper_write_still"
 #define STATEMENT_UNSEEN "walpiper_unseen"
+#define STATEMENT_RIVAL "walpiper_rival"
 
 #define STATEMENT_SWAP_OPEN "walpiper_swap_open"
 #define STATEMENT_SWAP_ENTER "walpiper_swap_enter"

@@ -14,6 +14,7 @@ struct source_counters {
     _Atomic uint64_t captured_lsn;  /* all up to there was given to the journal */
     _Atomic uint64_t confirmed_lsn; /* the server was told so */
     _Atomic uint64_t slowest_message_ms;
+    _Atomic uint64_t reader; /* the server's process of the newest replication session */
 
     /* What the server said, every few seconds while there is a stream. */
     _Atomic uint64_t looked_ms;   /* when; 0: never */

@@ -354,13 +354,24 @@ static void on_settings_done(void *owner, const struct error *err)
         pg_session_command(s->session, "IDENTIFY_SYSTEM", on_identified, on_identify_done);
 }
 
+/* Which the protocol tells too, but not through a pooler. */
+static void on_pid(void *owner, const PGresult *result)
+{
+    const struct source *s = owner;
+    int64_t pid = 0;
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && s->context.counters &&
+        str_to_int64(str_from(PQgetvalue(result, 0, 0)), &pid) == 0)
+        counter_set(&s->context.counters->reader, (uint64_t)pid);
+}
+
 static void on_session_ready(void *owner)
 {
     struct source *s = owner;
-    char command[sizeof(SESSION_SETTINGS) + 64];
-    snprintf(command, sizeof(command), SESSION_SETTINGS "; SET wal_sender_timeout = '%llums'",
+    char command[sizeof(SESSION_SETTINGS) + 100];
+    snprintf(command, sizeof(command),
+             SESSION_SETTINGS "; SET wal_sender_timeout = '%llums'; SELECT pg_backend_pid()",
              SENDER_TIMEOUT_MS + SLOWEST_TIMES * (unsigned long long)s->capture.slowest_ms);
-    pg_session_command(s->session, command, NULL, on_settings_done);
+    pg_session_command(s->session, command, on_pid, on_settings_done);
 }
 
 static void on_session_closed(void *owner, const struct error *why)

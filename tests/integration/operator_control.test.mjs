@@ -1,7 +1,8 @@
-// What people ask of a running operator, through the database: pause, resume, retry, skip, rebuild.
+// What people ask of a running operator, through the database: pause, resume, retry, skip, rebuild; and who
+// of several processes has it.
 import { captured } from './harness/journal.mjs';
 import { assert, run, scenario, until } from './harness/lib.mjs';
-import { areCopied, copied, lines, parked, says, things, thingsSchema } from './harness/things.mjs';
+import { areCopied, copied, lines, parked, retry, says, things, thingsSchema } from './harness/things.mjs';
 
 async function copying(scene, over, config) {
   const db = await scene.database();
@@ -190,3 +191,57 @@ scenario('one that is frozen in the middle of a transaction is not waited for by
   assert.deepEqual(await db.query('TABLE writes'), []);
   await areCopied(db);
 });
+
+/** Starts WALPIPER and stops it when its operator is prepared, and has not claimed what it works for. */
+async function freezeBeforeClaim(target, walpiper) {
+  const locker = await target.connect();
+  await locker.query('BEGIN; LOCK TABLE copies');
+  await walpiper.launch();
+  const waiting = `SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ '^INSERT INTO copies'`;
+  const pid = await until('it waits for the target', () => target.value(waiting));
+  walpiper.child.kill('SIGSTOP');
+  await locker.query('COMMIT');
+  locker.release();
+  const idle = `SELECT wait_event = 'ClientRead' FROM pg_stat_activity WHERE pid = $1`;
+  await until('the server waits for it', () => target.value(idle, [pid]));
+}
+
+for (const elsewhere of [false, true]) {
+  const where = elsewhere ? ' in another database' : '';
+  scenario(`one that is frozen before it takes its operator${where} does not take it from the one that reads the slot now`, async (scene) => {
+    const db = await scene.database();
+    const target = elsewhere ? await scene.database() : db;
+    await db.query('CREATE TABLE src (id int PRIMARY KEY)');
+    await target.query('CREATE TABLE copies (id int PRIMARY KEY)');
+    const config = {
+      tables: [{ name: 'src' }],
+      retry,
+      operators: [
+        {
+          ...{ name: 'o', target: 'copies', target_id: 'id', tables: { src: 'id' } },
+          query: 'INSERT INTO copies VALUES ($1) ON CONFLICT DO NOTHING',
+          ...(elsewhere && { database: { database: target.name } }),
+        },
+      ],
+    };
+    const writes = async (id) => {
+      await db.query('INSERT INTO src VALUES ($1)', [id]);
+      await until(`${id} is there`, () => target.value('SELECT EXISTS (SELECT FROM copies WHERE id = $1)', [id]));
+    };
+    const [frozen, heir] = [scene.unstarted(db, config), scene.unstarted(db, config)];
+    await heir.start();
+    await writes(1);
+    await heir.stop(); // it has made the slot, which could not be made while a table is locked
+    await freezeBeforeClaim(target, frozen);
+    await db.query(`SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1`, [frozen.slot]);
+    await heir.start();
+    await writes(2);
+    frozen.child.kill('SIGCONT');
+    await says(frozen, /operator o.*slot .* is read for another walpiper/);
+    await writes(3);
+    assert.doesNotMatch(heir.logText(), /taken over/);
+    assert.equal((await health(heir)).status, 'UP');
+    await heir.stop();
+    await writes(4);
+  });
+}

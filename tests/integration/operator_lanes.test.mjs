@@ -226,7 +226,7 @@ scenario('state tables of version 1 are brought up to date: position and parked 
   await areCopied(db);
   await assert.rejects(db.query(`SELECT walpiper.fence('copies', 1)`), /does not exist/);
   const version = await db.value(`SELECT obj_description('walpiper'::regnamespace)`);
-  assert.equal(version, 'walpiper operator state, version 3');
+  assert.equal(version, 'walpiper operator state, version 4');
 });
 
 scenario('state_schema: all that walpiper keeps is in that schema, and commands are given there', async (scene) => {

@@ -23,6 +23,7 @@ void setup(void)
     ck_assert_int_eq(loop_init(&room.loop), 0);
     room.health = health_new();
     room.op = blog_operator(sources);
+    room.reader = 0;
     params = target = (struct pg_params){0};
     room.config = (struct config){
         .operators = &room.op, .operator_count = 1, .state_schema = TEXT("walpiper")};
@@ -61,6 +62,7 @@ void start(void)
                                         .health = room.health,
                                         .params = &params,
                                         .targets = &target,
+                                        .reader = &room.reader,
                                         .counters = &room.counters};
     struct error err = {0};
     ck_assert_msg(operators_start(&room.ops, &room.loop, &context, &err) == 0, "%s", err.text);

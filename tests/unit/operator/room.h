@@ -21,6 +21,7 @@ struct room {
     struct config config;
     struct config_operator op;
     struct operator_counters counters;
+    _Atomic uint64_t reader; /* of the slot */
     char epoch[9];
     uint32_t ordinal; /* of the last event */
 };

@@ -149,6 +149,8 @@ static PGresult *answer(const struct statement *s)
         return row_of(2, (const char *[]){server.swapped, "9"}, true);
     if (strcmp(s->name, STATEMENT_WRITERS) == 0)
         return row_of(1, (const char *[]){"{}"}, true);
+    if (strcmp(s->name, STATEMENT_RIVAL) == 0)
+        return row_of(1, (const char *[]){"4711"}, server.rival > 0 && server.rival-- > 0);
     if (strcmp(s->name, STATEMENT_UNSEEN) == 0)
         return row_of(1, (const char *[]){"700"}, server.unseen > 0 && server.unseen-- > 0);
     return row_of(2, NULL, false);
@@ -317,7 +319,8 @@ void pg_conn_close(struct pg_conn *c)
 static bool is_of_sources(const char *name)
 {
     return strcmp(name, STATEMENT_WRITERS) == 0 || strcmp(name, STATEMENT_WRITE_STILL) == 0 ||
-           strcmp(name, STATEMENT_UNSEEN) == 0 || strstr(name, "walpiper_keys");
+           strcmp(name, STATEMENT_UNSEEN) == 0 || strcmp(name, STATEMENT_RIVAL) == 0 ||
+           strstr(name, "walpiper_keys");
 }
 
 /* Those without a name may be of either. */

@@ -80,6 +80,24 @@ START_TEST(test_a_lost_connection_to_the_target_is_made_anew_and_the_sources_are
 }
 END_TEST
 
+START_TEST(test_nothing_is_claimed_while_another_process_reads_the_slot)
+{
+    setup();
+    set_apart();
+    room.config.slot.name = TEXT("ours");
+    room.reader = 42;
+    server.rival = 2;
+    start_at_beginning();
+    append(EVENT_INSERT, &posts, ROW("1", "t"), NULL);
+    flush();
+    run_until(did, "query 1 | -> ok");
+    ck_assert_str_eq(server.history.data, "rival ours | -> ok\nrival ours | -> ok\n"
+                                          "rival ours | -> ok\nunseen {700} | -> ok\n"
+                                          "advance 0/100/1 | query 1 | -> ok\n");
+    teardown();
+}
+END_TEST
+
 START_TEST(test_a_rebuild_asks_each_database_what_it_knows)
 {
     setup();
@@ -96,4 +114,5 @@ UNIT_SUITE("operator/seen", test_the_sources_are_asked_before_the_transaction_be
            test_parts_of_a_batch_are_not_asked_for_again,
            test_a_lost_connection_to_the_sources_is_made_anew_with_the_other,
            test_a_lost_connection_to_the_target_is_made_anew_and_the_sources_are_asked_again,
+           test_nothing_is_claimed_while_another_process_reads_the_slot,
            test_a_rebuild_asks_each_database_what_it_knows)
