@@ -39,6 +39,7 @@ static const struct known_option {
     TAKE("where", required_argument, where, CLI_OPERATOR),
     TAKE("sample", required_argument, sample, CLI_OPERATOR),
     TAKE("all", no_argument, all, CLI_OPERATOR),
+    TAKE("swap", no_argument, swap, CLI_OPERATOR),
     {{"help", no_argument, NULL, HELP}, 0, 0},
     {{"version", no_argument, NULL, VERSION}, 0, 0},
 };

@@ -20,7 +20,7 @@ struct cli_options {
     const char *topics, *consumer, *ttl;
     const char *lsn, *op, *timeout;
     const char *limit, *where, *sample;
-    bool publish, all;
+    bool publish, all, swap;
     char *const *arguments;
     size_t argument_count; /* as many as the command takes */
 };

@@ -16,6 +16,7 @@ const char cli_operator_help[] =
     "pause NAME, resume NAME: begins nothing new; goes on, also when it has halted.\n"
     "rebuild NAME: computes every id anew, while live events go on.\n"
     "      --where CONDITION    those for which it holds: SQL on the columns of target_id\n"
+    "      --swap               in a new table, whose rows replace the old ones at once\n"
     "verify NAME: computes ids anew in transactions that are rolled back, and prints those whose "
     "row\n"
     "      is wrong. Exit 0 when none is, else 1.\n"
@@ -32,7 +33,7 @@ const char cli_operator_help[] =
 #define SAMPLE_MAX 1000000000
 
 /* Options by verb. */
-enum { JSON = 1, LIMIT = 2, WHERE = 4, SAMPLE = 8, ALL = 16 };
+enum { JSON = 1, LIMIT = 2, WHERE = 4, SAMPLE = 8, ALL = 16, SWAP = 32 };
 
 struct verb {
     const char *name;
@@ -48,7 +49,7 @@ static const struct verb verbs[] = {
     {"skip", true, true, 0, operator_skip},
     {"pause", true, false, 0, operator_pause},
     {"resume", true, false, 0, operator_resume},
-    {"rebuild", true, false, WHERE, operator_rebuild},
+    {"rebuild", true, false, WHERE | SWAP, operator_rebuild},
     {"verify", true, false, JSON | WHERE | SAMPLE | ALL, operator_verify},
 };
 
@@ -73,7 +74,7 @@ static const char *wrong_option(const struct verb *verb, const struct cli_option
     } known[] = {
         {"--json", JSON, options->json},    {"--limit", LIMIT, options->limit},
         {"--where", WHERE, options->where}, {"--sample", SAMPLE, options->sample},
-        {"--all", ALL, options->all},
+        {"--all", ALL, options->all},       {"--swap", SWAP, options->swap},
     };
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         if (known[i].said && !(verb->options & known[i].bit))
@@ -91,6 +92,8 @@ static enum cli_exit read_words(const struct verb *verb, const struct cli_option
         return cli_fail(CLI_MISUSED, "operator %s: does not take %s; %s", verb->name, option, help);
     if (options->all && options->sample)
         return cli_fail(CLI_MISUSED, "operator verify: --all or --sample, not both; %s", help);
+    if (options->swap && options->where)
+        return cli_fail(CLI_MISUSED, "operator rebuild: --swap or --where, not both; %s", help);
     if (verb->names && words == 0)
         return cli_fail(CLI_MISUSED, "operator %s: NAME is missing; %s", verb->name, help);
     if (words > (verb->names ? 1 : 0) && !verb->lists_ids)

@@ -1,6 +1,7 @@
 /* What is asked of a running operator: the functions of sql/state.sql, and refusals before they
  * run. */
 #include "cli/operator_call.h"
+#include "operator/definition.h"
 #include "operator/statements.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -143,9 +144,17 @@ int operator_try_where(struct operator_call *call, struct error *err)
                      call->op->name, call->options->where, cause.text);
 }
 
+static int may_swap(const struct operator_call *call, struct error *err)
+{
+    const struct config *config = call->config;
+    int rc = definition_may_swap(config->operators, config->operator_count, call->op, err);
+    return rc < 0 ? error_prefix(err, "operator %s", call->op->name) : 0;
+}
+
 enum cli_exit operator_rebuild(struct operator_call *call, struct error *err)
 {
     const char *where = call->options->where;
+    bool swap = call->options->swap;
     if (call->op->form == CONFIG_CALL) {
         error_set(err, -EINVAL,
                   "operator %s: calls a function for each event: it has no rows that could be "
@@ -155,9 +164,17 @@ enum cli_exit operator_rebuild(struct operator_call *call, struct error *err)
     }
     if (where && operator_try_where(call, err) < 0)
         return CLI_FAILED;
-    if (command(call, "SELECT walpiper.rebuild($1, $2)", where, err) < 0)
+    if (swap && may_swap(call, err) < 0)
+        return CLI_FAILED;
+    if (command(call,
+                swap ? "SELECT walpiper.rebuild_swap($1) WHERE $2::text IS NULL"
+                     : "SELECT walpiper.rebuild($1, $2)",
+                where, err) < 0)
         return CLI_FAILED;
     printf("operator %s: computes anew %s%s%s\n", call->op->name,
-           where ? "the ids where " : "every id", where ? where : "", when(call));
+           where  ? "the ids where "
+           : swap ? "every id, in a new table"
+                  : "every id",
+           where ? where : "", when(call));
     return CLI_DONE;
 }

@@ -134,6 +134,8 @@ static void step_text(const struct server *s, char text[64])
     const char *swap = server_true(s, 0, SWAP) ? ", into a new table" : "";
     if (server_null(s, 0, STEP))
         snprintf(text, 64, "-");
+    else if (server_number(s, 0, STEP) > server_number(s, 0, SOURCES))
+        snprintf(text, 64, "the new table is whole, and waits for the exchange");
     else
         snprintf(text, 64, "%s of %s%s", server_cell(s, 0, STEP), server_cell(s, 0, SOURCES), swap);
 }

@@ -19,6 +19,21 @@ bool definition_needs_identity(const struct config_operator *op)
     return op->on_update || op->on_delete;
 }
 
+int definition_may_swap(const struct config_operator *operators, size_t count,
+                        const struct config_operator *op, struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct config_operator *other = &operators[i];
+        if (other != op && other->target_table && !other->database == !op->database &&
+            strcmp(other->target_table, op->target_table) == 0 &&
+            strcmp(other->target_schema, op->target_schema) == 0)
+            return error_set(err, -EINVAL,
+                             "operator %s writes the same target; rebuild without swap",
+                             other->name);
+    }
+    return 0;
+}
+
 static int check_one(const struct config_operator *op, struct error *err)
 {
     if (op->source_count == 0)

@@ -16,6 +16,11 @@ int definition_check(const struct config_operator *operators, size_t count, stru
 const struct config_operator_source *definition_source(const struct config_operator *op,
                                                        struct str schema, struct str table);
 
+/* 0, or -EINVAL: another operator writes the target of OP, and a rebuild into a new table would
+ * undo its work. */
+int definition_may_swap(const struct config_operator *operators, size_t count,
+                        const struct config_operator *op, struct error *err);
+
 /* True when old values of the mapped columns are needed, and so must be in the replica identity. */
 bool definition_needs_identity(const struct config_operator *op);
 

@@ -44,12 +44,18 @@ static void prepare_query(struct session *s, const char *sql)
     (void)pg_conn_prepare_typed(s->conn, STATEMENT_SWAP_QUERY, sql, typed, s->id_types.array_oids);
 }
 
-/* A statement of ours, which SQL has up to its NUL. */
+static void prepare_select(struct session *s, struct buffer *sql)
+{
+    select_merge(sql, &s->select, &s->shadow.op, &s->id_types);
+    if (buffer_append_char(sql, '\0') == 0)
+        prepare_query(s, sql->data);
+    sql->len = 0;
+}
+
+/* Prepares SQL and empties it. */
 static void prepare_own(struct session *s, const char *name, struct buffer *sql)
 {
-    if (buffer_append_char(sql, '\0') == 0 && strcmp(name, STATEMENT_SWAP_QUERY) == 0)
-        prepare_query(s, sql->data);
-    else if (!sql->failed)
+    if (buffer_append_char(sql, '\0') == 0)
         (void)pg_conn_prepare(s->conn, name, sql->data);
     sql->len = 0;
 }
@@ -61,12 +67,10 @@ int shadow_prepare(struct session *s)
     struct buffer sql;
     buffer_init(&sql, SELECT_MERGE_MAX);
     send_enter(s);
-    if (to->form == CONFIG_SELECT) {
-        select_merge(&sql, &s->select, to, &s->id_types);
-        prepare_own(s, STATEMENT_SWAP_QUERY, &sql);
-    } else {
+    if (to->form == CONFIG_SELECT)
+        prepare_select(s, &sql);
+    else
         prepare_query(s, to->query);
-    }
     statement_delete(&sql, to, &s->id_types);
     prepare_own(s, STATEMENT_SWAP_DELETE, &sql);
     statement_keep(&sql, s->op, to, &s->id_types, s->shadow.columns);

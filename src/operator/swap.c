@@ -1,6 +1,7 @@
 #include "operator/swap.h"
 #include "base/log.h"
 #include "operator/catalog_check.h"
+#include "operator/definition.h"
 #include "operator/failure.h"
 #include "pg/array.h"
 #include <errno.h>
@@ -74,20 +75,6 @@ bool swap_takes(struct engine *e, const struct error *err)
 
 /* --- its begin -------------------------------------------------------------------------------- */
 
-/* Another operator of the same target would find its work undone. */
-static const struct config_operator *find_rival(const struct engine *e)
-{
-    const struct config *config = e->context->config;
-    for (size_t i = 0; i < config->operator_count; i++) {
-        const struct config_operator *op = &config->operators[i];
-        if (op != e->op && op->target_table && !op->database == !e->op->database &&
-            strcmp(op->target_table, e->op->target_table) == 0 &&
-            strcmp(op->target_schema, e->op->target_schema) == 0)
-            return op;
-    }
-    return NULL;
-}
-
 static void on_prepared(void *owner, const struct error *err)
 {
     struct engine *e = engine_of(owner);
@@ -124,11 +111,11 @@ static void on_opened(void *owner, const struct error *err)
 void swap_open(struct engine *e)
 {
     struct session *s = &e->session;
-    const struct config_operator *op = e->op, *rival = find_rival(e);
+    const struct config *config = e->context->config;
+    const struct config_operator *op = e->op;
     struct error err = {0};
     struct buffer ids;
-    if (rival) {
-        error_set(&err, -EINVAL, "operator %s writes it too; rebuild without swap", rival->name);
+    if (definition_may_swap(config->operators, config->operator_count, op, &err) < 0) {
         give_up(e, &err);
         return;
     }

@@ -136,6 +136,22 @@ scenario('pause, resume and rebuild: the service obeys; without one the next wil
   await areCopied(db);
 });
 
+scenario('rebuild --swap: in a new table; refused at once when another operator has the target', async (scene) => {
+  const other = { name: 'other', target: 'copies', tables: { things: 'id' }, query: 'UPDATE copies SET v = v WHERE id = $1' };
+  const { db, walpiper } = await copying(scene);
+  await db.query('INSERT INTO copies VALUES (99, 99)');
+  const blocker = await db.connect(); // the exchange waits for it
+  await blocker.query('BEGIN; LOCK TABLE copies IN SHARE MODE');
+  assert.equal(await done(walpiper, 'rebuild', 'copies', '--swap'), 'operator copies: computes anew every id, in a new table\n');
+  await until('it is under way', async () => (await json(walpiper, 'show', 'copies')).rebuild?.swap);
+  assert.match(await done(walpiper, 'show', 'copies'), /^rebuild .* new table/m);
+  await blocker.query('COMMIT');
+  await areCopied(db);
+  walpiper.config.operators.push(other);
+  await walpiper.configure();
+  assert.match(await refused(walpiper, 'rebuild', 'copies', '--swap'), /^walpiper: operator copies: operator other writes the same target; rebuild without swap/);
+});
+
 scenario('rebuild: a condition that is none is refused at once and changes nothing', async (scene) => {
   const { db, walpiper } = await copying(scene);
   const before = await db.query('TABLE walpiper.checkpoint');
@@ -176,7 +192,8 @@ scenario('wrong usage: one line, exit 2', async (scene) => {
   const walpiper = scene.unstarted(db, things());
   await walpiper.configure();
   const wrong = [[], ['look'], ['show'], ['list', 'copies'], ['show', 'copies', '3'], ['pause', 'copies', '--json'], ['list', '--all'],
-    ['verify', 'copies', '--all', '--sample', '3'], ['verify', 'copies', '--sample', '0'], ['show', 'copies', '--limit', 'x'], ['retry', 'copies', '--where', 'true']];
+    ['verify', 'copies', '--all', '--sample', '3'], ['verify', 'copies', '--sample', '0'], ['show', 'copies', '--limit', 'x'], ['retry', 'copies', '--where', 'true'],
+    ['rebuild', 'copies', '--swap', '--where', 'true'], ['verify', 'copies', '--swap']];
   for (const words of wrong) {
     const { code, stdout, stderr } = await command(walpiper, ...words);
     assert.equal(code, 2, `${words}: ${stderr}`);

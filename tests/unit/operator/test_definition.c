@@ -86,6 +86,21 @@ START_TEST(test_circles_are_refused_and_chains_are_not)
 }
 END_TEST
 
+START_TEST(test_who_shares_its_target_may_not_swap)
+{
+    struct config_operator_source a[2], b[2];
+    struct config_operator ops[2] = {blog_operator(a), blog_operator(b)};
+    struct error err = {0};
+    ops[1].name = TEXT("second");
+    ck_assert_int_eq(definition_may_swap(ops, 2, &ops[0], &err), -EINVAL);
+    ck_assert_str_eq(err.text, "operator second writes the same target; rebuild without swap");
+    ops[1].target_schema = TEXT("other");
+    ck_assert_int_eq(definition_may_swap(ops, 2, &ops[0], &err), 0);
+    ops[1].target_table = ops[1].target_schema = NULL; /* a call need not have one */
+    ck_assert_int_eq(definition_may_swap(ops, 2, &ops[0], &err), 0);
+}
+END_TEST
+
 START_TEST(test_inserts_alone_need_no_old_values)
 {
     struct config_operator_source sources[2];
@@ -98,4 +113,5 @@ END_TEST
 
 UNIT_SUITE("operator/definition", test_the_demo_is_fine, test_sources_are_found_by_schema_and_table,
            test_what_cannot_work_is_refused_by_name, test_a_name_is_for_one_operator,
-           test_circles_are_refused_and_chains_are_not, test_inserts_alone_need_no_old_values)
+           test_circles_are_refused_and_chains_are_not, test_who_shares_its_target_may_not_swap,
+           test_inserts_alone_need_no_old_values)
