@@ -5,7 +5,8 @@
 # shellcheck source=tools/chaos.sh
 . tools/chaos.sh
 
-test_stages=(unit instructions sanitizers fuzz lint integration chaos)
+# In this order; chaos is mostly waiting, and has the lint beside it.
+test_stages=(unit instructions sanitizers fuzz integration chaos lint)
 # Where the files of the stage integration are.
 integration_directories=(tests/clients tests/browser tests/integration)
 # Those whose promise is not about size or about ./dev; and of these, those in which threads meet. For
@@ -20,18 +21,33 @@ dev_test() {
     become_checkout_owner test "$@"
     prepare_node_modules
     local -a failed=()
-    local stage
+    local stage chaos=
+    mkdir -p build
     for stage in "${stages[@]}"; do
-        local began=$SECONDS
-        printf "\n== %s\n" "$stage"
-        "test_$stage" || failed+=("$stage")
-        say "== $stage: $((SECONDS - began)) s"
+        if [[ $stage == chaos ]]; then
+            test_stage chaos >build/chaos.log 2>&1 &
+            chaos=$!
+        else
+            test_stage "$stage" || failed+=("$stage")
+        fi
     done
+    if [[ -n $chaos ]]; then
+        wait "$chaos" || failed+=(chaos)
+        cat build/chaos.log
+    fi
     say ""
     if ((${#failed[@]} > 0)); then
         fail "dev test: failed: ${failed[*]}"
     fi
     say "dev test: all passed: ${stages[*]}"
+}
+
+test_stage() {
+    local began=$SECONDS status=0
+    printf "\n== %s\n" "$1"
+    "test_$1" || status=1
+    say "== $1: $((SECONDS - began)) s"
+    return $status
 }
 
 # Words before `integration` are stages; those after it are names of its files. --accept is for
@@ -129,7 +145,7 @@ run_unit_test() {
 }
 
 test_fuzz() {
-    tests/fuzz/run 5
+    tests/fuzz/run 3
 }
 
 test_lint() {
@@ -155,7 +171,7 @@ test_chaos() {
     chaos_run release --operators --minutes 2 >build/chaos-operators.log 2>&1 &
     runs+=($!)
     for bug in "${planted_bugs[@]}" "${planted_operator_bugs[@]}"; do
-        chaos_planted "$bug" --minutes 1.5 || status=1
+        chaos_planted "$bug" --minutes 3 || status=1
     done
     for run in "${runs[@]}"; do
         wait "$run" || status=1
@@ -164,12 +180,12 @@ test_chaos() {
     return $status
 }
 
-# run_integration TREE FILE...: the files side by side, one more than there are cores: some wait for time
+# run_integration TREE FILE...: the files side by side, two more than there are cores: many wait for time
 # limits most of their life. Each has its own PostgreSQL and prints its logs
 # when it fails.
 run_integration() {
     local tree=$1
     shift
     WALPIPER_BIN=$PWD/$tree/src/walpiper \
-        node --test --test-concurrency=$(($(nproc) + 1)) --test-reporter=spec "$@" </dev/null
+        node --test --test-concurrency=$(($(nproc) + 2)) --test-reporter=spec "$@" </dev/null
 }

@@ -23,7 +23,7 @@ static void check_query(struct str query)
 
 static void check_resume(const struct http_request *request)
 {
-    static const struct resume_range range = {"7f3a91c2", false, {0x100, 1}, {0x200, 3}};
+    static const struct resume_range range = {"7f3a91c2", false, {0x100, 1}, {0x200, 3}, 0x280};
     struct buffer scratch;
     struct str id;
 
