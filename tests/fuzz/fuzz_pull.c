@@ -31,7 +31,7 @@ static void check_resume(const struct http_request *request)
     if (resume_id(request, &scratch, &id)) {
         struct resume resume = resume_decide(id, &range);
         promise(id.len > 0);
-        promise(resume.kind != RESUME_AFTER || position_compare(resume.after, range.newest) <= 0);
+        promise(resume.kind != RESUME_AFTER || resume.after.lsn <= range.given);
     }
     buffer_release(&scratch);
 }
