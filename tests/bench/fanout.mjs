@@ -131,7 +131,7 @@ async function measureSingle(bench, bed, { turns, scale }) {
     const latency = (runs) =>
       milliseconds({ p50: medianOf(runs, (run) => run.latency_us.p50), p99: medianOf(runs, (run) => run.latency_us.p99) });
     const alone = subscribers === 1; // there is no first and last
-    bench.headline(`${number(subscribers)} subscribers, one event at a time: the send() loop's CPU to walpiper's`, ratiosOf(loop, ours, cpuOf));
+    bench.headline(`one event at a time to ${number(subscribers)}: the CPU of a send() loop to walpiper's`, ratiosOf(loop, ours, cpuOf));
     bench.row(
       number(subscribers),
       alone ? '-' : number(medianOf(loop, rate)),
@@ -155,7 +155,7 @@ async function measureBurst(bench, bed, { turns, scale }) {
       () => burstOfWalpiper(bed, subscribers, scaled(burst, scale)),
     );
     const rate = (run) => run.deliveries / run.seconds;
-    bench.headline(`${number(subscribers)} subscribers, under load: deliveries a second, times nchan's`, ratiosOf(ours, nchan, rate));
+    bench.headline(`under load to ${number(subscribers)}: deliveries a second, times nchan's`, ratiosOf(ours, nchan, rate));
     bench.row(
       number(subscribers),
       `${number(scaled(posted, scale))}, ${number(scaled(burst, scale))}`,

@@ -61,6 +61,9 @@ async function measureAll(names) {
   return names.map((name) => results.get(name));
 }
 
+/** What was won should be kept. */
+const hint = (counted, known) => (counted < known / worst ? '; --accept keeps it' : '');
+
 /** What is wrong with COUNTED beside KNOWN; undefined when nothing is. */
 export function verdict(counted, known) {
   if (known === undefined) return 'has no number yet';
@@ -70,7 +73,7 @@ export function verdict(counted, known) {
 
 function tell({ name, each, rooms }, known) {
   const wrong = verdict(each, known);
-  const beside = wrong ?? `${known}, ${((each / known - 1) * 100).toFixed(1)} %`;
+  const beside = wrong ?? `${known}, ${((each / known - 1) * 100).toFixed(1)} %${hint(each, known)}`;
   const parts = rooms.map((entry) => `${entry.room} ${Math.round(entry.each)}`).join(', ');
   console.log(`${wrong ? 'not ok' : 'ok'} ${name}: ${each} instructions an event (${beside}): ${parts}`);
   return wrong;

@@ -7,7 +7,7 @@ import { confirmAll, dropSlot, endOfLog } from './backlog.mjs';
 import { Bench, memoryOf, number } from './bench.mjs';
 import { Fleet } from './fleet.mjs';
 import { connect, drain } from './replay.mjs';
-import { Stamps } from './stamps.mjs';
+import { descriptors, Stamps } from './stamps.mjs';
 
 const path = '/streams/stamps';
 const patience = 900_000;
@@ -17,7 +17,7 @@ const memory = ({ resident, own }) => ({ 'MiB resident': resident, 'MiB private'
 
 // --- tables ------------------------------------------------------------------------------------------
 
-const backlogRows = 200_000;
+const backlogRows = 1_000_000;
 const tableName = (n) => `t${String(n).padStart(4, '0')}`;
 
 async function fillTables(db, size, rows) {
@@ -220,10 +220,13 @@ async function overJournals(bench, size, settings, journal) {
 
 // --- all of them -------------------------------------------------------------------------------------
 
+/** As many subscribers as COUNT, or as one process may have here. */
+const possible = (count) => Math.min(count, descriptors() - 200);
+
 /** `costly`: the size itself is what takes long. */
 const axes = [
   { name: 'tables', title: 'Tables', sizes: [1, 10, 100, 1000], measure: overTables },
-  { name: 'subscribers', title: 'Subscribers of one topic', sizes: [1, 10, 100, 1000, 10_000, 20_000], measure: overSubscribers },
+  { name: 'subscribers', title: 'Subscribers of one topic', sizes: [1, 10, 100, 1000, 10_000, 20_000].map(possible), measure: overSubscribers },
   { name: 'filters', title: 'Filters, a subscriber for each', sizes: [1, 10, 100, 1000, 10_000], measure: overFilters },
   { name: 'operators', title: 'Operators on one table', sizes: [1, 10, 100], measure: overOperators },
   { name: 'transactions', title: 'Rows of one transaction', sizes: [1, 100, 10_000, 100_000, 1_000_000, 5_000_000], measure: overTransactions, costly: true },

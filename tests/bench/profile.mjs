@@ -33,7 +33,7 @@ async function capture(bench, wrapper) {
 
 /** Single events to a hundred subscribers, and bursts. */
 async function fanout(bench, wrapper) {
-  const [subscribers, singles, bursts, together] = [100, 200, 10, 100];
+  const [subscribers, singles, bursts, together] = [100, 1000, 40, 100];
   const events = singles + bursts * together;
   const stamps = await new Stamps().create(bench);
   const walpiper = new Walpiper(stamps.db, bench.turnDirectory(), { tables: [{ name: 'public.stamps' }], ...quiet });

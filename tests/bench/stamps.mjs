@@ -9,6 +9,11 @@ import { until } from '../integration/harness/wait.mjs';
 const stamp = (number) =>
   `'#' || ${number} || '@' || (extract(epoch FROM clock_timestamp()) * 1000000)::bigint || '#'`;
 
+/** The most files that a process may have open here. */
+export function descriptors() {
+  return Number(readFileSync('/proc/self/limits', 'utf8').match(/^Max open files +\d+ +(\d+)/m)[1]);
+}
+
 export function microseconds() {
   return Math.round((performance.timeOrigin + performance.now()) * 1000);
 }
@@ -53,8 +58,7 @@ export class Stamps {
       http: { threads: 1, heartbeat: '1h' },
       log: { level: 'warn' },
     });
-    const limit = readFileSync('/proc/self/limits', 'utf8').match(/^Max open files +\d+ +(\d+)/m)[1];
-    walpiper.wrapper = ['prlimit', `--nofile=${limit}:${limit}`];
+    walpiper.wrapper = ['prlimit', `--nofile=${descriptors()}:${descriptors()}`];
     await walpiper.start();
     // Filters are refused until it has read the columns.
     await until('it knows the columns', async () => {
