@@ -78,10 +78,10 @@ scenario('an operator that is behind says how far, in bytes and seconds, and wha
   await db.query('UPDATE things SET v = 50');
   await until('it says so', async () => {
     const { lag_bytes: bytes, lag_seconds: seconds, error, dirty } = (await ask(walpiper, '/operators')).json[0];
-    return bytes > 0 && seconds > 0 && dirty === 20 && /"?copies"? does not exist/.test(error);
+    return bytes > 0 && seconds > 0 && dirty > 0 && /"?copies"? does not exist/.test(error);
   });
   const metrics = new Metrics((await ask(walpiper, '/metrics')).json);
-  assert.equal(metrics.sum('walpiper_operator_dirty{operator="copies"}'), 20);
+  assert.ok(metrics.sum('walpiper_operator_dirty{operator="copies"}') > 0);
   assert.ok(metrics.sum('walpiper_operator_lag_bytes{operator="copies"}') > 0);
   await db.query('ALTER TABLE away RENAME TO copies');
   await areCopied(db);
@@ -239,6 +239,23 @@ scenario('a database out of reach is answered 503 and no later than it takes to 
   assert.match(json.error, /^the database cannot be asked now: /);
   assert.equal((await ask(walpiper, '/operators/copies')).status, 503);
   assert.equal((await ask(walpiper, '/operators')).status, 200, 'what is known without it');
+});
+
+scenario('an operator whose target is in another database is asked there', async (scene) => {
+  const db = await scene.database();
+  await db.query(thingsSchema);
+  const models = await scene.database();
+  await models.query(`CREATE FUNCTION refuse(jsonb) RETURNS void LANGUAGE sql AS 'SELECT 1 / 0'`);
+  const away = { name: 'away', call: 'public.refuse', tables: ['things'], database: { url: models.url } };
+  const walpiper = await scene.walpiper(db, things({}, { operators: [copies, away], ...forgetful }));
+  await until('both run', async () => (await ask(walpiper, '/operators')).json.every(({ applied }) => applied !== null));
+  await db.query('INSERT INTO things VALUES (1, 1)');
+  await until('its event is parked', async () => (await show(walpiper, 'away')).parked_ids.length === 1);
+  assert.deepEqual((await show(walpiper, 'copies')).parked_ids, []);
+  assert.equal((await done(walpiper, 'away/skip')).ids, 1);
+  assert.equal((await done(walpiper, 'copies/skip')).ids, 0);
+  assert.deepEqual(await parked(models), []);
+  assert.deepEqual(await walpiper.stop(), { code: 0, signal: null });
 });
 
 scenario('an operator that has not run yet is told as that, not as broken', async (scene) => {

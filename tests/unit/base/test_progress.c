@@ -35,4 +35,32 @@ START_TEST(test_who_listens_is_told_and_nobody_else)
 }
 END_TEST
 
-UNIT_SUITE("base/progress", test_who_listens_is_told_and_nobody_else)
+#define ROUNDS 2000
+
+static void *tell_often(void *progress)
+{
+    for (int i = 0; i < ROUNDS; i++)
+        progress_tell(progress);
+    return NULL;
+}
+
+/* Each on a thread of its own: who has ceased to listen may be gone at once. */
+START_TEST(test_ears_come_and_go_while_it_is_told)
+{
+    struct progress progress = {0};
+    pthread_t teller;
+
+    ck_assert_int_eq(pthread_create(&teller, NULL, tell_often, &progress), 0);
+    for (int i = 0; i < ROUNDS; i++) {
+        struct ear *ear = calloc(1, sizeof(*ear));
+        ear->listener.on_progress = on_progress;
+        progress_listen(&progress, &ear->listener);
+        progress_unlisten(&progress, &ear->listener);
+        free(ear);
+    }
+    pthread_join(teller, NULL);
+}
+END_TEST
+
+UNIT_SUITE("base/progress", test_who_listens_is_told_and_nobody_else,
+           test_ears_come_and_go_while_it_is_told)

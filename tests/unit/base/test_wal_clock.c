@@ -103,7 +103,30 @@ START_TEST(test_behind_since_the_first_look_that_is_not_reached)
 }
 END_TEST
 
-UNIT_SUITE("base/wal_clock", test_a_time_is_where_the_wal_ended_at_the_first_look_after_it,
+static void *look_often(void *unused)
+{
+    for (int64_t n = 1; n <= 2000; n++)
+        look(n * 10, (uint64_t)n, (uint64_t)n);
+    return NULL;
+}
+
+START_TEST(test_one_thread_looks_another_asks)
+{
+    pthread_t looker;
+
+    setup();
+    ck_assert_int_eq(pthread_create(&looker, NULL, look_often, NULL), 0);
+    for (int64_t time = 0; time < 19000; time += 10) {
+        uint64_t lsn = find(time);
+        ck_assert(lsn == 0 || (int64_t)lsn * 10 > time);
+        (void)wal_clock_behind_since(&wal, lsn);
+    }
+    pthread_join(looker, NULL);
+}
+END_TEST
+
+UNIT_SUITE("base/wal_clock", test_one_thread_looks_another_asks,
+           test_a_time_is_where_the_wal_ended_at_the_first_look_after_it,
            test_where_nothing_happens_time_goes_on,
            test_a_clock_that_is_set_back_makes_later_looks_void,
            test_an_lsn_that_goes_back_is_of_another_server,

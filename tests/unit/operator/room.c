@@ -63,7 +63,8 @@ void start(void)
                                         .params = &params,
                                         .targets = &target,
                                         .reader = &room.reader,
-                                        .counters = &room.counters};
+                                        .counters = &room.counters,
+                                        .progress = &room.progress};
     struct error err = {0};
     ck_assert_msg(operators_start(&room.ops, &room.loop, &context, &err) == 0, "%s", err.text);
 }

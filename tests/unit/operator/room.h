@@ -22,6 +22,7 @@ struct room {
     struct config_operator op;
     struct operator_counters counters;
     _Atomic uint64_t reader; /* of the slot */
+    struct progress progress;
     char epoch[9];
     uint32_t ordinal; /* of the last event */
 };
