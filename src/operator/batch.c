@@ -170,7 +170,8 @@ static void send_work(const struct op_batch *batch, size_t begin, size_t end,
 {
     if (!is_of_swap(batch, session))
         apply_ids(session, batch->work + begin, end - begin);
-    if (session->shadow.open)
+    /* Behind its head a batch that computes every id anew has no new table any more. */
+    if (session->shadow.open && !batch->rebuild)
         shadow_apply(session, batch->work + begin, end - begin);
     for (size_t i = begin; batch->kind == BATCH_PARKED && i < end; i++)
         send_unpark(batch->work[i], session);

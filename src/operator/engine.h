@@ -67,6 +67,7 @@ struct engine {
     struct op_batch rebuild_batch, parked_batch, keys_batch;
     struct op_batch *running;  /* one of the four, until it is stored; NULL: none */
     struct error swap_failure; /* for which a rebuild into a new table is given up */
+    char swap_gone[24];        /* the last one that was not there any more */
     char swapped[2][24]; /* rows deleted and merged by an exchange; empty: it is not due yet */
     uint64_t batches;    /* stored */
     uint64_t failures;   /* of a batch, or of a part of it, for its data */

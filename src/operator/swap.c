@@ -25,16 +25,18 @@ static void no_memory(struct engine *e)
 static void on_given_up(void *owner, const struct error *err)
 {
     struct engine *e = engine_of(owner);
-    if (err && failure_of(err) != FAILURE_SYSTEMIC && failure_of(err) != FAILURE_DATA) {
-        engine_trouble(e, err);
-    } else if (err) {
+    enum failure failure = err ? failure_of(err) : FAILURE_SWAP_GONE;
+    if (!err)
+        log_error(e->name, "gives up the rebuild into a new table, %s.%s stays as it is: %s",
+                  e->op->target_schema, e->op->target_table, e->swap_failure.text);
+    if (failure == FAILURE_SWAP_GONE) {
+        e->look = true;
+        engine_turn(e);
+    } else if (failure == FAILURE_SYSTEMIC || failure == FAILURE_DATA) {
         engine_tell(e, err, true);
         engine_rest(e, e->context->config->retry.max_restart_ms);
     } else {
-        log_error(e->name, "gives up the rebuild into a new table, %s.%s stays as it is: %s",
-                  e->op->target_schema, e->op->target_table, e->swap_failure.text);
-        e->look = true;
-        engine_turn(e);
+        engine_trouble(e, err);
     }
 }
 
@@ -50,15 +52,27 @@ static void give_up(struct engine *e, const struct error *why)
     session_sync(s, on_given_up);
 }
 
+/* The same again would be so for ever. */
+static void look_again(struct engine *e, const struct error *why)
+{
+    const char *rebuild = e->session.found.rebuild;
+    if (strcmp(e->swap_gone, rebuild) == 0) {
+        give_up(e, why);
+        return;
+    }
+    snprintf(e->swap_gone, sizeof(e->swap_gone), "%s", rebuild);
+    shadow_close(&e->session.shadow);
+    e->look = true;
+    engine_turn(e);
+}
+
 bool swap_takes(struct engine *e, const struct error *err)
 {
     if (!e->rebuild.swap || !e->session.conn)
         return false;
     switch (failure_of(err)) {
     case FAILURE_SWAP_GONE:
-        shadow_close(&e->session.shadow);
-        e->look = true;
-        engine_turn(e);
+        look_again(e, err);
         return true;
     case FAILURE_SYSTEMIC:
     case FAILURE_DATA:

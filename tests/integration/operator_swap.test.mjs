@@ -310,7 +310,7 @@ scenario('begins again with another number of lanes, and when a source is trunca
   await walpiper.configure();
   await walpiper.start();
   await isUnderWay(db);
-  await db.query('TRUNCATE things; INSERT INTO things SELECT n, 5 FROM generate_series(100, 300) n');
+  await db.query('UPDATE things SET v = 6 WHERE id = 7; TRUNCATE things; INSERT INTO things SELECT n, 5 FROM generate_series(100, 300) n');
   await says(walpiper, over);
   await areCopied(db);
   await isCleared(db);

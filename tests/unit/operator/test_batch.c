@@ -138,6 +138,19 @@ START_TEST(test_events_are_as_they_are_and_ids_are_not_called_for)
 }
 END_TEST
 
+START_TEST(test_what_begins_a_rebuild_anew_writes_into_no_new_table)
+{
+    setup(CONFIG_QUERY);
+    session.shadow.open = true;
+    batch.rebuild = true;
+    ck_assert_int_eq(dirty_touch(&batch.dirty, STR("4"), DIRTY_REFRESH), 0);
+    ck_assert_int_eq(op_batch_arrange(&batch, &parked), 0);
+    op_batch_send_rest(&batch, &parked, &config, &session, on_done);
+    ck_assert_str_eq(answered(), "rebuild_begin 0/200/9 | query 4 | -> ok\n");
+    teardown();
+}
+END_TEST
+
 START_TEST(test_a_rebuild_into_a_new_table_writes_there_and_keeps_what_is_parked)
 {
     setup(CONFIG_QUERY);
@@ -161,4 +174,5 @@ UNIT_SUITE("operator/batch", test_a_part_of_ids_leaves_the_checkpoint_alone,
            test_a_part_of_events_moves_the_checkpoint_to_its_last,
            test_a_bad_event_is_set_aside_where_the_checkpoint_passes_it,
            test_events_are_as_they_are_and_ids_are_not_called_for,
+           test_what_begins_a_rebuild_anew_writes_into_no_new_table,
            test_a_rebuild_into_a_new_table_writes_there_and_keeps_what_is_parked)

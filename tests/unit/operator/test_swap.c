@@ -89,6 +89,20 @@ START_TEST(test_one_whose_new_table_is_gone_looks_what_is_asked_now)
 }
 END_TEST
 
+START_TEST(test_one_that_is_gone_for_ever_ends)
+{
+    start_in_the_middle();
+    start_at_beginning();
+    run_until(did, "swap_exchange counts | -> ok\n");
+    server.swap_state = "WPS01";
+    append_posts(1);
+    run_just_until("swap_end counts | -> ok\n");
+    it_is_over();
+    run_until(did, "advance 0/100/1 | visible {700} | query 1 | -> ok\n");
+    teardown();
+}
+END_TEST
+
 START_TEST(test_one_that_cannot_be_done_ends_and_the_target_goes_on)
 {
     static const char *const states[] = {"WPS02", "42703", "23502"};
@@ -132,5 +146,6 @@ UNIT_SUITE("operator/swap", test_the_new_table_is_opened_first_and_gets_what_the
            test_it_is_opened_again_on_a_new_connection_before_the_batch_is_run_again,
            test_the_exchange_waits_for_all_lanes_and_ends_it,
            test_one_whose_new_table_is_gone_looks_what_is_asked_now,
+           test_one_that_is_gone_for_ever_ends,
            test_one_that_cannot_be_done_ends_and_the_target_goes_on,
            test_a_truncate_begins_it_again)
