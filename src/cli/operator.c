@@ -220,6 +220,16 @@ int operator_call_open(struct operator_call *call, struct error *err)
     return 0;
 }
 
+int operator_call_sources(struct operator_call *call, struct server **ret_server, struct error *err)
+{
+    int rc = 0;
+    if (call->op->database && !call->apart.pg)
+        rc = server_open(&call->apart, call->config, err);
+    if (rc == 0)
+        *ret_server = call->op->database ? &call->apart : &call->server;
+    return rc;
+}
+
 int operator_must_have_run(const struct operator_call *call, struct error *err)
 {
     if (call->ran)
@@ -247,6 +257,7 @@ enum cli_exit cli_operator(const struct cli_options *options)
         (!verb->names || operator_call_open(&call, &err) == 0))
         code = verb->run(&call, &err);
     server_close(&call.server);
+    server_close(&call.apart);
     config_release(&config);
     return code == CLI_DONE ? code : cli_fail(code, "%s", err.text);
 }

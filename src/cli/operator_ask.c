@@ -116,15 +116,19 @@ enum cli_exit operator_resume(struct operator_call *call, struct error *err)
  * that the one who asked may never see. */
 static int try_condition(struct operator_call *call, int step, struct error *err)
 {
+    struct server *server = &call->server;
+    int rc = step == 0 ? 0 : operator_call_sources(call, &server, err);
     struct buffer sql;
+    if (rc < 0)
+        return rc;
     buffer_init(&sql, STATEMENT_MAX);
     buffer_append_str(&sql, STR("EXPLAIN "));
     statement_page(&sql, call->op, step, false, call->options->where, 1);
-    int rc = buffer_append_char(&sql, '\0');
+    rc = buffer_append_char(&sql, '\0');
     if (rc < 0)
         error_set(err, rc, "is too long");
     else
-        rc = server_query(&call->server, sql.data, 0, NULL, err);
+        rc = server_query(server, sql.data, 0, NULL, err);
     buffer_release(&sql);
     return rc;
 }
@@ -134,7 +138,7 @@ int operator_try_where(struct operator_call *call, struct error *err)
     int step = 0, rc = 0;
     while (step >= 0 && rc == 0) {
         rc = try_condition(call, step, err);
-        step = call->op->database ? -1 : statement_next_step(call->op, step);
+        step = statement_next_step(call->op, step);
     }
     if (rc == 0)
         return 0;

@@ -16,6 +16,7 @@ struct operator_call {
     size_t id_count;
     int64_t limit, sample; /* of --limit and --sample */
     struct server server;  /* where the target and the state tables are */
+    struct server apart;   /* where the sources are, when that is another database */
     bool ran;              /* the operator has a row in the state tables */
 };
 
@@ -27,11 +28,14 @@ int operator_call_open(struct operator_call *call, struct error *err);
 /* Runs SQL that is written for the schema walpiper (pg/state_text.h). 0 or the server's error. */
 int operator_call_query(struct operator_call *call, const char *sql, int count,
                         const char *const *values, struct error *err);
+/* Where the sources are: connects when that is another database. 0 or the failure. */
+int operator_call_sources(struct operator_call *call, struct server **ret_server,
+                          struct error *err);
 /* -ENOENT, unless the operator ran. */
 int operator_must_have_run(const struct operator_call *call, struct error *err);
 
-/* Whether the server takes --where for the ids of target and sources, as far as they are in this
- * database: nothing is read. 0 or the failure. */
+/* Whether the server takes --where for the ids of target and sources: nothing is read. 0 or the
+ * failure. */
 int operator_try_where(struct operator_call *call, struct error *err);
 
 /* Each does what its verb says and prints it. CLI_FAILED: ERR says why. */

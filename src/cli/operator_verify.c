@@ -24,6 +24,7 @@
 struct verification {
     struct operator_call *call;
     struct verify_look look;
+    struct id_types types;
     struct verdict suspects[SUSPECTS_MAX];
     size_t suspect_count;
     struct verify_report report;
@@ -172,14 +173,16 @@ static int settle(struct verification *v, struct error *err)
 /* --- all ids ---------------------------------------------------------------------------------- */
 
 /* The ids are read once, and kept by the server outside of any transaction. */
-static int open_ids(struct verification *v, const struct id_types *types, struct error *err)
+static int open_ids(struct verification *v, struct server *server, struct verify_scope scope,
+                    struct error *err)
 {
     const struct operator_call *call = v->call;
-    struct server *server = &v->call->server;
     struct buffer sql;
+    scope.where = call->options->where;
+    scope.sample = call->options->all ? 0 : call->sample;
     buffer_init(&sql, STATEMENT_MAX);
     buffer_append_str(&sql, STR("DECLARE walpiper_ids NO SCROLL CURSOR WITH HOLD FOR "));
-    verify_ids(&sql, call->op, types, call->options->where, call->options->all ? 0 : call->sample);
+    verify_ids(&sql, call->op, &v->types, &scope);
     int rc = buffer_append_char(&sql, '\0');
     if (rc < 0)
         error_set(err, rc, "--where: is too long");
@@ -193,28 +196,27 @@ static int open_ids(struct verification *v, const struct id_types *types, struct
     return rc;
 }
 
-static int read_ids(struct verification *v, struct verdict *ids, size_t *ret_count,
-                    struct error *err)
+static int read_ids(const struct verification *v, struct server *server, struct verdict *ids,
+                    size_t *ret_count, struct error *err)
 {
     char sql[80];
-    const struct server *s = &v->call->server;
     int columns = (int)v->call->op->target_id.count;
     struct buffer text;
     snprintf(sql, sizeof(sql), "FETCH %d FROM walpiper_ids", VERIFY_SLICE);
-    int rc = server_query(&v->call->server, sql, 0, NULL, err);
+    int rc = server_query(server, sql, 0, NULL, err);
     if (rc < 0)
         return rc;
     buffer_init(&text, IDS_MAX);
-    for (int row = 0; row < server_rows(s) && rc == 0; row++) {
-        const struct page page = {s->result, row};
+    for (int row = 0; row < server_rows(server) && rc == 0; row++) {
+        const struct page page = {server->result, row};
         rc = page_id(&page, (size_t)columns, &text);
         ids[row].text = rc == 0 ? str_dup(buffer_str(&text)) : NULL;
-        ids[row].orphan = server_true(s, row, columns);
+        ids[row].orphan = server_true(server, row, columns);
         if (!ids[row].text)
             rc = no_memory(err);
     }
     buffer_release(&text);
-    *ret_count = (size_t)server_rows(s);
+    *ret_count = (size_t)server_rows(server);
     return rc;
 }
 
@@ -235,20 +237,49 @@ static int suspect(struct verification *v, struct verdict *ids, size_t count, st
     return rc;
 }
 
-/* *RET_COUNT is 0 when there are no more. */
-static int next_slice(struct verification *v, size_t *ret_count, struct error *err)
+/* Those that have a row were looked at with the target's ids. */
+static size_t drop_seen(struct verdict *ids, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct verdict id = ids[i];
+        ids[i] = (struct verdict){0};
+        if (id.there)
+            verdict_release(&id);
+        else
+            ids[kept++] = id;
+    }
+    return kept;
+}
+
+/* *RET_MORE is false when there are no more. */
+static int next_slice(struct verification *v, struct server *server, struct verify_scope scope,
+                      bool *ret_more, struct error *err)
 {
     struct verdict ids[VERIFY_SLICE] = {0};
+    bool whole = scope.target && scope.sources;
     size_t count = 0;
-    int rc = read_ids(v, ids, &count, err);
+    int rc = read_ids(v, server, ids, &count, err);
+    *ret_more = count > 0;
     if (rc == 0)
-        rc = verify_look(&v->look, ids, count, false, err);
+        rc = verify_look(&v->look, ids, count, !whole, err);
+    if (!scope.target)
+        count = drop_seen(ids, count);
     if (rc == 0)
         rc = suspect(v, ids, count, err);
     for (size_t i = 0; i < VERIFY_SLICE; i++)
         verdict_release(&ids[i]);
     v->report.checked += count;
-    *ret_count = count;
+    return rc;
+}
+
+static int verify_in(struct verification *v, struct server *server, struct verify_scope scope,
+                     struct error *err)
+{
+    bool more = true;
+    int rc = open_ids(v, server, scope, err);
+    while (rc == 0 && more)
+        rc = next_slice(v, server, scope, &more, err);
     return rc;
 }
 
@@ -257,26 +288,23 @@ static int next_slice(struct verification *v, size_t *ret_count, struct error *e
 static int prepare(struct verification *v, struct error *err)
 {
     struct operator_call *call = v->call;
-    struct id_types types = {0};
     if (call->op->form == CONFIG_CALL)
         return error_set(err, -EINVAL,
                          "calls a function for each event: nothing says what its rows should be");
-    if (call->op->database)
-        return error_set(err, -EINVAL,
-                         "its target is in another database than its sources: its rows cannot be "
-                         "compared in one transaction");
-    int rc = operator_types(&call->server, call->op, &types, err);
+    v->look = (struct verify_look){.server = &call->server, .op = call->op};
+    int rc = operator_call_sources(call, &v->look.sources, err);
     if (rc == 0)
-        rc = verify_look_prepare(&v->look, &call->server, call->op, &types, err);
-    return rc == 0 ? open_ids(v, &types, err) : rc;
+        rc = operator_types(&call->server, call->op, &v->types, err);
+    return rc == 0 ? verify_look_prepare(&v->look, &v->types, err) : rc;
 }
 
 static int verify_all(struct verification *v, struct error *err)
 {
-    size_t count = 1;
-    int rc = 0;
-    while (rc == 0 && count > 0)
-        rc = next_slice(v, &count, err);
+    struct server *server = v->look.server, *sources = v->look.sources;
+    bool together = server == sources;
+    int rc = verify_in(v, server, (struct verify_scope){.target = true, .sources = together}, err);
+    if (rc == 0 && !together)
+        rc = verify_in(v, sources, (struct verify_scope){.sources = true}, err);
     return rc == 0 ? settle(v, err) : rc;
 }
 

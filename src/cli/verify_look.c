@@ -1,19 +1,15 @@
 #include "cli/verify_look.h"
-#include "base/clock.h"
 #include "cli/operator_statements.h"
 #include "operator/apply.h"
 #include "operator/bisect.h"
 #include "operator/failure.h"
 #include "operator/verify.h"
 #include <errno.h>
-#include <time.h>
 
 /* Less than the server's deadlock_timeout: the service never has to give way to us. */
 static const char settings_sql[] =
     "SELECT " STATEMENT_SETTINGS ", set_config('lock_timeout', '300ms', false),"
     " set_config('client_min_messages', 'error', false)";
-#define LOCK_TRIES 3
-#define LOCK_PAUSE_MS 100
 
 /* --- preparing -------------------------------------------------------------------------------- */
 
@@ -27,38 +23,38 @@ static int prepare(struct server *server, const char *name, struct buffer *sql, 
     return rc;
 }
 
-static int prepare_ours(struct server *server, const struct config_operator *op,
-                        const struct id_types *types, struct error *err)
+static int prepare_ours(struct verify_look *look, const struct id_types *types, struct error *err)
 {
     struct buffer sql;
     buffer_init(&sql, STATEMENT_MAX);
-    statement_delete(&sql, op, types);
-    int rc = prepare(server, STATEMENT_DELETE, &sql, err);
-    verify_rows(&sql, op, types);
-    if (rc == 0)
-        rc = prepare(server, VERIFY_ROWS, &sql, err);
-    buffer_reset(&sql);
-    verify_orphans(&sql, op, types);
-    if (rc == 0)
-        rc = prepare(server, VERIFY_ORPHANS, &sql, err);
+    statement_delete(&sql, look->op, types);
+    int rc = prepare(look->server, STATEMENT_DELETE, &sql, err);
+    if (rc == 0) {
+        verify_rows(&sql, look->op, types);
+        rc = prepare(look->server, VERIFY_ROWS, &sql, err);
+    }
+    if (rc == 0 && statement_has_orphans(look->op)) {
+        statement_orphans(&sql, look->op);
+        rc = prepare(look->sources, VERIFY_ORPHANS, &sql, err);
+    }
     buffer_release(&sql);
     return rc;
 }
 
-int verify_look_prepare(struct verify_look *look, struct server *server,
-                        const struct config_operator *op, const struct id_types *types,
-                        struct error *err)
+int verify_look_prepare(struct verify_look *look, const struct id_types *types, struct error *err)
 {
-    *look = (struct verify_look){.server = server, .op = op};
+    struct server *server = look->server;
     int rc = server_query(server, settings_sql, 0, NULL, err);
+    if (rc == 0 && look->sources != server)
+        rc = server_query(look->sources, settings_sql, 0, NULL, err);
     if (rc == 0)
-        rc = operator_prepare(server, op, types, STATEMENT_QUERY, err);
+        rc = operator_prepare(server, look->op, types, STATEMENT_QUERY, err);
     if (rc == 0 && (size_t)PQnparams(server->result) != types->count)
         rc = error_set(err, -EINVAL,
                        "query: has %d parameters; it must have %zu, one for each column of "
                        "target_id",
                        PQnparams(server->result), types->count);
-    return rc == 0 ? prepare_ours(server, op, types, err) : rc;
+    return rc == 0 ? prepare_ours(look, types, err) : rc;
 }
 
 /* --- one transaction -------------------------------------------------------------------------- */
@@ -66,6 +62,7 @@ int verify_look_prepare(struct verify_look *look, struct server *server,
 /* The ids of a transaction as the statements want them. */
 struct work {
     struct verify_look *look;
+    struct server *server; /* that runs the statements */
     struct dirty dirty;
     struct dirty_id *ids[VERIFY_SLICE];
     size_t count;
@@ -76,7 +73,7 @@ struct work {
 static void run(void *owner, const char *statement, int count, const char *const *values)
 {
     struct work *work = owner;
-    struct server *server = work->look->server;
+    struct server *server = work->server;
     if (work->rc < 0)
         return;
     work->rc = server_take(
@@ -113,8 +110,8 @@ static PGresult *ask(struct work *work, const char *statement)
         work->rc = error_set(work->err, rc, "no memory for ids");
     if (work->rc < 0)
         return NULL;
-    PGresult *result = work->look->server->result;
-    work->look->server->result = NULL;
+    PGresult *result = work->server->result;
+    work->server->result = NULL;
     return result;
 }
 
@@ -128,7 +125,7 @@ static void apply(struct work *work)
 
 static void note_position(struct work *work)
 {
-    struct server *server = work->look->server;
+    struct server *server = work->look->sources;
     if (work->rc < 0)
         return;
     work->rc = server_query(server, "SELECT pg_current_wal_insert_lsn()", 0, NULL, work->err);
@@ -149,7 +146,7 @@ static void roll_back(struct work *work)
 
 static int look_once(struct verify_look *look, struct verdict *ids, size_t count, struct error *err)
 {
-    struct work work = {.look = look, .err = err};
+    struct work work = {.look = look, .server = look->server, .err = err};
     PGresult *before = NULL, *after = NULL;
     work.rc = touch(&work, ids, count);
     if (work.rc == 0)
@@ -171,26 +168,6 @@ static int look_once(struct verify_look *look, struct verdict *ids, size_t count
 
 /* --- ids that fail ---------------------------------------------------------------------------- */
 
-/* Not at the same moment as whoever was in our way. */
-static void pause_a_while(void)
-{
-    long ms = LOCK_PAUSE_MS / 2 + (long)(random_u32() % LOCK_PAUSE_MS);
-    nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
-}
-
-/* One that is in the way of many is looked for among them first. */
-static int look_at_part(struct verify_look *look, struct verdict *ids, size_t count,
-                        struct error *err)
-{
-    int tries = count == 1 ? LOCK_TRIES : 1;
-    int rc = look_once(look, ids, count, err);
-    while (rc < 0 && failure_of(err) == FAILURE_TRANSIENT && --tries > 0) {
-        pause_a_while();
-        rc = look_once(look, ids, count, err);
-    }
-    return rc;
-}
-
 static bool is_of_ids(const struct error *err)
 {
     return failure_of(err) == FAILURE_DATA || failure_of(err) == FAILURE_TRANSIENT;
@@ -210,7 +187,7 @@ static int look_at_all(struct verify_look *look, struct verdict *ids, size_t cou
             bisect_drop(&bisect);
             continue;
         }
-        int rc = look_at_part(look, first, bisect_until(&bisect) - bisect.begin, &failure);
+        int rc = look_once(look, first, bisect_until(&bisect) - bisect.begin, &failure);
         if (rc < 0 && !is_of_ids(&failure)) {
             *err = failure;
             return rc;
@@ -223,19 +200,22 @@ static int look_at_all(struct verify_look *look, struct verdict *ids, size_t cou
 static int ask_for_orphans(struct verify_look *look, struct verdict *ids, size_t count,
                            struct error *err)
 {
-    struct work work = {.look = look, .err = err};
+    struct work work = {.look = look, .server = look->sources, .err = err};
+    int column = (int)look->op->target_id.count;
+    if (count == 0 || !statement_has_orphans(look->op))
+        return 0;
     work.rc = touch(&work, ids, count);
     PGresult *rows = work.rc == 0 ? ask(&work, VERIFY_ORPHANS) : NULL;
     for (size_t i = 0; rows && i < count; i++)
-        ids[i].orphan = PQgetvalue(rows, (int)i, 0)[0] == 't';
+        ids[i].orphan = PQgetvalue(rows, (int)i, column)[0] == 't';
     PQclear(rows);
     dirty_release(&work.dirty);
     return work.rc;
 }
 
-int verify_look(struct verify_look *look, struct verdict *ids, size_t count, bool again,
+int verify_look(struct verify_look *look, struct verdict *ids, size_t count, bool ask_first,
                 struct error *err)
 {
-    int rc = again ? ask_for_orphans(look, ids, count, err) : 0;
+    int rc = ask_first ? ask_for_orphans(look, ids, count, err) : 0;
     return rc == 0 ? look_at_all(look, ids, count, err) : rc;
 }

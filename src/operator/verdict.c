@@ -144,6 +144,7 @@ int verdict_judge(struct verdict *verdicts, size_t count, const PGresult *before
         struct span is = span_of(before, row_before, i + 1);
         struct span should = span_of(after, row_after, i + 1);
         forget(&verdicts[i]);
+        verdicts[i].there = is.count > 0;
         rc = judge(&verdicts[i], is, should);
         row_before += is.count;
         row_after += should.count;

@@ -26,6 +26,7 @@ struct verdict_column {
 struct verdict {
     char *text; /* owned, as all of it */
     bool orphan;
+    bool there; /* it has a row */
     enum verdict_kind kind;
     struct verdict_column *columns;
     size_t column_count;
@@ -45,7 +46,8 @@ int verdict_judge(struct verdict *verdicts, size_t count, const PGresult *before
 /* The statements have failed: for DATA, or because something was in the way. 0 or -ENOMEM. */
 int verdict_fail(struct verdict *verdict, bool data, const char *why);
 
-/* The same is wrong, and the row was not written between the two. */
+/* The same is wrong, and the row was not written between the two. What was in the way may be gone
+ * the next time, and is never the same. */
 bool verdict_same(const struct verdict *a, const struct verdict *b);
 
 #endif

@@ -57,43 +57,47 @@ static void append_table(struct buffer *out, const struct config_operator *op, i
     buffer_append_char(out, ')');
 }
 
+static void append_sample(struct buffer *out, const struct verify_scope *scope)
+{
+    if (scope->sample > 0)
+        buffer_printf(out, " ORDER BY random() LIMIT %" PRId64, scope->sample);
+}
+
+static void append_tables(struct buffer *out, const struct config_operator *op,
+                          const struct id_types *types, const struct verify_scope *scope)
+{
+    const char *separator = "(SELECT * FROM ";
+    for (int step = 0; step >= 0; step = statement_next_step(op, step)) {
+        if (step == 0 ? !scope->target : !scope->sources)
+            continue;
+        buffer_append_str(out, str_from(separator));
+        separator = " UNION (SELECT * FROM ";
+        append_table(out, op, step, types);
+        if (scope->where)
+            buffer_printf(out, " WHERE (%s\n)", scope->where); /* it may end in a comment */
+        append_sample(out, scope);
+        buffer_append_char(out, ')');
+    }
+}
+
 int verify_ids(struct buffer *out, const struct config_operator *op, const struct id_types *types,
-               const char *where, int64_t sample)
+               const struct verify_scope *scope)
 {
     buffer_append_str(out, STR("SELECT "));
     append_names(out, &op->target_id, "::text");
     buffer_append_str(out, STR(", "));
-    statement_orphan(out, op);
+    if (scope->target && scope->sources)
+        statement_orphan(out, op);
+    else
+        buffer_append_str(out, STR("false"));
     buffer_append_str(out, STR(" FROM (SELECT * FROM ("));
-    for (int step = 0; step >= 0; step = statement_next_step(op, step)) {
-        buffer_append_str(out, step == 0 ? STR("(SELECT * FROM ") : STR(" UNION (SELECT * FROM "));
-        append_table(out, op, step, types);
-        if (where)
-            buffer_printf(out, " WHERE (%s\n)", where); /* it may end in a comment */
-        if (sample > 0)
-            buffer_printf(out, " ORDER BY random() LIMIT %" PRId64, sample);
-        buffer_append_char(out, ')');
-    }
+    append_tables(out, op, types, scope);
     buffer_append_str(out, STR(") AS u"));
-    if (sample > 0)
-        buffer_printf(out, " ORDER BY random() LIMIT %" PRId64, sample);
+    append_sample(out, scope);
     buffer_append_char(out, ')');
     append_alias(out, op, "t");
     buffer_append_str(out, STR(") ORDER BY "));
     append_names(out, &op->target_id, "");
-    return out->failed;
-}
-
-int verify_orphans(struct buffer *out, const struct config_operator *op,
-                   const struct id_types *types)
-{
-    buffer_append_str(out, STR("SELECT "));
-    statement_orphan(out, op);
-    buffer_append_str(out, STR(" FROM "));
-    statement_arrays(out, types);
-    buffer_append_str(out, STR(" WITH ORDINALITY"));
-    append_alias(out, op, "t");
-    buffer_append_str(out, STR(", walpiper_nr) ORDER BY t.walpiper_nr"));
     return out->failed;
 }
 

@@ -7,17 +7,18 @@
 
 /* Names of the prepared statements, whose parameters are the ids in arrays. */
 #define VERIFY_ROWS "walpiper_verify_rows"
-#define VERIFY_ORPHANS "walpiper_verify_orphans"
+#define VERIFY_ORPHANS "walpiper_verify_orphans" /* statement_orphans() */
 
-/* Appends the query for the ids of target and sources, each once and in order: a text for each of
- * its columns, and whether it is an orphan. WHERE as in statement_page(). SAMPLE: so many at most,
- * by chance, 0: all; each relation gives as many, and of these so many remain. */
+/* Which ids are meant. */
+struct verify_scope {
+    bool target, sources; /* of which tables: of both only when these are in one database */
+    const char *where;    /* as in statement_page() */
+    int64_t sample;       /* so many at most, by chance, of each table and in all; 0: every one */
+};
+/* Appends the query for them, each once and in order: a text for each of an id's columns, and,
+ * where it can be told, whether it is an orphan. */
 int verify_ids(struct buffer *out, const struct config_operator *op, const struct id_types *types,
-               const char *where, int64_t sample);
-
-/* Appends the query whether the ids are orphans, a row for each, in their order. */
-int verify_orphans(struct buffer *out, const struct config_operator *op,
-                   const struct id_types *types);
+               const struct verify_scope *scope);
 
 /* Appends the query for the target's rows of the ids: which id, from 1, a text that another version
  * of the row does not have, then the columns; ordered by the first and what they have. */

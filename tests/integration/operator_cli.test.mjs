@@ -394,6 +394,31 @@ scenario('verify: a locked row is undecided and not waited for, and the service 
   assert.equal(await done(walpiper, 'verify', 'copies'), 'operator copies: ok, 20 ids are right\n');
 });
 
+scenario('a target in another database: its operator is shown, obeys and is verified', async (scene) => {
+  const db = await scene.database();
+  const models = await scene.database();
+  await db.query('CREATE TABLE things (id int PRIMARY KEY, v int); INSERT INTO things SELECT n, n FROM generate_series(1, 300) n');
+  await models.query(`CREATE TABLE copies (id bigint PRIMARY KEY, v int); CREATE EXTENSION postgres_fdw;
+    CREATE SERVER sources FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '${db.server.socketDirectory}', dbname '${db.name}');
+    CREATE USER MAPPING FOR postgres SERVER sources OPTIONS (user 'postgres');
+    IMPORT FOREIGN SCHEMA public LIMIT TO (things) FROM SERVER sources INTO public`);
+  const query = `INSERT INTO copies SELECT id, v FROM things WHERE id = ANY ($1) ON CONFLICT (id) DO UPDATE SET v = excluded.v`;
+  const walpiper = await scene.walpiper(db, things({ database: { database: models.name }, batch: true, query }));
+  const all = (from) => from.query('SELECT id::int, v FROM ' + (from === db ? 'things' : 'copies') + ' ORDER BY id');
+  const right = () => until('it is right', async () => JSON.stringify(await all(db)) === JSON.stringify(await all(models)));
+  await right();
+  const { operators } = await json(walpiper, 'list');
+  assert.deepEqual(operators.map(({ name, state, lag_bytes }) => ({ name, state, lag_bytes })), [{ name: 'copies', state: 'running', lag_bytes: null }]);
+  assert.equal(await done(walpiper, 'verify', 'copies', '--all'), 'operator copies: ok, 300 ids are right\n');
+  await models.query('DELETE FROM copies WHERE id IN (5, 290); UPDATE copies SET v = 0 WHERE id = 6; INSERT INTO copies VALUES (999, 1)');
+  const found = await fails(walpiper, 'verify', 'copies', '--all');
+  assert.deepEqual(found.stdout.trimEnd().split('\n'), ['6: differs: v=0->6', '999: superfluous: id=999 v=1', '5: missing: id=5 v=5', '290: missing: id=290 v=290']);
+  assert.match(found.why, /4 of 301 ids are wrong/);
+  assert.match(await refused(walpiper, 'rebuild', 'copies', '--where', 'ident = 1'), /--where ident = 1: .*ident/);
+  await done(walpiper, 'rebuild', 'copies');
+  await right();
+});
+
 scenario('verify and rebuild: a function that gets events has no rows to be computed anew', async (scene) => {
   const db = await scene.database();
   await db.query(`${thingsSchema} CREATE FUNCTION heard(jsonb) RETURNS void LANGUAGE sql AS ''`);
