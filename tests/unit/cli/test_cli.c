@@ -31,6 +31,7 @@ static const struct cli_command commands[] = {
     {"slot", "slots", "", remember, 0, "drop NAME"},
     {"choose", "chooses", "", remember, 0, "info|verify"},
     {"tail", "tails", "", remember, CLI_FROM, "[TOPIC...]"},
+    {"verify", "verifies", "", remember, CLI_OPERATOR, NULL},
     {NULL, NULL, NULL, NULL, 0, NULL},
 };
 
@@ -71,6 +72,24 @@ START_TEST(test_options_reach_the_command)
     ck_assert_int_eq(seen.log_level, LOG_ERROR);
     ck_assert_str_eq(c.out, "");
     ck_assert_str_eq(c.err, "");
+}
+END_TEST
+
+START_TEST(test_words_and_flags_are_taken_into_their_own_place)
+{
+    struct captured c;
+
+    ck_assert_int_eq(call(&c, "verify --where a --limit 3 --sample=4 --all"), CLI_DONE);
+    ck_assert(seen.all && !seen.swap && !seen.json && !seen.publish);
+    ck_assert_ptr_nonnull(seen.where);
+    ck_assert_ptr_nonnull(seen.limit);
+    ck_assert_ptr_nonnull(seen.sample);
+    ck_assert_ptr_null(seen.from);
+    ck_assert_int_eq(call(&c, "verify --swap"), CLI_DONE);
+    ck_assert(seen.swap && !seen.all);
+    ck_assert_ptr_null(seen.where);
+    ck_assert_int_eq(call(&c, "verify --all=no"), CLI_MISUSED);
+    ck_assert_int_eq(call(&c, "verify --where"), CLI_MISUSED);
 }
 END_TEST
 
@@ -214,7 +233,8 @@ START_TEST(test_failure_is_1_and_one_line)
 }
 END_TEST
 
-UNIT_SUITE("cli/cli", test_options_reach_the_command, test_wrong_usage_is_2_and_one_line,
+UNIT_SUITE("cli/cli", test_options_reach_the_command,
+           test_words_and_flags_are_taken_into_their_own_place, test_wrong_usage_is_2_and_one_line,
            test_wrong_options_are_named, test_arguments_reach_the_command,
            test_missing_and_wrong_words_are_named, test_help_and_version_go_to_standard_output,
            test_failure_is_1_and_one_line)
