@@ -1,9 +1,8 @@
 // Writers that share a few rows: they move, delete and take up again what others have just written.
 // What was committed is what the tables say.
-import pg from 'pg';
-import { sleep, until } from '../integration/harness/wait.mjs';
+import { sleep } from '../integration/harness/wait.mjs';
+import { AnyWriter } from './any_writer.mjs';
 import { hot, ids, shelves } from './models.mjs';
-import { isOutage } from './writers.mjs';
 
 /** Two of them met: a deadlock, a lock that did not come, a key that is taken. */
 const isQuarrel = ({ code }) => ['40P01', '55P03', '23505'].includes(code);
@@ -40,45 +39,11 @@ const works = [
 
 const weight = works.reduce((sum, [each]) => sum + each, 0);
 
-export class ModelWriter {
-  /** COUNTS of what was done is shared by all. ONERROR hears of what is neither outage nor quarrel. */
-  constructor(id, { database, random, counts, onError }) {
-    Object.assign(this, { id, database, random, counts, onError });
-    this.paused = true;
-    this.idle = true;
-    this.stopped = false;
-  }
-
-  start() {
-    this.running = this.run();
-  }
-
-  resume() {
-    this.paused = false;
-  }
-
-  /** Resolves when its last transaction is over. */
-  async pause() {
-    this.paused = true;
-    await until(`writer ${this.id} is done with its last transaction`, () => this.idle, { timeout: 60_000 });
-  }
-
-  async stop() {
-    this.stopped = true;
-    await this.running;
-    await this.client?.end().catch(() => {});
-  }
-
-  async run() {
-    while (!this.stopped) {
-      this.idle = this.paused;
-      if (this.paused) {
-        await sleep(10);
-        continue;
-      }
-      await this.turn();
-      await sleep(this.random.between(0, 15));
-    }
+export class ModelWriter extends AnyWriter {
+  /** COUNTS of what was done is shared by all. Quarrels are counted, and no error. */
+  constructor(id, { counts, ...options }) {
+    super(id, { ...options, rest: [0, 15] });
+    this.counts = counts;
   }
 
   async turn() {
@@ -91,17 +56,12 @@ export class ModelWriter {
         await this.client.query('ROLLBACK').catch(() => {});
         return;
       }
-      if (!isOutage(error)) this.onError(error);
-      this.client?.end().catch(() => {});
-      this.client = undefined;
-      await sleep(50);
+      await this.failed(error);
     }
   }
 
   async connect() {
-    const client = new pg.Client({ connectionString: this.database.url });
-    client.on('error', () => {});
-    await client.connect();
+    const client = await super.connect();
     await client.query('SET lock_timeout = 500');
     return client;
   }

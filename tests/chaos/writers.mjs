@@ -1,13 +1,10 @@
 // Writers with known content. Each transaction leaves a row in the ledger, so that after a commit
 // whose connection died the ledger says whether it was kept.
-import pg from 'pg';
-import { sleep, until } from '../integration/harness/wait.mjs';
+import { sleep } from '../integration/harness/wait.mjs';
+import { AnyWriter } from './any_writer.mjs';
 import { buckets, consumers, deleteKey, keyOf, noteOf, rolledBack, tables } from './content.mjs';
 
 const rowsKept = 60; // of a writer in one table; above it deletes more than it inserts
-
-/** A server that goes away or comes up: what it says then, or what the connection says. */
-export const isOutage = (error) => !(error instanceof pg.DatabaseError) || /^(57P0|08|53300)/.test(error.code);
 
 /** The changes of one transaction, in their order, and the writer's rows as they are after it. */
 class Transaction {
@@ -27,49 +24,18 @@ class Transaction {
   }
 }
 
-export class Writer {
-  /** Writers of JOURNAL OF TRUTH share nothing but the server. ONERROR hears what is no outage. */
-  constructor(id, { database, random, truth, onError }) {
-    Object.assign(this, { id, database, random, truth, onError });
+export class Writer extends AnyWriter {
+  /** TRUTH has what all of them committed; else they share nothing but the server. */
+  constructor(id, { truth, ...options }) {
+    super(id, { ...options, rest: [2, 50] });
+    this.truth = truth;
     this.rows = Object.fromEntries(tables.map((table) => [table, new Map()]));
     this.seq = 0;
     this.unknown = null; // the transaction whose commit was not answered
-    this.paused = true;
-    this.idle = true;
-    this.stopped = false;
   }
 
-  start() {
-    this.running = this.run();
-  }
-
-  resume() {
-    this.paused = false;
-  }
-
-  /** Resolves when the last transaction's fate is known. */
-  async pause() {
-    this.paused = true;
-    await until(`writer ${this.id} knows what became of its last transaction`, () => this.idle && !this.unknown, { timeout: 60_000 });
-  }
-
-  async stop() {
-    this.stopped = true;
-    await this.running;
-    await this.client?.end().catch(() => {});
-  }
-
-  async run() {
-    while (!this.stopped) {
-      if (this.paused && !this.unknown) {
-        await sleep(10);
-        continue;
-      }
-      this.idle = false;
-      await this.turn();
-      this.idle = true;
-      await sleep(this.random.between(2, 50));
-    }
+  isSettled() {
+    return !this.unknown;
   }
 
   /** One transaction, or what the server's absence leaves of it. */
@@ -80,19 +46,9 @@ export class Writer {
       await this.transaction(work);
       return true;
     } catch (error) {
-      if (!isOutage(error)) this.onError(error);
-      this.client?.end().catch(() => {});
-      this.client = undefined;
-      await sleep(50);
+      await this.failed(error);
       return false;
     }
-  }
-
-  async connect() {
-    const client = new pg.Client({ connectionString: this.database.url });
-    client.on('error', () => {});
-    await client.connect();
-    return client;
   }
 
   /** The connection is gone and with it its backend: what the ledger says now is final. */
