@@ -448,10 +448,8 @@ static int daemon_start(struct daemon *d, struct error *err)
 static uint64_t sum(const struct daemon *d, size_t counter)
 {
     uint64_t total = 0;
-    for (unsigned i = 0; i < d->serving_count; i++) {
-        const char *counters = (const char *)d->serving_counters[i].http;
-        total += counter_read((const _Atomic uint64_t *)(const void *)(counters + counter));
-    }
+    for (unsigned i = 0; i < d->serving_count; i++)
+        total += counter_read_at(d->serving_counters[i].http, counter);
     return total;
 }
 

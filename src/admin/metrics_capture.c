@@ -78,11 +78,8 @@ void metrics_of_capture(const struct admin *admin, struct buffer *out)
     const struct source_counters *source = admin->context.source;
 
     append_state(source, out);
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const char *at = (const char *)source + rows[i].counter;
-        metric_single(out, &rows[i].metric,
-                      counter_read((const _Atomic uint64_t *)(const void *)at));
-    }
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        metric_single(out, &rows[i].metric, counter_read_at(source, rows[i].counter));
     metric_single(out, &bytes, admin_lag_bytes(admin));
     metric_single_ms(out, &seconds, admin_lag_ms(admin));
     metric_single_ms(out, &slowest, counter_read(&source->slowest_message_ms));

@@ -27,12 +27,6 @@ static const struct row rows[] = {
         "Of a rebuild: 0 for the target's ids, then the number of the source.", rebuild_step),
 };
 
-static uint64_t value_of(const struct operator_counters *counters, size_t counter)
-{
-    const char *at = (const char *)counters + counter;
-    return counter_read((const _Atomic uint64_t *)(const void *)at);
-}
-
 static void append_row(const struct admin *admin, const struct row *row, struct buffer *out)
 {
     const struct config *config = admin->context.config;
@@ -41,7 +35,7 @@ static void append_row(const struct admin *admin, const struct row *row, struct 
     for (size_t i = 0; i < config->operator_count; i++) {
         const struct metric_labels labels = {{"operator", config->operators[i].name}, {0}};
         metric_sample(out, &row->metric, &labels,
-                      value_of(&admin->context.operators[i], row->counter));
+                      counter_read_at(&admin->context.operators[i], row->counter));
     }
 }
 

@@ -29,8 +29,7 @@ static uint64_t value_of(const struct serving_counters *counters, const struct p
 {
     const void *const parts[] = {
         [HTTP] = counters->http, [FEED] = counters->feed, [API] = counters->api};
-    const char *at = (const char *)parts[place->part] + place->offset;
-    return counter_read((const _Atomic uint64_t *)(const void *)at);
+    return counter_read_at(parts[place->part], place->offset);
 }
 
 static uint64_t sum_of(const struct admin *admin, const struct place *place)

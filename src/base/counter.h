@@ -4,11 +4,19 @@
 #define BASE_COUNTER_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 static inline uint64_t counter_read(const _Atomic uint64_t *counter)
 {
     return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+/* For tables of counters: the one at OFFSET in COUNTERS, a struct that has it there. */
+static inline uint64_t counter_read_at(const void *counters, size_t offset)
+{
+    const void *counter = (const char *)counters + offset;
+    return counter_read((const _Atomic uint64_t *)counter);
 }
 
 static inline void counter_set(_Atomic uint64_t *counter, uint64_t value)
