@@ -74,16 +74,11 @@ void admin_health(struct admin *admin, struct http_exchange *exchange, struct st
     health_answer(admin->context.health, exchange);
 }
 
-static bool is_read(struct str method)
-{
-    return str_equal(method, STR("GET")) || str_equal(method, STR("HEAD"));
-}
-
 static bool allows(const struct route *route, struct str method)
 {
     struct str wanted = str_from(route->method);
 
-    return str_equal(wanted, method) || (is_read(wanted) && is_read(method));
+    return str_equal(wanted, method) || (http_is_read(wanted) && http_is_read(method));
 }
 
 static void refuse_method(struct http_exchange *exchange, struct str path)
@@ -123,7 +118,7 @@ static bool is_of_a_page_elsewhere(const struct http_request *request)
     struct str origin = http_request_header(request, STR("Origin"));
     struct str host = http_request_header(request, STR("Host"));
 
-    if (origin.data == NULL || is_read(request->method))
+    if (origin.data == NULL || http_is_read(request->method))
         return false;
     struct str scheme = str_cut(&origin, ':');
     return !str_starts_with(origin, STR("//")) ||

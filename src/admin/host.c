@@ -1,16 +1,12 @@
 #include "admin/host.h"
-#include <arpa/inet.h>
+#include "base/address.h"
+#include <sys/socket.h>
 
 static bool is_address(struct str host, int family)
 {
-    char text[INET6_ADDRSTRLEN];
-    unsigned char bytes[sizeof(struct in6_addr)];
+    struct address address;
 
-    if (host.len >= sizeof(text))
-        return false;
-    memcpy(text, host.data, host.len);
-    text[host.len] = '\0';
-    return inet_pton(family, text, bytes) == 1;
+    return address_parse(&address, family, host) == 0;
 }
 
 static bool is_localhost(struct str host)

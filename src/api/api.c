@@ -115,15 +115,10 @@ static bool is_open(const struct route *route)
     return route->handle == api_health;
 }
 
-static bool is_read(struct str method)
-{
-    return str_equal(method, STR("GET")) || str_equal(method, STR("HEAD"));
-}
-
 static void admit(struct api *api, struct api_request *request, const struct route *route)
 {
     struct access *access = &request->access;
-    bool reads = is_read(request->http->method);
+    bool reads = http_is_read(request->http->method);
 
     if (is_open(route) || (access_admit(access, &api->context, request->exchange) &&
                            (reads || access_publish(access))))
@@ -135,7 +130,7 @@ static bool allows(const struct route *route, struct str method)
 {
     if (str_equal(method, STR("POST")))
         return route->post != NULL;
-    return is_read(method);
+    return http_is_read(method);
 }
 
 static void dispatch(struct api *api, struct api_request *request)

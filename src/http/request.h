@@ -41,6 +41,12 @@ struct http_request {
  * head. */
 long http_request_parse(struct http_request *request, struct str bytes, size_t max_head);
 
+/* A method that changes nothing. HEAD is GET without the body. */
+static inline bool http_is_read(struct str method)
+{
+    return str_equal(method, STR("GET")) || str_equal(method, STR("HEAD"));
+}
+
 /* The value of header NAME (any case), data == NULL when absent. The first one, if there are
  * several. */
 struct str http_request_header(const struct http_request *request, struct str name);
