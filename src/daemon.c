@@ -6,6 +6,7 @@
 #include "admin/admin.h"
 #include "api/rate.h"
 #include "auth/auth.h"
+#include "base/commits.h"
 #include "base/health.h"
 #include "base/log.h"
 #include "base/lsn.h"
@@ -40,6 +41,7 @@ struct daemon {
     struct loop loop;
     struct health *health;
     struct marked *marked;
+    struct commits *commits;
     struct auth *auth; /* in mode jwt, else NULL */
     struct journal *journal;
     struct source *source;
@@ -335,6 +337,7 @@ static int start_serving(struct daemon *d, struct error *err)
         .journal = d->journal,
         .health = d->health,
         .marked = d->marked,
+        .commits = d->commits,
         .auth = d->auth,
         .consumers = d->consumers,
         .publish_rate = d->publish_rate,
@@ -399,6 +402,7 @@ static int start_source(struct daemon *d, struct error *err)
         .journal = d->journal,
         .health = d->health,
         .marked = d->marked,
+        .commits = d->commits,
         .counters = &d->source_counters,
         .wal_clock = &d->wal_clock,
         .progress = &d->progress,
@@ -414,9 +418,11 @@ static int daemon_start(struct daemon *d, struct error *err)
 {
     d->health = health_new();
     d->marked = marked_new();
+    d->commits = commits_new();
     d->operator_counters = calloc(d->config->operator_count + 1, sizeof(*d->operator_counters));
     d->targets = calloc(d->config->operator_count + 1, sizeof(*d->targets));
-    if (!d->health || !d->marked || !d->operator_counters || !d->targets || loop_init(&d->loop) < 0)
+    if (!d->health || !d->marked || !d->commits || !d->operator_counters || !d->targets ||
+        loop_init(&d->loop) < 0)
         return error_set(err, -ENOMEM, "no memory to start");
     for (size_t i = 0; i < d->config->operator_count; i++)
         d->targets[i] = params_of_operator(d->config, &d->config->operators[i]);
@@ -508,6 +514,7 @@ static void daemon_release(struct daemon *d)
     auth_free(d->auth);
     health_free(d->health);
     marked_free(d->marked);
+    commits_free(d->commits);
 }
 
 int daemon_run(const struct config *config)

@@ -6,6 +6,7 @@
 
 #include "api/awaiting.h"
 #include "auth/auth.h"
+#include "base/commits.h"
 #include "base/health.h"
 #include "base/marked.h"
 #include "config/config.h"
@@ -20,6 +21,7 @@ struct api_context {
     struct journal *journal;
     struct health *health;
     struct marked *marked;
+    struct commits *commits;
     struct auth *auth;          /* in mode jwt, else NULL */
     struct places *consumers;   /* whose streams and pulls are counted; NULL: no limit */
     struct rate *publish_rate;  /* NULL: no limit */

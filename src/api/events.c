@@ -212,13 +212,20 @@ static int take_page(struct consumer_stream *self, struct events_page *page, str
         .late = work->late,
         .late_room = EVENTS_PAGE_LATE,
     };
+    const struct api_context *context = &self->base.api->context;
+    struct position unseen;
     size_t count;
-    int status = journal_look_up(self->base.api->context.journal, &look);
+    int status = journal_look_up(context->journal, &look);
 
     if (status < 0)
         return status;
-    enum events_verdict verdict =
-        events_replay_page(&self->replay, &page->asked, &look, work->order, &count);
+    bool unseen_any = commits_first_unseen(context->commits, &page->snapshot, &unseen);
+    enum events_verdict verdict = events_replay_page(
+        &self->replay, &page->asked, &look, unseen_any ? &unseen : NULL, work->order, &count);
+    if (verdict == EVENTS_SAME_AGAIN) {
+        events_table_ask_again(self->base.api->events_table, &self->request);
+        return 0;
+    }
     status = events_page_pick(page, work->order, count);
     if (status < 0)
         return status;

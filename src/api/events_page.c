@@ -24,6 +24,8 @@
 #define WAL_PAGE_BYTES 8192
 #define WAL_PAGE_HEADER_BYTES 24
 
+const char events_sql_snapshot[] = "SELECT pg_current_snapshot()";
+
 static void append_column(struct buffer *sql, const char *column)
 {
     buffer_append_str(sql, STR("source."));
@@ -95,6 +97,7 @@ static void append_page(struct buffer *sql, const struct config *config)
     buffer_append_str(
         sql, STR(")) AS rows) AS page WHERE before < " PAGE_PAYLOAD_BYTES " ORDER BY place, nth"));
 }
+
 static void append_mark(struct buffer *sql, const struct config *config)
 {
     buffer_append_str(sql, STR("SELECT pg_current_wal_insert_lsn(), EXISTS (SELECT"));
@@ -182,6 +185,14 @@ static void place_frames(struct events_page *page)
         page->rows[i].frame.data = at;
         at += page->rows[i].frame.len;
     }
+}
+
+int events_page_snapshot(struct events_page *page, const PGresult *result)
+{
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1 ||
+        PQnfields(result) != 1)
+        return -EINVAL;
+    return snapshot_parse(&page->snapshot, pg_cell(result, 0, 0));
 }
 
 int events_page_rows(struct events_page *page, const PGresult *result)
@@ -276,5 +287,6 @@ void events_page_release(struct events_page *page)
     buffer_release(&page->bytes);
     free(page->rows);
     free(page->asked.late);
+    snapshot_release(&page->snapshot);
     *page = (struct events_page){0};
 }

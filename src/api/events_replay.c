@@ -142,7 +142,8 @@ static size_t give_rows(struct events_replay *replay, const struct page_end *end
 
 enum events_verdict events_replay_page(struct events_replay *replay,
                                        const struct events_asked *asked, struct journal_look *look,
-                                       size_t *ret_order, size_t *ret_count)
+                                       const struct position *unseen, size_t *ret_order,
+                                       size_t *ret_count)
 {
     *ret_count = 0;
     /* Retention was faster: what was left to the journal is in the table alone by now, and must
@@ -152,15 +153,16 @@ enum events_verdict events_replay_page(struct events_replay *replay,
         replay->left_any = false;
         return EVENTS_NEXT_PAGE;
     }
+    if (unseen != NULL && position_compare(*unseen, look->trimmed) <= 0)
+        return EVENTS_SAME_AGAIN;
     place_rows(asked, look);
     struct page_end end = find_end(asked, look);
     *ret_count = give_rows(replay, &end, look, ret_order);
-    if (!end.open) {
-        replay->after = end.at;
-        return EVENTS_NEXT_PAGE;
-    }
-    /* What was committed since the page was asked for may be gone from the journal again. */
-    if (position_compare(look->trimmed, asked->newest) > 0)
-        return EVENTS_NEXT_PAGE;
-    return EVENTS_THROUGH;
+    /* It may belong before the end of the page, behind rows that were left. */
+    if (unseen != NULL && replay->left_any)
+        leave(replay, *unseen);
+    if (end.open)
+        return EVENTS_THROUGH;
+    replay->after = end.at;
+    return EVENTS_NEXT_PAGE;
 }

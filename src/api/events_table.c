@@ -17,6 +17,8 @@
 #define IDLE_SECONDS 5.0
 /* The server's answer to a poke may come before the WAL in question is flushed: ask again. */
 #define POKE_SECONDS 0.2
+#define PAUSE_MIN_MS 10
+#define PAUSE_MAX_MS 1000
 
 #define TABLE_OF(pointer, member)                                                                  \
     ((struct events_table *)((char *)(pointer)-offsetof(struct events_table, member)))
@@ -59,6 +61,8 @@ static void detach(struct events_table *table, struct events_request *request)
     } else if (request->state == EVENTS_REQUEST_WAITING) {
         DL_DELETE(table->waiting, request);
         table->waiting_count--;
+    } else if (request->state == EVENTS_REQUEST_PAUSED) {
+        ev_timer_stop(table->loop->ev, &request->pause);
     }
     request->state = EVENTS_REQUEST_NONE;
 }
@@ -166,6 +170,14 @@ static void note_failure(struct events_table *table, int status)
         table->failed = status;
 }
 
+static void on_snapshot(void *owner, const PGresult *result)
+{
+    struct events_table *table = owner;
+
+    if (table->asked != NULL)
+        note_failure(table, events_page_snapshot(&table->asked->page, result));
+}
+
 static void on_rows(void *owner, const PGresult *result)
 {
     struct events_table *table = owner;
@@ -245,8 +257,6 @@ static int look_before(struct events_table *table, struct events_request *reques
     struct journal_look look = {
         .after = request->after, .late = asked->late, .late_room = EVENTS_PAGE_LATE};
     int status = journal_look_up(table->context->journal, &look);
-    /* What is newer, and not on disk yet, the page may not see: its commit may not show yet. */
-    asked->newest = look.newest;
     asked->late_count = look.late_count;
     asked->late_all = look.late_all;
     asked->late_up_to = look.late_up_to;
@@ -260,12 +270,14 @@ static void send_statements(struct events_table *table, const struct events_requ
     char after[24], had[24];
     const char *page_values[] = {request->consumer, after, ids, leaders};
     const char *mark_values[] = {had};
+    const struct pg_statement snapshot = {NULL, events_sql_snapshot, 0, NULL, on_snapshot};
     const struct pg_statement page = {NULL, table->sql.page, 4, page_values, on_rows};
     const struct pg_statement mark = {NULL, table->sql.mark, 1, mark_values, on_mark};
 
     snprintf(after, sizeof(after), "%" PRId64, request->after.leader);
     snprintf(had, sizeof(had), "%" PRId64, request->had);
-    if (pg_conn_send(table->conn, &page) == 0 && pg_conn_send(table->conn, &mark) == 0)
+    if (pg_conn_send(table->conn, &snapshot) == 0 && pg_conn_send(table->conn, &page) == 0 &&
+        pg_conn_send(table->conn, &mark) == 0)
         (void)pg_conn_sync(table->conn, on_done);
 }
 
@@ -362,13 +374,41 @@ void events_table_free(struct events_table *table)
     free(table);
 }
 
-void events_table_ask(struct events_table *table, struct events_request *request)
+static void enqueue(struct events_table *table, struct events_request *request)
 {
     assert(request->state == EVENTS_REQUEST_NONE);
     request->state = EVENTS_REQUEST_QUEUED;
     DL_APPEND(table->queue, request);
     /* Through the loop: nothing may be answered before this returns. */
     loop_wake(table->loop, &table->wakeup);
+}
+
+void events_table_ask(struct events_table *table, struct events_request *request)
+{
+    request->pause_ms = 0;
+    enqueue(table, request);
+}
+
+static void on_pause_over(struct ev_loop *ev, ev_timer *timer, int events)
+{
+    struct events_request *request = timer->data;
+    struct events_table *table = request->table;
+
+    detach(table, request);
+    enqueue(table, request);
+}
+
+void events_table_ask_again(struct events_table *table, struct events_request *request)
+{
+    unsigned ms = request->pause_ms == 0 ? PAUSE_MIN_MS : request->pause_ms * 2;
+
+    assert(request->state == EVENTS_REQUEST_NONE);
+    request->state = EVENTS_REQUEST_PAUSED;
+    request->pause_ms = ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS;
+    request->table = table;
+    ev_timer_init(&request->pause, on_pause_over, request->pause_ms / 1000., 0.);
+    request->pause.data = request;
+    ev_timer_start(table->loop->ev, &request->pause);
 }
 
 void events_table_cancel(struct events_table *table, struct events_request *request)

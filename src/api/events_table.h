@@ -11,6 +11,8 @@
 #include "api/context.h"
 #include "api/events_replay.h"
 #include "base/buffer.h"
+#include "base/snapshot.h"
+#include <ev.h>
 
 struct events_table;
 
@@ -21,6 +23,7 @@ struct events_row {
 
 struct events_page {
     struct events_asked asked; /* owns its list */
+    struct snapshot snapshot;  /* the page sees at least what this one does */
     struct buffer bytes;       /* the frames, one after the other */
     struct events_row *rows;
     size_t row_count;
@@ -30,6 +33,7 @@ struct events_page {
 
 enum events_request_state {
     EVENTS_REQUEST_NONE = 0,
+    EVENTS_REQUEST_PAUSED, /* for a while, then queued */
     EVENTS_REQUEST_QUEUED,
     EVENTS_REQUEST_ASKED,   /* on the connection */
     EVENTS_REQUEST_WAITING, /* read, waits for the journal */
@@ -46,6 +50,9 @@ struct events_request {
     /* The rest is the table's. */
     enum events_request_state state;
     struct events_page page;
+    ev_timer pause;
+    unsigned pause_ms; /* the last one */
+    struct events_table *table;
     struct events_request *prev, *next;
 };
 
@@ -54,6 +61,9 @@ int events_table_new(struct events_table **ret_table, struct loop *loop,
 void events_table_free(struct events_table *table); /* NULL is fine */
 
 void events_table_ask(struct events_table *table, struct events_request *request);
+/* The same page once more, after a pause: 10 ms, and twice as long each time up to a second, until
+ * events_table_ask() asks for the next. */
+void events_table_ask_again(struct events_table *table, struct events_request *request);
 /* Silent. Safe on one that is not under way. */
 void events_table_cancel(struct events_table *table, struct events_request *request);
 

@@ -62,7 +62,6 @@ struct journal_look {
     bool late_all; /* else there may be more of them, all beyond LATE_UP_TO */
     struct tag_place late_up_to;
     struct position trimmed; /* every record at or before it was removed */
-    struct position newest;  /* on disk */
     bool has_leader;         /* one with a tag among them */
     int64_t leader;          /* the greatest of their tags */
 };

@@ -237,7 +237,6 @@ int store_look_up(struct store *store, struct journal_look *look)
     if (code != 0)
         return store_error(store, code, "read", NULL);
     look->trimmed = state.trimmed;
-    look->newest = state.newest;
     look->has_leader = leader.known;
     look->leader = leader.tag;
     return 0;

@@ -132,6 +132,8 @@ static int append_change(struct capture *c, const struct decoded *decoded, struc
     if (rc < 0)
         return rc;
     bool tagged = events_row_id(c, &decoded->change, &id);
+    if (tagged && c->commits)
+        commits_note(c->commits, position, decoded->transaction.xid);
     rc = journal_append(c->journal, position, record, tagged ? &id : NULL);
     if (rc == 0 && c->stripped.len > 0)
         tell_stripped(record);

@@ -9,6 +9,7 @@
 #ifndef SOURCE_CAPTURE_H
 #define SOURCE_CAPTURE_H
 
+#include "base/commits.h"
 #include "config/config.h"
 #include "decode/decoder.h"
 #include "event/record.h"
@@ -22,6 +23,7 @@ struct capture {
     struct relation_cache *cache;
     struct journal *journal;
     const struct config *config;
+    struct commits *commits; /* borrowed, set after capture_init(); NULL: nobody asks for them */
     struct event_origin origin;
     struct buffer record;   /* scratch, at most journal.max_event */
     struct buffer stripped; /* scratch, for events that have no room there */

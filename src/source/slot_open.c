@@ -65,6 +65,7 @@ static int begin_epoch(struct source *s, enum continuity continuity, uint64_t st
         return rc;
     }
     s->awaited_mark = 0; /* it was one of the other epoch */
+    commits_forget(s->context.commits);
     s->other_history = false;
     journal_epoch(s->context.journal, s->epoch);
     log_write(continuity == CONTINUITY_NEW_JOURNAL ? LOG_INFO : LOG_WARN, "source",

@@ -307,6 +307,7 @@ static int slot_source_start(struct source **ret_source, const struct source_con
     relation_cache_set_rules(s->cache, &s->rules);
     relation_cache_set_catalog(s->cache);
     capture_init(&s->capture, s->cache, context->journal, context->config);
+    s->capture.commits = context->commits;
     s->setup = (struct setup){.loop = s->loop,
                               .config = context->config,
                               .params = context->params,

@@ -4,6 +4,7 @@
 #ifndef SOURCE_SOURCE_H
 #define SOURCE_SOURCE_H
 
+#include "base/commits.h"
 #include "base/health.h"
 #include "base/marked.h"
 #include "base/progress.h"
@@ -22,7 +23,8 @@ struct source_context { /* all borrowed, must outlive the source */
     const struct pg_params *params;
     struct journal *journal;
     struct health *health;
-    struct marked *marked;            /* replaced when a stream starts */
+    struct marked *marked; /* replaced when a stream starts */
+    struct commits *commits;
     struct source_counters *counters; /* kept up to date; NULL: nobody wants to know */
     struct wal_clock *wal_clock;      /* is looked at every few seconds; */
     struct progress *progress;        /* then told; NULL, as the clock: as above */

@@ -74,8 +74,46 @@ scenario('cut after any row, a client gets what follows, each row once, in the o
   assert.deepEqual(ids(await last.first(1)), [live], 'nothing comes twice');
 });
 
-/** Comes and goes all the time, and is away for longer than the journal keeps a row. That is not so
- * short that it goes before the server shows its commit to others. */
+scenario('a row whose commit the server does not show yet is waited for, though the journal has it no more', async (scene) => {
+  const server = await scene.postgres();
+  const db = await scene.database({ server });
+  const walpiper = await scene.walpiper(db, tiny);
+  const witness = await walpiper.events('toto');
+  const first = await write(db);
+  const held = await open(db);
+  await server.set({ synchronous_standby_names: 'nobody' });
+  const committed = held.commit();
+  committed.catch(() => {}); // should this fail before it is let go
+  await witness.first(2); // it is in the log
+  const others = await db.connect();
+  await others.query('SET synchronous_commit = local');
+  for (let n = 0; n < 3; n++) await others.query(insert, ['toto', 'shows at once']);
+  const order = ids(await witness.first(5));
+  assert.equal(order[1], held.id);
+  await pushOut(others);
+  const clients = [];
+  for (const id of [first, held.id, order[2]]) clients.push(await walpiper.events('toto', { lastEventId: String(id) }));
+  const asked = new Set();
+  const pages = `SELECT query_start::text AS at FROM pg_stat_activity WHERE query ~ 'pg_current_wal_insert_lsn' AND pid <> pg_backend_pid()`;
+  await until('pages were read, more than once for each', async () => {
+    for (const { at } of await db.query(pages)) asked.add(at);
+    return asked.size > 6;
+  });
+  assert.equal(await db.value(`SELECT count(*)::int FROM events WHERE id = ${held.id}`), 0, 'it is held back');
+  const headers = { 'X-Consumer-Id': 'toto', Accept: 'application/json' };
+  const pull = await (await fetch(`${walpiper.base}/events?after=${first}`, { headers })).json();
+  assert.deepEqual([pull.events, pull.next], [[], first], 'a pull is not led past it either');
+  for (const client of clients) assert.deepEqual(client.events, [], 'nothing that comes after it');
+  await server.set({ synchronous_standby_names: '' });
+  await committed;
+  others.release();
+  for (const [n, client] of clients.entries()) {
+    const rest = n === 2 ? order.slice(3) : order.slice(n + 1);
+    assert.deepEqual(ids(await client.first(rest.length)), rest);
+  }
+});
+
+/** Comes and goes all the time, and is away for longer than the journal keeps a row. */
 class Fickle extends Follower {
   async run() {
     while (!this.stopped && !this.error) {

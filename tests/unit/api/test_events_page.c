@@ -2,6 +2,7 @@
 
 #include "feed/records.h"
 #include "unit.h"
+#include <errno.h>
 
 static PGresult *result_of(int columns, const char *const *values, int rows)
 {
@@ -62,6 +63,33 @@ START_TEST(test_bad_rows)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         PGresult *result = result_of(cases[i].columns, cases[i].values, 1);
         ck_assert_int_lt(events_page_rows(&page, result), 0);
+        events_page_release(&page);
+        PQclear(result);
+    }
+}
+END_TEST
+
+/* It is kept with the page; what is no snapshot makes the page fail. */
+START_TEST(test_snapshot)
+{
+    static const struct {
+        int columns, rows;
+        const char *values[2];
+        int status;
+    } cases[] = {
+        {1, 1, {"100:110:104"}, 0},
+        {1, 1, {"100:110:110"}, -EINVAL},
+        {1, 0, {NULL}, -EINVAL},
+        {1, 2, {"100:110:", "100:110:"}, -EINVAL},
+        {2, 1, {"100:110:", "t"}, -EINVAL},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        PGresult *result = result_of(cases[i].columns, cases[i].values, cases[i].rows);
+        struct events_page page = {0};
+        ck_assert_int_eq(events_page_snapshot(&page, result), cases[i].status);
+        if (cases[i].status == 0)
+            ck_assert(!snapshot_sees(&page.snapshot, 104) && snapshot_sees(&page.snapshot, 105));
         events_page_release(&page);
         PQclear(result);
     }
@@ -157,5 +185,5 @@ START_TEST(test_pick)
 }
 END_TEST
 
-UNIT_SUITE("api/events_page", test_rows, test_no_rows, test_bad_rows, test_mark, test_sql,
-           test_late_rows_as_arrays, test_pick)
+UNIT_SUITE("api/events_page", test_rows, test_no_rows, test_bad_rows, test_snapshot, test_mark,
+           test_sql, test_late_rows_as_arrays, test_pick)

@@ -5,8 +5,9 @@
 #include <stdlib.h>
 
 /* A table, a journal and clients, all as simple as can be: rows are committed in an order that is
- * not that of their ids, the journal takes each commit and removes old ones, clients leave and come
- * back with their last id. Each must get its rows exactly once, in the order of the commits. */
+ * not that of their ids, the journal takes each commit and removes old ones, some commits show in
+ * the table only later, clients leave and come back with their last id. Each must get its rows
+ * exactly once, in the order of the commits. */
 
 #define ROWS 1600
 #define CLIENTS 3
@@ -16,12 +17,16 @@ struct row {
     int64_t id;
     bool mine;              /* of the consumer that all clients are */
     struct tag_place place; /* once the journal has removed it */
+    uint32_t shows;         /* when others see it, once it is committed */
+    bool seen;              /* by the snapshot of the page that is read */
 };
 
 struct world {
     uint32_t seed;
     struct row rows[ROWS]; /* by commit: the position of row N is {N + 1, 1} */
     size_t by_id[ROWS];    /* numbers of rows */
+    uint32_t now;          /* grows with each commit_some() */
+    uint32_t held;         /* the most that a commit is held back */
     size_t committed;
     size_t trimmed;
     int64_t leader;
@@ -61,6 +66,7 @@ static void world_init(struct world *w, uint32_t seed)
 {
     *w = (struct world){.seed = seed};
     uint32_t near = 1 + draw(w, 20), rare = 2 + draw(w, 50);
+    w->held = 1 + draw(w, 2) * draw(w, 12);
     for (size_t i = 0; i < ROWS; i++) {
         w->rows[i] = (struct row){.id = (int64_t)i + 1, .mine = draw(w, 10) < 8};
         due[i] = (uint32_t)i * 2 + draw(w, near) + (draw(w, rare) == 0 ? draw(w, ROWS) : 0);
@@ -73,8 +79,9 @@ static void world_init(struct world *w, uint32_t seed)
 
 static void commit_some(struct world *w, uint32_t below)
 {
+    w->now++;
     for (uint32_t n = draw(w, below); n > 0 && w->committed < ROWS; n--)
-        w->committed++;
+        w->rows[w->committed++].shows = w->now + (draw(w, 4) == 0 ? draw(w, w->held) : 0);
 }
 
 static void trim_some(struct world *w, uint32_t below)
@@ -87,6 +94,27 @@ static void trim_some(struct world *w, uint32_t below)
             w->leader = row->id;
         w->trimmed++;
     }
+}
+
+static bool shows(const struct world *w, size_t row)
+{
+    return row < w->committed && w->rows[row].shows <= w->now;
+}
+
+static void take_snapshot(struct world *w)
+{
+    for (size_t row = 0; row < ROWS; row++)
+        w->rows[row].seen = shows(w, row);
+}
+
+static const struct position *find_unseen(const struct world *w, struct position *room)
+{
+    for (size_t row = 0; row < w->committed; row++)
+        if (!w->rows[row].seen) {
+            *room = at(row);
+            return room;
+        }
+    return NULL;
 }
 
 static size_t row_of(const struct world *w, int64_t id)
@@ -128,9 +156,10 @@ static size_t ask_table(struct world *w, const struct events_asked *asked, struc
     size_t most = draw(w, 3) == 0 ? 1 + draw(w, 40) : ROWS;
 
     while (count < most) {
-        while (id <= ROWS && (row_of(w, id) >= w->committed || !w->rows[row_of(w, id)].mine))
+        while (id <= ROWS && (!shows(w, row_of(w, id)) || !w->rows[row_of(w, id)].mine))
             id++;
-        while (late < asked->late_count && !w->rows[row_of(w, asked->late[late].tag)].mine)
+        while (late < asked->late_count && (!shows(w, row_of(w, asked->late[late].tag)) ||
+                                            !w->rows[row_of(w, asked->late[late].tag)].mine))
             late++;
         bool has_greater = id <= ROWS && greater < EVENTS_PAGE_ROWS;
         bool has_late = late < asked->late_count;
@@ -183,23 +212,26 @@ static bool replay_page(struct world *w, struct client *client, struct events_re
     static size_t order[ROWS + EVENTS_PAGE_LATE];
     struct journal_late before[EVENTS_PAGE_LATE], now[EVENTS_PAGE_LATE];
     size_t room = draw(w, 2) ? 1 + draw(w, 4) : EVENTS_PAGE_LATE, count;
+    struct position room_of_unseen;
     struct events_asked asked = {.after = replay->after, .late = before};
     struct journal_look first = {.after = replay->after, .late = before, .late_room = room};
     struct journal_look look = {.after = replay->after, .late = now, .late_room = room};
 
-    asked.newest = w->committed > 0 ? at(w->committed - 1) : (struct position){0};
     look_up(w, &first);
     asked.late_count = first.late_count;
     asked.late_all = first.late_all;
     asked.late_up_to = first.late_up_to;
     commit_some(w, 10);
     trim_some(w, 10);
+    take_snapshot(w);
+    commit_some(w, 3);
     look.tags = tags;
     look.tag_count = ask_table(w, &asked, tags);
     commit_some(w, 10);
     trim_some(w, draw(w, 2) ? 10 : 100);
     look_up(w, &look);
-    enum events_verdict verdict = events_replay_page(replay, &asked, &look, order, &count);
+    enum events_verdict verdict =
+        events_replay_page(replay, &asked, &look, find_unseen(w, &room_of_unseen), order, &count);
     for (size_t i = 0; i < count; i++) {
         receive(w, client, tags[order[i]].tag);
         if (draw(w, 200) == 0)
@@ -207,7 +239,7 @@ static bool replay_page(struct world *w, struct client *client, struct events_re
     }
     if (verdict == EVENTS_THROUGH)
         read_journal(w, client, look.trimmed);
-    return verdict == EVENTS_NEXT_PAGE;
+    return verdict != EVENTS_THROUGH;
 }
 
 static void come_back(struct world *w, struct client *client)
@@ -278,7 +310,7 @@ START_TEST(test_a_late_row_with_a_smaller_id_comes_first)
     struct events_replay replay;
     struct journal_late six[] = {{6, late(7, 70)}};
     struct events_asked asked = {
-        .after = regular(7), .newest = {90, 1}, .late = six, .late_count = 1, .late_all = true};
+        .after = regular(7), .late = six, .late_count = 1, .late_all = true};
     struct journal_tag tags[] = {{.tag = 6}, {.tag = 8, .place = regular(8)}};
     struct journal_look look = {.tags = tags,
                                 .tag_count = 2,
@@ -289,7 +321,8 @@ START_TEST(test_a_late_row_with_a_smaller_id_comes_first)
     size_t order[2], count;
 
     events_replay_begin(&replay, regular(7));
-    ck_assert_int_eq(events_replay_page(&replay, &asked, &look, order, &count), EVENTS_NEXT_PAGE);
+    ck_assert_int_eq(events_replay_page(&replay, &asked, &look, NULL, order, &count),
+                     EVENTS_NEXT_PAGE);
     ck_assert_uint_eq(count, 2);
     ck_assert_uint_eq(order[0], 0);
     ck_assert_uint_eq(order[1], 1);
@@ -303,18 +336,16 @@ START_TEST(test_a_row_that_was_asked_for_as_late_stays_late)
 {
     struct events_replay replay;
     struct journal_late asked_late[] = {{6, late(7, 70)}, {5, late(9, 80)}};
-    struct events_asked asked = {.after = regular(7),
-                                 .newest = {90, 1},
-                                 .late = asked_late,
-                                 .late_count = 2,
-                                 .late_all = true};
+    struct events_asked asked = {
+        .after = regular(7), .late = asked_late, .late_count = 2, .late_all = true};
     struct journal_tag tags[] = {
         {.tag = 6, .place = regular(6)}, {.tag = 8, .place = regular(8)}, {.tag = 5}};
     struct journal_look look = {.tags = tags, .tag_count = 3, .late_all = true, .trimmed = {90, 1}};
     size_t order[3], count;
 
     events_replay_begin(&replay, regular(7));
-    ck_assert_int_eq(events_replay_page(&replay, &asked, &look, order, &count), EVENTS_NEXT_PAGE);
+    ck_assert_int_eq(events_replay_page(&replay, &asked, &look, NULL, order, &count),
+                     EVENTS_NEXT_PAGE);
     ck_assert_uint_eq(count, 3);
     ck_assert_uint_eq(order[0], 0);
     ck_assert_uint_eq(order[1], 1);
@@ -328,17 +359,15 @@ START_TEST(test_a_page_without_rows_goes_on_behind_the_late_ones_it_asked_for)
 {
     struct events_replay replay;
     struct journal_late six[] = {{6, late(7, 70)}};
-    struct events_asked asked = {.after = regular(7),
-                                 .newest = {90, 1},
-                                 .late = six,
-                                 .late_count = 1,
-                                 .late_up_to = late(7, 70)};
+    struct events_asked asked = {
+        .after = regular(7), .late = six, .late_count = 1, .late_up_to = late(7, 70)};
     struct journal_look look = {
         .late = six, .late_count = 1, .late_up_to = late(7, 70), .trimmed = {90, 1}};
     size_t order[1], count;
 
     events_replay_begin(&replay, regular(7));
-    ck_assert_int_eq(events_replay_page(&replay, &asked, &look, order, &count), EVENTS_NEXT_PAGE);
+    ck_assert_int_eq(events_replay_page(&replay, &asked, &look, NULL, order, &count),
+                     EVENTS_NEXT_PAGE);
     ck_assert_int_eq(tag_place_compare(replay.after, late(7, 70)), 0);
 }
 END_TEST
@@ -348,7 +377,7 @@ START_TEST(test_what_follows_a_late_row_waits_until_that_was_read)
 {
     struct events_replay replay;
     struct journal_late six[] = {{6, late(7, 70)}};
-    struct events_asked asked = {.after = regular(7), .newest = {60, 1}, .late_all = true};
+    struct events_asked asked = {.after = regular(7), .late_all = true};
     struct journal_tag tags[] = {{.tag = 8, .place = regular(8)}};
     struct journal_look look = {.tags = tags,
                                 .tag_count = 1,
@@ -359,7 +388,8 @@ START_TEST(test_what_follows_a_late_row_waits_until_that_was_read)
     size_t order[1], count;
 
     events_replay_begin(&replay, regular(7));
-    ck_assert_int_eq(events_replay_page(&replay, &asked, &look, order, &count), EVENTS_NEXT_PAGE);
+    ck_assert_int_eq(events_replay_page(&replay, &asked, &look, NULL, order, &count),
+                     EVENTS_NEXT_PAGE);
     ck_assert_uint_eq(count, 0);
     ck_assert_int_lt(tag_place_compare(replay.after, six[0].place), 0);
 }
@@ -369,18 +399,70 @@ END_TEST
 START_TEST(test_what_was_left_to_the_journal_and_is_gone_is_read_again)
 {
     struct events_replay replay;
-    struct events_asked asked = {.after = regular(7), .newest = {90, 1}, .late_all = true};
+    struct events_asked asked = {.after = regular(7), .late_all = true};
     struct journal_tag tags[] = {{.tag = 8, .here = true, .position = {80, 1}}};
     struct journal_look look = {.tags = tags, .tag_count = 1, .late_all = true, .trimmed = {70, 1}};
     size_t order[1], count;
 
     events_replay_begin(&replay, regular(7));
-    ck_assert_int_eq(events_replay_page(&replay, &asked, &look, order, &count), EVENTS_NEXT_PAGE);
+    ck_assert_int_eq(events_replay_page(&replay, &asked, &look, NULL, order, &count),
+                     EVENTS_NEXT_PAGE);
     ck_assert_uint_eq(count, 0);
     asked.after = replay.after;
     look.tag_count = 0;
     look.trimmed = (struct position){80, 1};
-    ck_assert_int_eq(events_replay_page(&replay, &asked, &look, order, &count), EVENTS_NEXT_PAGE);
+    ck_assert_int_eq(events_replay_page(&replay, &asked, &look, NULL, order, &count),
+                     EVENTS_NEXT_PAGE);
+    ck_assert_int_eq(tag_place_compare(replay.after, regular(7)), 0);
+}
+END_TEST
+
+/* 8 is in the page, and 7, which was committed before it and is gone from the journal, is not yet.
+ */
+START_TEST(test_a_page_that_does_not_see_what_retention_removed_gives_nothing)
+{
+    struct events_replay replay;
+    struct events_asked asked = {.after = regular(6), .late_all = true};
+    struct journal_tag tags[] = {{.tag = 8, .place = regular(8)}};
+    struct journal_look look = {.tags = tags, .tag_count = 1, .late_all = true, .trimmed = {80, 1}};
+    struct position unseen = {70, 1};
+    size_t order[1], count;
+
+    events_replay_begin(&replay, regular(6));
+    ck_assert_int_eq(events_replay_page(&replay, &asked, &look, &unseen, order, &count),
+                     EVENTS_SAME_AGAIN);
+    ck_assert_uint_eq(count, 0);
+    ck_assert_int_eq(tag_place_compare(replay.after, regular(6)), 0);
+    unseen = (struct position){80, 1};
+    ck_assert_int_eq(events_replay_page(&replay, &asked, &look, &unseen, order, &count),
+                     EVENTS_SAME_AGAIN);
+    unseen = (struct position){80, 2};
+    ck_assert_int_eq(events_replay_page(&replay, &asked, &look, &unseen, order, &count),
+                     EVENTS_NEXT_PAGE);
+    ck_assert_uint_eq(count, 1);
+}
+END_TEST
+
+/* 9 was left to the journal, and the next page begins behind it. 8 does not show yet; it goes out
+ * of the journal before 9 does. */
+START_TEST(test_what_a_page_did_not_see_before_rows_that_it_left_is_read_again)
+{
+    struct events_replay replay;
+    struct events_asked asked = {.after = regular(7), .late_all = true};
+    struct journal_tag tags[] = {{.tag = 9, .here = true, .position = {90, 1}}};
+    struct journal_look look = {.tags = tags, .tag_count = 1, .late_all = true, .trimmed = {70, 1}};
+    struct position unseen = {80, 1};
+    size_t order[1], count;
+
+    events_replay_begin(&replay, regular(7));
+    ck_assert_int_eq(events_replay_page(&replay, &asked, &look, &unseen, order, &count),
+                     EVENTS_NEXT_PAGE);
+    asked.after = replay.after;
+    ck_assert_int_eq(tag_place_compare(replay.after, regular(9)), 0);
+    look.tag_count = 0;
+    look.trimmed = (struct position){80, 1};
+    ck_assert_int_eq(events_replay_page(&replay, &asked, &look, NULL, order, &count),
+                     EVENTS_NEXT_PAGE);
     ck_assert_int_eq(tag_place_compare(replay.after, regular(7)), 0);
 }
 END_TEST
@@ -390,4 +472,6 @@ UNIT_SUITE("api/events_replay", test_each_client_gets_each_row_once_in_the_order
            test_a_row_that_was_asked_for_as_late_stays_late,
            test_a_page_without_rows_goes_on_behind_the_late_ones_it_asked_for,
            test_what_follows_a_late_row_waits_until_that_was_read,
-           test_what_was_left_to_the_journal_and_is_gone_is_read_again)
+           test_what_was_left_to_the_journal_and_is_gone_is_read_again,
+           test_a_page_that_does_not_see_what_retention_removed_gives_nothing,
+           test_what_a_page_did_not_see_before_rows_that_it_left_is_read_again)
