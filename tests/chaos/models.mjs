@@ -54,6 +54,15 @@ const mergeCounts = (target, where) => `
   WHEN MATCHED AND (dest.title, dest.comments, dest.ratings) IS DISTINCT FROM (src.title, src.comments, src.ratings) THEN
     UPDATE SET title = src.title, comments = src.comments, ratings = src.ratings`;
 
+/** For the models that are in a database of their own, where the sources are foreign tables. */
+export const ddlApart = `
+  CREATE TABLE post_counts_apart (id bigint PRIMARY KEY, title text NOT NULL, comments bigint NOT NULL, ratings bigint NOT NULL);
+  CREATE FUNCTION slowly(value bigint) RETURNS bigint VOLATILE LANGUAGE plpgsql AS $$
+    BEGIN
+      IF random() < 0.2 THEN PERFORM pg_sleep(random() * 0.004); END IF;
+      RETURN value;
+    END $$;`;
+
 /** Each: what walpiper is told (`operator`), and the query from scratch; or for a call, the table that has the
  *  ids of the events that it got (`log`). */
 export const models = [
@@ -81,6 +90,15 @@ export const models = [
       tables: { comments: 'post_id', posts: 'id' },
       ...{ select: `${counts} WHERE p.id = $1 GROUP BY p.id, p.title` },
     },
+    scratch: `${counts} GROUP BY p.id, p.title`,
+  },
+  {
+    operator: {
+      ...{ name: 'post_counts_apart', target: 'post_counts_apart', target_id: 'id', events: every },
+      tables: { comments: 'post_id', posts: 'id' },
+      ...{ select: `${counts} WHERE p.id = $1 GROUP BY p.id, p.title` },
+    },
+    apart: true,
     scratch: `${counts} GROUP BY p.id, p.title`,
   },
   {
@@ -127,10 +145,15 @@ export const models = [
   },
 ];
 
-/** What a walpiper is told; each has another number of lanes, but for a call, which has one. */
-export const configuration = (random) => ({
+/** What a walpiper is told; each has another number of lanes, but for a call, which has one. APART: the database
+ *  of those that have their own. */
+export const configuration = (random, apart) => ({
   tables: [{ name: 'public.authors' }, { name: 'public.posts' }, { name: 'public.comments' }],
-  operators: models.map(({ operator }) => (operator.call ? operator : { ...operator, lanes: random.pick([1, 3]) })),
+  operators: models.map((model) => ({
+    ...model.operator,
+    ...(!model.operator.call && { lanes: random.pick([1, 3]) }),
+    ...(model.apart && { database: { database: apart.name } }),
+  })),
   journal: { retention: { bytes: '8GB' } },
   retry: { min_restart_time: 50, max_restart_time: 1000 },
 });

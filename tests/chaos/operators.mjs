@@ -1,6 +1,7 @@
 // One run of trouble around operators: rounds under load, each closed by quiet, a last event that all
 // have applied, and the comparison of every read model with its query from scratch.
 import { rmSync } from 'node:fs';
+import { foreignTables } from '../integration/harness/foreign.mjs';
 import { Database, Postgres } from '../integration/harness/postgres.mjs';
 import { makeDirectory } from '../integration/harness/process.mjs';
 import { pullAll } from '../integration/harness/pull.mjs';
@@ -8,7 +9,7 @@ import { sleep } from '../integration/harness/wait.mjs';
 import { Crew } from './crew.mjs';
 import { ModelTroubles } from './model_troubles.mjs';
 import { ModelWriter } from './model_writers.mjs';
-import { configuration, ddl, differences, models } from './models.mjs';
+import { configuration, ddl, ddlApart, differences, models } from './models.mjs';
 import { Broken, Rounds } from './rounds.mjs';
 
 const writers = 8;
@@ -33,22 +34,37 @@ export class OperatorChaos extends Rounds {
     this.database = await this.server.createDatabase();
     await this.database.load('sql/schema.sql');
     await this.database.query(ddl);
+    await this.openApart();
     this.admin = new Database(this.server, 'postgres');
     this.directory = makeDirectory('walpiper-chaos-');
     const lanes = this.chance('lanes');
     this.crew = new Crew({
       database: this.database,
       directory: this.directory,
-      config: () => ({ ...configuration(lanes), slot: { name: 'chaos', plugin: this.plugin } }),
+      config: () => ({ ...configuration(lanes, this.apart), slot: { name: 'chaos', plugin: this.plugin } }),
       onWrong: (what) => this.wrong(what),
     });
     await this.crew.open();
-    const begun = `SELECT count(DISTINCT operator)::int FROM walpiper.checkpoint WHERE epoch <> ''`;
-    const haveBegun = async () => (await this.database.value(begun).catch(() => 0)) === models.length;
+    const begun = `SELECT DISTINCT operator FROM walpiper.checkpoint WHERE epoch <> ''`;
+    const haveBegun = async () => (await this.states(begun).catch(() => [])).length === models.length;
     await this.promised('all operators have begun', haveBegun);
     this.openWriters();
-    const { crew, database, server, admin, log } = this;
-    this.troubles = new ModelTroubles({ random: this.chance('blows'), crew, database, server, admin, log });
+    const { crew, database, apart, server, admin, log } = this;
+    this.troubles = new ModelTroubles({ random: this.chance('blows'), crew, database, apart, server, admin, log });
+  }
+
+  /** Some models are in another database, which sees the sources as they see those models. */
+  async openApart() {
+    this.apart = await this.server.createDatabase();
+    await this.apart.query(ddlApart);
+    await foreignTables(this.database, this.apart, 'posts, comments');
+    const names = models.filter(({ apart }) => apart).map(({ operator }) => operator.target);
+    await foreignTables(this.apart, this.database, names.join());
+  }
+
+  /** The rows of a question about the state tables of all. */
+  async states(sql, parameters) {
+    return (await Promise.all([this.database, this.apart].map((db) => db.query(sql, parameters)))).flat();
   }
 
   openWriters() {
@@ -106,12 +122,11 @@ export class OperatorChaos extends Rounds {
 
   /** What is not yet as it should be once all up to LSN is applied. */
   async behind(lsn) {
-    const lanes = await this.database.query(
+    const lanes = await this.states(
       'SELECT * FROM walpiper.checkpoint WHERE lsn <= $1::text::pg_lsn OR rebuild_step IS NOT NULL', [lsn]);
-    const missing = await this.database.query(
-      'SELECT name FROM unnest($1::text[]) name WHERE name NOT IN (SELECT operator FROM walpiper.checkpoint)',
-      [models.map(({ operator }) => operator.name)]);
-    return [...lanes, ...missing, ...(await this.database.query('TABLE walpiper.parked LIMIT 3'))];
+    const there = (await this.states('SELECT operator FROM walpiper.checkpoint')).map(({ operator }) => operator);
+    const missing = models.map(({ operator }) => operator.name).filter((name) => !there.includes(name));
+    return [...lanes, ...missing, ...(await this.states('TABLE walpiper.parked LIMIT 3'))];
   }
 
   async compare(model) {
@@ -154,7 +169,7 @@ export class OperatorChaos extends Rounds {
     await this.endTroubles();
     await Promise.allSettled((this.writers ?? []).map((one) => one.stop()));
     await this.service?.stop();
-    await Promise.allSettled([this.admin?.close(), this.database?.close()]);
+    await Promise.allSettled([this.admin?.close(), this.database?.close(), this.apart?.close()]);
     await this.server.stop('SIGQUIT');
     const directories = [this.directory, this.server.top].filter(Boolean);
     if (!keep) for (const directory of directories) rmSync(directory, { recursive: true, force: true });

@@ -2,22 +2,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { assert, binary, run, scenario, until } from './harness/lib.mjs';
 import { blog, blogFiles, countsFromScratch } from './harness/blog.mjs';
+import { foreignTables } from './harness/foreign.mjs';
 
 const model = `CREATE TABLE post_with_comments_counts (id bigint PRIMARY KEY, title text NOT NULL, body text NOT NULL,
   inserted_at timestamptz NOT NULL, updated_at timestamptz NOT NULL, comments_count bigint NOT NULL)`;
 
 const row = `SELECT p.id, p.title, p.body, p.inserted_at, p.updated_at,
     (SELECT count(*) FROM comments c WHERE c.post_id = p.id) AS comments_count FROM posts p`;
-
-/** The sources' tables, seen in MODELS. */
-async function foreignTables(db, models, names) {
-  await models.query(`
-    CREATE EXTENSION IF NOT EXISTS postgres_fdw;
-    CREATE SERVER sources FOREIGN DATA WRAPPER postgres_fdw
-      OPTIONS (host '${db.server.socketDirectory}', port '${db.server.settings.port}', dbname '${db.name}');
-    CREATE USER MAPPING FOR postgres SERVER sources OPTIONS (user 'postgres');
-    IMPORT FOREIGN SCHEMA public LIMIT TO (${names}) FROM SERVER sources INTO public`);
-}
 
 /** The blog here, its read model there. */
 async function blogs(scene, { server } = {}) {
@@ -199,8 +190,8 @@ scenario('a database that cannot be reached: told, without its password; other o
   const role = `models_${models.name}`;
   await models.query(`CREATE ROLE ${role} LOGIN NOINHERIT PASSWORD '${password}'`);
   await models.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${role};
-    GRANT CREATE ON DATABASE ${models.name} TO ${role}; GRANT USAGE ON FOREIGN SERVER sources TO ${role};
-    CREATE USER MAPPING FOR ${role} SERVER sources OPTIONS (user 'postgres', password_required 'false')`);
+    GRANT CREATE ON DATABASE ${models.name} TO ${role}; GRANT USAGE ON FOREIGN SERVER from_${db.name} TO ${role};
+    CREATE USER MAPPING FOR ${role} SERVER from_${db.name} OPTIONS (user 'postgres', password_required 'false')`);
   await models.query(`ALTER ROLE ${role} NOLOGIN`);
   const walpiper = scene.unstarted(db, {
     ...blog,
