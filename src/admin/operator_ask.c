@@ -12,7 +12,7 @@ struct asking {
     struct http_exchange *exchange; /* NULL: the client is gone */
     size_t i;
     struct buffer sql;
-    char *second, *third;
+    char *check, *second, *third;
     int (*answer)(const struct admin *admin, size_t i, const PGresult *rows, json_t **ret_json);
     int status; /* of the answer; 0: there were no rows */
     json_t *json;
@@ -26,6 +26,7 @@ static struct asking *of_request(struct state_request *request)
 static void asking_free(struct asking *asking)
 {
     buffer_release(&asking->sql);
+    free(asking->check);
     free(asking->second);
     free(asking->third);
     json_decref(asking->json);
@@ -53,7 +54,9 @@ static void refuse(const struct asking *asking, const struct error *why)
 {
     const char *name = asking->admin->context.config->operators[asking->i].name;
 
-    if (strcmp(why->sqlstate, "P0001") == 0)
+    if (asking->request.check_failed)
+        admin_refuse(asking->exchange, 400, "%s", why->text);
+    else if (strcmp(why->sqlstate, "P0001") == 0)
         admin_refuse(asking->exchange, 409, "%s", why->text);
     else if (has_no_tables(why))
         admin_refuse(asking->exchange, 409, "operator %s has not run yet: %s", name, why->text);
@@ -112,14 +115,15 @@ static struct asking *asking_new(struct admin *admin, size_t i, const struct ope
     buffer_init(&asking->sql, SQL_MAX);
     pg_state_text(&asking->sql, config->state_schema, ask->sql);
     buffer_append_char(&asking->sql, '\0');
-    if (copy(&asking->second, ask->second) < 0 || copy(&asking->third, ask->third) < 0 ||
-        asking->sql.failed != 0) {
+    if (copy(&asking->check, ask->check) < 0 || copy(&asking->second, ask->second) < 0 ||
+        copy(&asking->third, ask->third) < 0 || asking->sql.failed != 0) {
         asking_free(asking);
         return NULL;
     }
     asking->request = (struct state_request){
         .params =
             config->operators[i].database ? &admin->context.targets[i] : admin->context.params,
+        .check = asking->check,
         .sql = asking->sql.data,
         .value_count = ask->value_count,
         .values = {config->operators[i].name, asking->second, asking->third},

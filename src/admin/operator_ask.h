@@ -6,6 +6,7 @@
 
 struct operator_ask {
     const char *sql;            /* for the schema walpiper; $1 is the operator's name */
+    const char *check;          /* runs before it, in its transaction; copied; NULL: none */
     const char *second, *third; /* its $2 and $3, as many as VALUE_COUNT says; copied */
     int value_count;
     /* What ROWS come to: the status, and what is said with it; NULL when memory is out. Sent once

@@ -2,7 +2,9 @@
  * ask for, a running service does within a second. */
 #include "admin/operator_ask.h"
 #include "base/percent.h"
+#include "operator/definition.h"
 #include "operator/id.h"
+#include "operator/statements.h"
 #include "pg/result.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -15,20 +17,21 @@
 struct command {
     const char *name;
     const char *sql;
-    const char *option;         /* its $2; NULL: it has none */
-    bool counts;                /* it says of how many ids */
+    const char *option; /* its $2; NULL: it has none */
+    bool counts;        /* it says of how many ids */
+    bool rebuilds;
     const struct command *swap; /* what it is with swap: true; NULL: it has no such option */
 };
 
-static const struct command rebuild_swap = {"rebuild with swap", "SELECT walpiper.rebuild_swap($1)",
-                                            NULL, false, NULL};
+static const struct command rebuild_swap = {
+    "rebuild with swap", "SELECT walpiper.rebuild_swap($1)", NULL, false, true, NULL};
 
 static const struct command commands[] = {
-    {"retry", "SELECT walpiper.retry($1, $2)", "id", true, NULL},
-    {"skip", "SELECT walpiper.skip($1, $2)", "id", true, NULL},
-    {"pause", "SELECT walpiper.pause($1)", NULL, false, NULL},
-    {"resume", "SELECT walpiper.resume($1)", NULL, false, NULL},
-    {"rebuild", "SELECT walpiper.rebuild($1, $2)", "where", false, &rebuild_swap},
+    {"retry", "SELECT walpiper.retry($1, $2)", "id", true, false, NULL},
+    {"skip", "SELECT walpiper.skip($1, $2)", "id", true, false, NULL},
+    {"pause", "SELECT walpiper.pause($1)", NULL, false, false, NULL},
+    {"resume", "SELECT walpiper.resume($1)", NULL, false, false, NULL},
+    {"rebuild", "SELECT walpiper.rebuild($1, $2)", "where", false, true, &rebuild_swap},
 };
 
 struct asked {
@@ -76,11 +79,39 @@ static int answer_id(const struct admin *admin, size_t i, const PGresult *rows, 
     return 404;
 }
 
-/* Takes ASKED. */
-static void run(struct asked *asked, struct http_exchange *exchange)
+/* --- running --------------------------------------------------------------------------------- */
+
+static int may_run(const struct asked *asked, struct error *err)
+{
+    const struct config *config = asked->admin->context.config;
+    const struct config_operator *op = &config->operators[asked->i];
+
+    if (asked->command->rebuilds && op->form == CONFIG_CALL)
+        return error_set(err, -EINVAL,
+                         "operator %s calls a function for each event: it has no rows that could "
+                         "be computed anew",
+                         op->name);
+    if (asked->command != &rebuild_swap)
+        return 0;
+    return definition_may_swap(config->operators, config->operator_count, op, err);
+}
+
+/* A condition that the server does not take would end the rebuild later, with a line in a log that
+ * the one who asked may never see. */
+static void append_check(struct buffer *out, const struct asked *asked)
+{
+    const struct config *config = asked->admin->context.config;
+
+    buffer_append_str(out, STR("EXPLAIN "));
+    statement_page(out, &config->operators[asked->i], 0, false, asked->option, 1);
+    buffer_append_char(out, '\0');
+}
+
+static void ask(const struct asked *asked, struct http_exchange *exchange, const char *check)
 {
     const struct command *command = asked->command;
     const struct operator_ask ask = {
+        .check = check,
         .sql = command->sql,
         .second = asked->option,
         .value_count = command->option ? 2 : 1,
@@ -90,6 +121,27 @@ static void run(struct asked *asked, struct http_exchange *exchange)
     };
 
     operator_ask(asked->admin, exchange, asked->i, &ask);
+}
+
+/* Takes ASKED. */
+static void run(struct asked *asked, struct http_exchange *exchange)
+{
+    bool has_condition = asked->command->rebuilds && asked->option;
+    struct error err = {0};
+    struct buffer check;
+
+    buffer_init(&check, STATEMENT_MAX + TEXT_MAX);
+    if (may_run(asked, &err) < 0) {
+        admin_refuse(exchange, 409, "%s", err.text);
+    } else {
+        if (has_condition)
+            append_check(&check, asked);
+        if (check.failed != 0)
+            admin_refuse(exchange, 503, "out of memory");
+        else
+            ask(asked, exchange, has_condition ? check.data : NULL);
+    }
+    buffer_release(&check);
     asked_free(asked);
 }
 

@@ -105,6 +105,12 @@ static void on_result(void *owner, const PGresult *result)
         db->queue->on_rows(db->queue, result);
 }
 
+static void on_check(void *owner, const PGresult *result)
+{
+    const struct state_db *db = owner;
+    db->queue->check_failed = PQresultStatus(result) == PGRES_FATAL_ERROR;
+}
+
 static void on_done(void *owner, const struct error *err)
 {
     struct state_db *db = owner;
@@ -115,6 +121,7 @@ static void on_done(void *owner, const struct error *err)
 static void send_first(struct state_db *db)
 {
     const struct state_request *request = db->queue;
+    const struct pg_statement check = {.sql = request->check, .on_result = on_check};
     const struct pg_statement statement = {.sql = request->sql,
                                            .parameter_count = request->value_count,
                                            .values = request->values,
@@ -122,6 +129,8 @@ static void send_first(struct state_db *db)
 
     db->sent = true;
     /* What fails here is told by on_closed(). */
+    if (request->check && pg_conn_send(db->conn, &check) < 0)
+        return;
     if (pg_conn_send(db->conn, &statement) == 0)
         (void)pg_conn_sync(db->conn, on_done);
 }

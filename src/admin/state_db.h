@@ -17,6 +17,8 @@ struct state_db;
 /* Embedded by who asks. */
 struct state_request {
     const struct pg_params *params; /* of the database; as all that follows, until on_done */
+    const char
+        *check; /* a statement without parameters before it, in its transaction; NULL: none */
     const char *sql;
     int value_count;
     const char *values[STATE_VALUES_MAX]; /* NULL: SQL's */
@@ -24,7 +26,9 @@ struct state_request {
     void (*on_rows)(struct state_request *self, const PGresult *rows);
     /* Once, never from inside state_db_ask(); frees the request. WHY is NULL when all went well. */
     void (*on_done)(struct state_request *self, const struct error *why);
-    struct state_request *prev, *next; /* the state_db's */
+    /* The rest is the state_db's. */
+    bool check_failed; /* whoever asked may look, in on_done */
+    struct state_request *prev, *next;
 };
 
 int state_db_new(struct state_db **ret_db, struct loop *loop, struct error *err);

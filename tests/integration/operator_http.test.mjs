@@ -195,6 +195,8 @@ scenario('what is not meant is refused in JSON, and nothing is done', async (sce
   await refused('copies/rebuild', 400, /^rebuild takes swap or where, not both$/, { json: { where: 'id = 1', swap: true } });
   await refused('copies/rebuild?swap=true', 400, /^rebuild with swap takes no where$/, { json: { where: 'id = 1' } });
   await refused('copies/pause?swap=true', 400, /^pause takes no swap$/);
+  for (const where of ['', 'ident = 1', 'id = nothing(id)', 'id = 1; DROP TABLE copies', 'id = 1 +', 'id'])
+    await refused('copies/rebuild', 400, /syntax error|does not exist|must be type boolean/, { json: { where } });
   for (const json of [[], 'x', 1, null]) await refused('copies/rebuild', 400, /^the body is no JSON object$/, { json });
   const headers = { 'Content-Type': 'application/json; charset=utf-8' };
   await refused('copies/rebuild', 400, /^the body is no JSON object$/, { headers, body: '{"where": "id = 1"' });
@@ -253,6 +255,10 @@ scenario('an operator whose target is in another database is asked there', async
   await until('its event is parked', async () => (await show(walpiper, 'away')).parked_ids.length === 1);
   assert.deepEqual((await show(walpiper, 'copies')).parked_ids, []);
   assert.equal((await done(walpiper, 'away/skip')).ids, 1);
+  for (const json of [{}, { swap: true }]) {
+    const { status, json: { error } } = await post(walpiper, 'away/rebuild', { json });
+    assert.deepEqual([status, error], [409, 'operator away calls a function for each event: it has no rows that could be computed anew']);
+  }
   assert.equal((await done(walpiper, 'copies/skip')).ids, 0);
   assert.deepEqual(await parked(models), []);
   assert.deepEqual(await walpiper.stop(), { code: 0, signal: null });

@@ -60,8 +60,12 @@ scenario('no before it is applied: 425 with who is behind; a client that waits i
   const { db, walpiper } = await copying(scene);
   const before = await serverTime(db);
   await waiting(walpiper, { since: before });
+  const stream = await walpiper.subscribe('/streams/things');
   const session = await holdUp(db);
   await db.query('UPDATE things SET v = 77 WHERE id = 3');
+  const [high, low] = JSON.parse((await stream.first(1))[0].data).lsn;
+  const ofEvent = `${high.toString(16)}/${low.toString(16)}`;
+  assert.equal((await processed(walpiper, { lsn: ofEvent })).status, 425);
   const [lsn, since] = [await insertLsn(db), await serverTime(db)];
   for (const query of [{ lsn }, { since }]) {
     const { status, headers, ...answer } = await processed(walpiper, query);
@@ -75,7 +79,7 @@ scenario('no before it is applied: 425 with who is behind; a client that waits i
     assert.deepEqual({ name, own, state, rebuilding, parked }, { name: 'copies', own: false, state: 'busy', rebuilding: false, parked: 0 });
   }
   assert.equal((await processed(walpiper, { since: before })).status, 200, 'what was before it');
-  const answers = Promise.all([waiting(walpiper, { lsn }), waiting(walpiper, { since }), waiting(walpiper, { lsn }, { table: 'public.things' })]);
+  const answers = Promise.all([waiting(walpiper, { lsn }), waiting(walpiper, { lsn: ofEvent }), waiting(walpiper, { since }), waiting(walpiper, { lsn }, { table: 'public.things' })]);
   await session.query('COMMIT');
   for (const answer of await answers) {
     assert.equal(answer.processed, true);
