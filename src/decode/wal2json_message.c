@@ -54,11 +54,32 @@ static int integer_of(const struct scalar *scalar, int64_t min, int64_t max, int
     return 0;
 }
 
+/* An OID as it nearly always stands there: few digits, and a comma or the end of the object. False,
+ * and nothing is read, in any other case. */
+static bool accept_oid(struct json_reader *reader, uint32_t *ret_oid)
+{
+    const char *at = reader->at;
+    const char *end = reader->end - at > 9 ? at + 9 : reader->end;
+    uint32_t oid = 0;
+
+    if (at == end || *at < '1' || *at > '9')
+        return false;
+    while (at < end && *at >= '0' && *at <= '9')
+        oid = 10 * oid + (uint32_t)(*at++ - '0');
+    if (at == end || (*at != ',' && *at != '}'))
+        return false;
+    reader->at = at;
+    *ret_oid = oid;
+    return true;
+}
+
 static int read_type_oid(struct json_reader *reader, uint32_t *ret_oid)
 {
     struct scalar scalar;
     int64_t oid;
 
+    if (accept_oid(reader, ret_oid))
+        return 0;
     int r = json_read_scalar(reader, &scalar);
     if (r < 0)
         return r;

@@ -59,6 +59,7 @@ struct transaction {
     uint64_t commit_lsn;
     uint64_t end_lsn;    /* the position after the commit record: what may be confirmed */
     int64_t commit_time; /* microseconds since 1970-01-01 UTC */
+    struct str tail;     /* what all its events end with (event/record.h); data NULL: not kept */
 };
 
 #endif

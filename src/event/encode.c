@@ -178,6 +178,15 @@ static void put_place_in_log(struct encoder *e)
     buffer_append_str(e->out, e->transaction->xid != 0 ? STR("}") : STR("null}"));
 }
 
+int event_tail_write(struct buffer *out, const struct transaction *transaction)
+{
+    struct encoder e = {.out = out, .transaction = transaction};
+
+    put_timestamp(&e);
+    put_place_in_log(&e);
+    return out->failed;
+}
+
 static int put_json(struct encoder *e)
 {
     const struct relation *relation = e->change->relation;
@@ -199,9 +208,9 @@ static int put_json(struct encoder *e)
     int r = e->stripped ? encode_stripped_body(e) : encode_body(e);
     if (r < 0)
         return r;
-    put_timestamp(e);
-    put_place_in_log(e);
-    return e->out->failed;
+    if (e->transaction->tail.data != NULL)
+        return buffer_append_str(e->out, e->transaction->tail);
+    return event_tail_write(e->out, e->transaction);
 }
 
 static int put_frame(struct encoder *e)

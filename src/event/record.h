@@ -43,6 +43,10 @@ int event_encode_stripped(struct buffer *out, const struct event_origin *origin,
                           const struct transaction *transaction, uint32_t ordinal,
                           const struct change *change, struct error *err);
 
+/* Appends what every event of TRANSACTION ends with. Kept as transaction->tail it is written once;
+ * without it an event is the same and costs more. 0 or OUT's failure. */
+int event_tail_write(struct buffer *out, const struct transaction *transaction);
+
 /* Reads a record. RET borrows from BYTES. 0, or -EBADMSG when BYTES are not a whole record. */
 int event_read(struct event *ret, struct str bytes);
 

@@ -8,6 +8,9 @@
 /* What is left of an event that is too large: names and small values of at most 1 600 columns. */
 #define STRIPPED_MAX ((size_t)64 << 20)
 
+/* A timestamp, an LSN and an xid as JSON. */
+#define TAIL_MAX 256
+
 /* Scratch memory above this is given back after the large row that needed it. */
 #define SCRATCH_KEEP ((size_t)1 << 20)
 
@@ -24,6 +27,7 @@ void capture_init(struct capture *c, struct relation_cache *cache, struct journa
     *c = (struct capture){.cache = cache, .journal = journal, .config = config};
     buffer_init(&c->record, config->journal.max_event);
     buffer_init(&c->stripped, STRIPPED_MAX);
+    buffer_init(&c->tail, TAIL_MAX);
     spool_init(&c->spool, config->journal.path);
 }
 
@@ -34,6 +38,7 @@ void capture_release(struct capture *c)
     spool_release(&c->spool);
     buffer_release(&c->record);
     buffer_release(&c->stripped);
+    buffer_release(&c->tail);
 }
 
 static int use_decoder(struct capture *c, const struct decoder_ops *ops)
@@ -90,19 +95,34 @@ static void give_back(struct buffer *scratch)
     buffer_reset(scratch);
 }
 
+/* TRANSACTION with its tail; without, when there is no memory for that. */
+static struct transaction with_tail(struct capture *c, const struct transaction *transaction)
+{
+    struct transaction with = *transaction;
+    if (c->tail.len == 0 || c->tail_of.end_lsn != with.end_lsn || c->tail_of.xid != with.xid ||
+        c->tail_of.commit_time != with.commit_time) {
+        buffer_reset(&c->tail);
+        if (event_tail_write(&c->tail, transaction) < 0)
+            buffer_reset(&c->tail);
+        c->tail_of = with;
+    }
+    with.tail = c->tail.len > 0 ? buffer_str(&c->tail) : (struct str){0};
+    return with;
+}
+
 /* *RET_RECORD borrows from the scratch memory. */
 static int encode(struct capture *c, const struct decoded *decoded, struct str *ret_record,
                   struct error *err)
 {
+    const struct transaction transaction = with_tail(c, &decoded->transaction);
     uint32_t ordinal = c->ordinal + 1;
     struct buffer *to = &c->record;
     buffer_reset(to);
-    int rc = event_encode(to, &c->origin, &decoded->transaction, ordinal, &decoded->change, err);
+    int rc = event_encode(to, &c->origin, &transaction, ordinal, &decoded->change, err);
     if (rc == -EMSGSIZE && c->config->journal.on_large_event == CONFIG_STRIP_EVENT) {
         to = &c->stripped;
         buffer_reset(to);
-        rc = event_encode_stripped(to, &c->origin, &decoded->transaction, ordinal, &decoded->change,
-                                   err);
+        rc = event_encode_stripped(to, &c->origin, &transaction, ordinal, &decoded->change, err);
     }
     if (rc < 0)
         return rc;

@@ -27,6 +27,8 @@ struct capture {
     struct event_origin origin;
     struct buffer record;   /* scratch, at most journal.max_event */
     struct buffer stripped; /* scratch, for events that have no room there */
+    struct buffer tail;     /* of all events of the transaction below; empty: of none */
+    struct transaction tail_of;
     bool in_transaction;
     bool has_events;    /* the open transaction has given some */
     uint64_t marked;    /* the newest position that may be confirmed */

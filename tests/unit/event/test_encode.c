@@ -285,6 +285,30 @@ START_TEST(lsn_is_two_halves_of_the_commit_end)
 }
 END_TEST
 
+START_TEST(the_kept_tail_of_a_transaction_changes_nothing)
+{
+    const struct change change = {
+        .type = EVENT_INSERT, .relation = &comments, .new_values = row_before};
+    struct transaction with = {.end_lsn = 0x100000002, .xid = 7, .commit_time = 1234567};
+    struct buffer bare, kept, tail;
+
+    for (int round = 0; round < 2; round++, with.xid = 0) { /* 0: outside of transactions */
+        buffer_init(&bare, 10000);
+        buffer_init(&kept, 10000);
+        buffer_init(&tail, 256);
+        ck_assert_int_eq(event_tail_write(&tail, &with), 0);
+        ck_assert_int_eq(event_encode(&bare, &origin, &with, 1, &change, NULL), 0);
+        with.tail = buffer_str(&tail);
+        ck_assert_int_eq(event_encode(&kept, &origin, &with, 1, &change, NULL), 0);
+        ck_assert(str_equal(buffer_str(&bare), buffer_str(&kept)));
+        with.tail = (struct str){0};
+        buffer_release(&bare);
+        buffer_release(&kept);
+        buffer_release(&tail);
+    }
+}
+END_TEST
+
 START_TEST(records_follow_each_other_in_one_buffer)
 {
     const struct change first = {EVENT_INSERT, &comments, .new_values = row_before};
@@ -553,7 +577,7 @@ UNIT_SUITE("event/encode", test_an_excluded_column_is_nowhere,
            message_outside_of_transactions_has_no_time_and_no_xid,
            table_without_columns_has_empty_objects,
            odd_names_are_escaped_in_json_and_raw_in_the_record, lsn_is_two_halves_of_the_commit_end,
-           records_follow_each_other_in_one_buffer, impossible_value_names_relation_and_column,
-           too_large_message_is_named_by_its_prefix, too_large_row_is_named_with_its_largest_column,
-           unknown_type_of_change_is_refused, every_allocation_may_fail,
-           record_is_whole_or_absent_at_every_maximum)
+           the_kept_tail_of_a_transaction_changes_nothing, records_follow_each_other_in_one_buffer,
+           impossible_value_names_relation_and_column, too_large_message_is_named_by_its_prefix,
+           too_large_row_is_named_with_its_largest_column, unknown_type_of_change_is_refused,
+           every_allocation_may_fail, record_is_whole_or_absent_at_every_maximum)

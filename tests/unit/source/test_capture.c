@@ -84,8 +84,10 @@ static void message(const char *text)
 #define HEAD "\"xid\":7,\"timestamp\":\"2026-11-21 08:41:26.739092+00\""
 #define BEGIN "{\"action\":\"B\"," HEAD ",\"lsn\":\"0/200\",\"nextlsn\":\"0/300\"}"
 #define COMMIT "{\"action\":\"C\"," HEAD ",\"lsn\":\"0/200\",\"nextlsn\":\"0/300\"}"
-#define INSERT                                                                                     \
-    "{\"action\":\"I\"," HEAD ",\"lsn\":\"0/180\",\"schema\":\"public\",\"table\":\"events\","     \
+#define INSERT INSERT_OF("7")
+#define INSERT_OF(xid)                                                                             \
+    "{\"action\":\"I\",\"xid\":" xid                                                               \
+    ",\"lsn\":\"0/180\",\"schema\":\"public\",\"table\":\"events\","                               \
     "\"columns\":[{\"name\":\"id\",\"typeoid\":20,\"value\":42}],"                                 \
     "\"pk\":[{\"name\":\"id\",\"typeoid\":20}]}"
 
@@ -216,6 +218,44 @@ START_TEST(a_message_outside_of_transactions_stands_and_is_confirmed_by_itself)
     ck_assert_uint_eq(newest.ordinal, 1);
     capture_keepalive(&capture, 0x400, true);
     wait_durable(0x400);
+    teardown();
+}
+END_TEST
+
+#define OF_TRANSACTION(action, xid, time, end)                                                     \
+    "{\"action\":\"" action "\",\"xid\":" xid ",\"timestamp\":\"2026-11-21 08:00:" time            \
+    "+00\",\"lsn\":\"0/200\",\"nextlsn\":\"" end "\"}"
+
+static void expect_next_end(struct journal_cursor *cursor, const char *expected)
+{
+    struct journal_entry entry;
+    struct event event;
+    ck_assert_int_eq(journal_cursor_next(cursor, &entry), 1);
+    ck_assert_int_eq(event_read(&event, entry.bytes), 0);
+    ck_assert_msg(memmem(event.json.data, event.json.len, expected, strlen(expected)) != NULL,
+                  "%s is not in %.*s", expected, STR_ARG(event.json));
+}
+
+START_TEST(each_event_says_the_time_and_the_place_of_its_own_transaction)
+{
+    setup();
+    struct error err = {0};
+    struct journal_cursor *cursor;
+    message(OF_TRANSACTION("B", "7", "01", "0/300"));
+    message(INSERT);
+    message(INSERT);
+    message(OF_TRANSACTION("C", "7", "01", "0/300"));
+    message(MESSAGE_AT("0/310"));
+    message(OF_TRANSACTION("B", "8", "02", "0/320"));
+    message(INSERT_OF("8"));
+    message(OF_TRANSACTION("C", "8", "02", "0/320"));
+    wait_durable(0x320);
+    ck_assert_int_eq(journal_cursor_open(journal, &cursor, (struct position){0}, &err), 0);
+    expect_next_end(cursor, "\"2026-11-21T08:00:01.000000Z\",\"lsn\":[0,768],\"xid\":7}");
+    expect_next_end(cursor, "\"2026-11-21T08:00:01.000000Z\",\"lsn\":[0,768],\"xid\":7}");
+    expect_next_end(cursor, "\"timestamp\":null,\"lsn\":[0,784],\"xid\":null}");
+    expect_next_end(cursor, "\"2026-11-21T08:00:02.000000Z\",\"lsn\":[0,800],\"xid\":8}");
+    journal_cursor_close(cursor);
     teardown();
 }
 END_TEST
@@ -462,6 +502,7 @@ UNIT_SUITE("source/capture", the_same_transaction_in_the_same_place_is_the_same_
            a_row_of_the_events_table_is_found_by_its_id,
            a_type_that_is_not_known_yet_costs_nothing_but_a_second_look,
            a_message_outside_of_transactions_stands_and_is_confirmed_by_itself,
+           each_event_says_the_time_and_the_place_of_its_own_transaction,
            a_message_that_comes_again_is_not_kept_twice,
            a_message_for_which_the_journal_had_no_room_is_taken_later,
            an_event_that_is_too_large_comes_without_its_records,
