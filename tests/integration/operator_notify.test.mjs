@@ -1,9 +1,11 @@
 // on_error_notify: a URL or a program is told what fails, and nobody waits for it.
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { join } from 'node:path';
 import { assert, binary, freePort, run, scenario, until } from './harness/lib.mjs';
 import { areCopied, copied, parked, says, things, thingsSchema } from './harness/things.mjs';
+import { Authority } from './harness/tls.mjs';
 
 /** Someone who is told: {url, got, answer}; ANSWER gives the status of each request, undefined: none. */
 async function receiver(scene, answer = () => 204) {
@@ -132,6 +134,22 @@ scenario('a receiver that never answers, and one that is dead, hold up neither e
   await db.query('UPDATE things SET v = 51 WHERE id = 51');
   await until('51 is copied', async () => (await copied(db))[50].v === 51);
   assert.doesNotMatch(walpiper.logText(), secrets);
+});
+
+scenario('who has a certificate that nobody vouches for is told nothing', async (scene) => {
+  const authority = await new Authority(scene.directory()).create();
+  const { certificate, key } = await authority.sign('localhost');
+  const [refusals, requests] = [[], []];
+  const server = createTlsServer({ cert: readFileSync(certificate), key: readFileSync(key) });
+  server.on('request', (request) => requests.push(request));
+  server.on('tlsClientError', (error) => refusals.push(error));
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  scene.defer(() => server.close());
+  const { db } = await copying(scene, { on_error_notify: `https://localhost:${server.address().port}/` });
+  await db.query('UPDATE things SET v = 100 WHERE id = 3');
+  await until('it is refused', () => refusals.length > 0);
+  assert.equal(refusals[0].code, 'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA');
+  assert.deepEqual(requests, []);
 });
 
 /** A program of the test's own, in DIRECTORY, which may pass its first argument on. */
