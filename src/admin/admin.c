@@ -17,6 +17,11 @@
 #define HEAD_TIMEOUT_MS 10000
 #define ROOM_TIMEOUT_MS 10000
 
+static void health(struct admin *admin, struct http_exchange *exchange, struct str word)
+{
+    health_answer(admin->context.health, exchange);
+}
+
 struct route {
     const char *method; /* GET: HEAD too */
     const char *path;   /* admin/route.h */
@@ -24,7 +29,7 @@ struct route {
 };
 
 static const struct route routes[] = {
-    {"GET", "/manage/health", admin_health},
+    {"GET", "/manage/health", health},
     {"GET", "/metrics", admin_metrics},
     {"GET", "/status", admin_status},
     {"GET", "/processed", admin_processed},
@@ -67,11 +72,6 @@ void admin_respond(struct http_exchange *exchange, const char *content_type,
                                .headers = &no_store,
                                .header_count = 1,
                            });
-}
-
-void admin_health(struct admin *admin, struct http_exchange *exchange, struct str word)
-{
-    health_answer(admin->context.health, exchange);
 }
 
 static bool allows(const struct route *route, struct str method)

@@ -24,7 +24,6 @@ struct admin {
 
 /* One resource each, as of http_handle; WORD is what stands for the "*" of its path. On the admin's
  * thread. */
-void admin_health(struct admin *admin, struct http_exchange *exchange, struct str word);
 void admin_metrics(struct admin *admin, struct http_exchange *exchange, struct str word);
 void admin_status(struct admin *admin, struct http_exchange *exchange, struct str word);
 void admin_operators(struct admin *admin, struct http_exchange *exchange, struct str word);

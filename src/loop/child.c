@@ -126,11 +126,6 @@ void child_kill(struct child *child)
     forget_process(child);
 }
 
-bool child_runs(const struct child *child)
-{
-    return child->pid != 0;
-}
-
 /* --- how it begins --------------------------------------------------------------------------- */
 
 /* All of the input is there before the program is: nobody has to write it while it reads. */

@@ -34,7 +34,6 @@ struct child {
 /* ARGV ends with NULL; its first is looked for in PATH unless it has a slash. INPUT is copied. 0:
  * on_end follows, not before this returns. Else a negative errno, and it does not. */
 int child_start(struct child *child, char *const *argv, struct str input, struct error *err);
-bool child_runs(const struct child *child);
 /* Kills it, and what it has started in its process group; on_end does not follow. Safe at any time.
  */
 void child_kill(struct child *child);
