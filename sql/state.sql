@@ -301,7 +301,8 @@ BEGIN
     PERFORM walpiper.fence(operator_name, lane_number, held);
     UPDATE walpiper.checkpoint c
     SET rebuild_step = step, rebuild_after = after, updated_at = now(),
-        rebuild_where = CASE WHEN step IS NOT NULL THEN c.rebuild_where END
+        rebuild_where = CASE WHEN step IS NOT NULL THEN c.rebuild_where END,
+        rebuild_swap = c.rebuild_swap AND step IS NOT NULL
     WHERE c.operator = operator_name AND c.lane = lane_number AND c.rebuild = known;
 END
 $$;

@@ -23,13 +23,24 @@ static void load_parked(struct engine *e)
     session_sync(&e->session, on_parked_done);
 }
 
+/* That it is over goes out with what is sent next. */
+static void refuse_rebuild(struct engine *e)
+{
+    struct session *s = &e->session;
+    log_warn(e->name, "has nothing to rebuild: it calls a function");
+    if (e->state == ENGINE_BUSY)
+        session_run(s, STATEMENT_REBUILD_ADVANCE, 6,
+                    (const char *[]){e->op->name, s->lane_number, s->generation, s->found.rebuild,
+                                     NULL, NULL});
+}
+
 static void begin_rebuild(struct engine *e)
 {
     const struct session_checkpoint *found = &e->session.found;
     if (!e->located)
         return;
     if (e->op->form == CONFIG_CALL) {
-        log_warn(e->name, "has nothing to rebuild: it calls a function");
+        refuse_rebuild(e);
         return;
     }
     if (e->running == &e->rebuild_batch)

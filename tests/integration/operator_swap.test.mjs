@@ -441,6 +441,8 @@ scenario('a target that another operator writes too, and a call, are refused', a
   await until('all lanes know', async () => (await checkpoint(db)).every((row) => row.rebuild_step === null));
   await db.query(`SELECT walpiper.rebuild_swap('call')`);
   await says(walpiper, /operator call.*has nothing to rebuild: it calls a function/);
+  await until('nothing is left of it', async () => (await checkpoint(db)).every((row) => row.rebuild_step === null));
+  await isCleared(db);
   assert.deepEqual(await copied(db), [{ id: -1, v: 1 }]);
   assert.equal(lines(walpiper, /level=error/).length, 1, 'one lane says it for all');
   await walpiper.healthy();
