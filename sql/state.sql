@@ -184,7 +184,7 @@ BEGIN
 END
 $$;
 
--- Fails with WPS01 when the slot is read by another process of the server than READER.
+-- Fails with WPR01 when the slot is read by another process of the server than READER.
 CREATE OR REPLACE FUNCTION walpiper.require_slot(slot text, reader integer) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -194,7 +194,7 @@ BEGIN
     WHERE s.slot_name = slot AND s.active_pid <> reader;
     IF FOUND THEN
         RAISE EXCEPTION 'slot % is read for another walpiper (PID %); this one waits for it', slot, other
-            USING ERRCODE = 'WPS01';
+            USING ERRCODE = 'WPR01';
     END IF;
 END
 $$;

@@ -20,7 +20,7 @@ enum failure failure_of(const struct error *err)
         return FAILURE_SWAP_GONE;
     if (has_class(err, "WPS02"))
         return FAILURE_SWAP;
-    if (has_class(err, "WPS01")) /* the slot is another's: later it may be ours */
+    if (has_class(err, "WPR01")) /* the slot is another's: later it may be ours */
         return FAILURE_LOST;
     if (has_class(err, "57014") || has_class(err, "54"))
         return FAILURE_DATA;

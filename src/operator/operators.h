@@ -26,8 +26,8 @@ struct operators_context {
     struct journal *journal;
     struct health *health;          /* parts "operator NAME" */
     const struct pg_params *params; /* of the sources */
-    const struct pg_params
-        *targets; /* one an operator; read of those with a database of their own */
+    /* One an operator; read of those that have a database of their own. */
+    const struct pg_params *targets;
     struct operator_counters *counters; /* one an operator; NULL: nobody wants to know */
     struct progress *progress;          /* told when one is settled further; NULL: as above */
     /* The process of the server that reads the slot for us, 0: not known; NULL: there is none. */

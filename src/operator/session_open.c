@@ -126,16 +126,28 @@ static void on_closed(void *owner, const struct error *why)
 static void on_apart_done(void *owner, const struct error *err)
 {
     struct session *s = owner;
+    if (!err && s->refusal.code)
+        err = &s->refusal;
     if (err)
         session_fail_in(s, err, "the database of its sources");
     else
         set_up(s);
 }
 
+/* A standby may see a commit that its primary shows to nobody yet. */
+static void on_standby(void *owner, const PGresult *result)
+{
+    struct session *s = owner;
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQgetvalue(result, 0, 0)[0] == 't')
+        error_set(&s->refusal, -ECONNRESET, "a standby; let database lead to the primary");
+}
+
 static void on_apart_connected(void *owner)
 {
     struct session *s = owner;
     (void)pg_conn_send(s->apart, &(struct pg_statement){.sql = settings_sql});
+    (void)pg_conn_send(s->apart, &(struct pg_statement){.sql = "SELECT pg_is_in_recovery()",
+                                                        .on_result = on_standby});
     session_sync_sources(s, on_apart_done);
 }
 

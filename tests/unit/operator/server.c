@@ -149,6 +149,9 @@ static PGresult *answer(const struct statement *s)
         return row_of(2, (const char *[]){server.swapped, "9"}, true);
     if (strcmp(s->name, STATEMENT_WRITERS) == 0)
         return row_of(1, (const char *[]){"{}"}, true);
+    if (strstr(s->name, "pg_is_in_recovery"))
+        return row_of(1, (const char *[]){server.standby > 0 && server.standby-- > 0 ? "t" : "f"},
+                      true);
     if (strcmp(s->name, STATEMENT_RIVAL) == 0)
         return row_of(1, (const char *[]){"4711"}, server.rival > 0 && server.rival-- > 0);
     if (strcmp(s->name, STATEMENT_UNSEEN) == 0)

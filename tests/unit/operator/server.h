@@ -30,6 +30,7 @@ struct server {
     int parameters;            /* of the operator's query */
     bool silent;               /* answers no transaction until it is false again */
     bool drops;                /* ends the connection instead of the next answer to a query */
+    unsigned standby;          /* so many times the sources' database is one */
     unsigned rival;            /* so many times another process reads the slot */
     unsigned unseen;           /* so many times the sources' database does not see a transaction */
     bool drops_sources;        /* ends the connection to it instead of the next answer about that */

@@ -14,6 +14,7 @@ START_TEST(test_our_own_states)
 {
     ck_assert_int_eq(of(-EPROTO, "WPV01"), FAILURE_UNSEEN);
     ck_assert_int_eq(of(-EPROTO, "WPF01"), FAILURE_FENCED);
+    ck_assert_int_eq(of(-EPROTO, "WPR01"), FAILURE_LOST);
 }
 END_TEST
 

@@ -80,6 +80,20 @@ START_TEST(test_a_lost_connection_to_the_target_is_made_anew_and_the_sources_are
 }
 END_TEST
 
+START_TEST(test_a_standby_is_not_asked)
+{
+    setup();
+    set_apart();
+    room.config.retry.max_retries = 0;
+    server.standby = 3;
+    start();
+    run_until(is_down, "the database of its sources: a standby");
+    ck_assert_str_eq(server.history.data, "");
+    run_until(is_up, NULL);
+    teardown();
+}
+END_TEST
+
 START_TEST(test_nothing_is_claimed_while_another_process_reads_the_slot)
 {
     setup();
@@ -114,5 +128,6 @@ UNIT_SUITE("operator/seen", test_the_sources_are_asked_before_the_transaction_be
            test_parts_of_a_batch_are_not_asked_for_again,
            test_a_lost_connection_to_the_sources_is_made_anew_with_the_other,
            test_a_lost_connection_to_the_target_is_made_anew_and_the_sources_are_asked_again,
+           test_a_standby_is_not_asked,
            test_nothing_is_claimed_while_another_process_reads_the_slot,
            test_a_rebuild_asks_each_database_what_it_knows)

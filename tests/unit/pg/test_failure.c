@@ -13,8 +13,8 @@ END_TEST
 
 START_TEST(what_fails_whatever_the_data_is_systemic)
 {
-    static const char *const states[] = {"42P01", "42501", "42703", "3F000",
-                                         "0A000", "55000", "25P02"};
+    static const char *const states[] = {"42P01", "42501", "42703", "3F000", "0A000",
+                                         "55000", "25P02", "2F003", "HV00N"};
     for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
         ck_assert_msg(pg_failure_classify(states[i]) == PG_FAILURE_SYSTEMIC, "%s", states[i]);
 }
