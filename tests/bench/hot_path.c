@@ -24,7 +24,13 @@ static const struct hot_case {
     {"operator", "pgoutput", hot_operator, 1000}, /* ids in a batch */
 };
 
-__attribute__((noinline, noclone)) int hot_measured(int (*work)(void *owner), void *owner)
+#if __has_attribute(noclone)
+#define STANDS_ALONE __attribute__((noinline, noclone))
+#else
+#define STANDS_ALONE __attribute__((noinline)) /* clang makes no clones */
+#endif
+
+STANDS_ALONE int hot_measured(int (*work)(void *owner), void *owner)
 {
     int rc = work(owner);
 
