@@ -7,7 +7,7 @@
 
 enum failure {
     FAILURE_TRANSIENT, /* goes by itself: try again for ever */
-    FAILURE_LOST,      /* transient, and the connection is gone with it */
+    FAILURE_LOST,      /* transient, and the connection is gone with it; WPR01: so is the slot */
     FAILURE_SYSTEMIC,  /* no id would fare better: pause until it is mended */
     FAILURE_DATA,      /* this id fails: on_error decides after max_retries */
     FAILURE_UNSEEN,    /* WPV01: a transaction is not visible yet; no failure at all */
