@@ -12,6 +12,8 @@
 /* For a look at the server and its answer. */
 #define ASKING_MS 250
 #define ASK_AGAIN_SECONDS 0.2
+/* All are looked at when an operator has come further. */
+#define ENTRIES_MAX 10000
 
 struct awaiting_entry {
     struct awaiting *awaiting;
@@ -94,6 +96,7 @@ static void entry_free(struct awaiting_entry *entry)
 
     ev_timer_stop(awaiting->loop->ev, &entry->deadline);
     DL_DELETE(awaiting->entries, entry);
+    awaiting->count--;
     free(entry->table);
     free(entry);
     if (awaiting->entries != NULL)
@@ -127,23 +130,27 @@ static void answer(struct awaiting_entry *entry, struct http_exchange *exchange,
 
 /* --- while it waits -------------------------------------------------------------------------- */
 
-/* Of the server, what those need who wait. */
-static void ask(const struct awaiting *awaiting)
+/* Of the server, what is needed to know. */
+static void ask_about(const struct awaiting_entry *entry)
 {
-    const struct awaiting_context *context = awaiting->context;
-    uint64_t durable = journal_durable_lsn(context->journal);
-    bool look = false, poke = false;
-    struct awaiting_entry *entry;
+    const struct awaiting_context *context = entry->awaiting->context;
 
-    DL_FOREACH(awaiting->entries, entry)
-    {
-        look = look || !entry->place_known;
-        poke = poke || (entry->place_known && !lsn_reached(durable, entry->lsn));
-    }
-    if (look)
+    if (!entry->place_known)
         context->look(context->owner);
-    if (poke)
+    else if (!lsn_reached(journal_durable_lsn(context->journal), entry->lsn))
         context->poke(context->owner);
+}
+
+/* No operator is further. */
+static uint64_t furthest(const struct awaiting_context *context)
+{
+    uint64_t furthest = 0;
+
+    for (size_t i = 0; i < context->config->operator_count; i++) {
+        uint64_t settled = counter_read(&context->operators[i].settled_lsn);
+        furthest = settled > furthest ? settled : furthest;
+    }
+    return furthest;
 }
 
 static void on_wake(struct loop_wakeup *wakeup)
@@ -151,18 +158,18 @@ static void on_wake(struct loop_wakeup *wakeup)
     struct awaiting *awaiting =
         (struct awaiting *)((char *)wakeup - offsetof(struct awaiting, wakeup));
     struct awaiting_entry *entry, *next;
-    bool found = false;
+    uint64_t reached = furthest(awaiting->context);
 
     DL_FOREACH_SAFE(awaiting->entries, entry, next)
     {
         bool known = entry->place_known;
+        if (known && !lsn_reached(reached, entry->lsn))
+            continue;
         if (is_processed(entry))
             answer(entry, entry->exchange, true);
-        else
-            found = found || entry->place_known != known;
+        else if (entry->place_known != known)
+            ask_about(entry);
     }
-    if (found)
-        ask(awaiting);
 }
 
 static void on_progress(struct progress_listener *listener)
@@ -175,7 +182,13 @@ static void on_progress(struct progress_listener *listener)
 
 static void on_ask(struct ev_loop *ev, ev_timer *timer, int events)
 {
-    ask(timer->data);
+    const struct awaiting *awaiting = timer->data;
+    struct awaiting_entry *entry;
+
+    DL_FOREACH(awaiting->entries, entry)
+    {
+        ask_about(entry);
+    }
 }
 
 static void on_deadline(struct ev_loop *ev, ev_timer *timer, int events)
@@ -253,22 +266,24 @@ bool awaiting_ask(struct awaiting *awaiting, struct http_exchange *exchange,
 
     if (!concerns_any(awaiting, question))
         return false;
-    struct awaiting_entry *entry = entry_new(awaiting, question);
+    struct awaiting_entry *entry =
+        awaiting->count < ENTRIES_MAX ? entry_new(awaiting, question) : NULL;
     if (entry == NULL) {
-        api_respond_unavailable(exchange, STR("Out of memory"));
+        api_respond_unavailable(exchange, STR("Too many wait already; try again"));
         return true;
     }
     /* First it listens, then it looks: so no progress is missed between the two. */
     if (awaiting->entries == NULL)
         progress_listen(awaiting->context->progress, &awaiting->listener);
     DL_APPEND(awaiting->entries, entry);
+    awaiting->count++;
     if (is_processed(entry)) {
         answer(entry, exchange, true);
         return true;
     }
     entry->exchange = http_respond_later(exchange, &events, entry);
     start_deadline(entry, question);
-    ask(awaiting);
+    ask_about(entry);
     if (!ev_is_active(&awaiting->ask))
         ev_timer_again(awaiting->loop->ev, &awaiting->ask);
     return true;

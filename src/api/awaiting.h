@@ -34,6 +34,7 @@ struct awaiting {
     const struct awaiting_context *context;
     struct loop *loop;
     struct awaiting_entry *entries;
+    size_t count;
     struct progress_listener listener; /* listens while there are entries */
     struct loop_wakeup wakeup;
     ev_timer ask; /* poke and look may come too early: again */

@@ -124,7 +124,7 @@ scenario('what has not happened is not processed: an LSN that there is not yet, 
 scenario('paused, halted or rebuilding: no, and the answer says which; parked ids are counted', async (scene) => {
   // Long enough that it is seen to go on with a parked id before it halts for it.
   const slowly = { min_restart_time: 1500, max_restart_time: 1500, max_retries: 1 };
-  const { db, walpiper } = await copying(scene, { on_error: 'stop', rebuild_rate: 8 }, { retry: slowly });
+  const { db, walpiper } = await copying(scene, { on_error: 'stop', rebuild_rate: 12 }, { retry: slowly });
   const state = async (query) => {
     const { status, operators: [op] } = await processed(walpiper, query);
     return { status, state: op.state, rebuilding: op.rebuilding, parked: op.parked };
