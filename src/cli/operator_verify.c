@@ -18,7 +18,7 @@
 
 #define SUSPECTS_MAX 500
 #define SUSPECT_REPEATS 2 /* looks after the first one that must find the same */
-#define SUSPECT_LOOKS 10  /* then it is not decided */
+#define SUSPECT_LOOKS 6   /* then it is not decided */
 #define IDS_MAX ((size_t)1 << 20)
 
 struct verification {

@@ -35,7 +35,7 @@ struct wait {
     const char *lsn;
     struct server *sources;
     bool over;
-    struct buffer place, last; /* where all of it is, and was at the last look */
+    struct buffer place, last; /* where all of it is that counts, and was at the last look */
     unsigned calm;             /* looks at which it was there and did nothing */
     uint64_t moved_ms;
 };
@@ -48,7 +48,7 @@ static int look_at_slot(struct wait *w, const char *slot, bool *ret_journaled, s
     bool exists = server_rows(w->sources) > 0;
     *ret_journaled = !exists || server_true(w->sources, 0, JOURNALED);
     buffer_reset(&w->place);
-    if (exists)
+    if (!*ret_journaled)
         buffer_append_str(&w->place, str_from(server_cell(w->sources, 0, CONFIRMED)));
     return 0;
 }
