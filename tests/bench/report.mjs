@@ -5,6 +5,7 @@ import { cpus, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { markdown } from './bench.mjs';
 import { draw } from './curves.mjs';
+import { knownInstructions } from './instructions.mjs';
 
 /** What the figures depend on. */
 export function machine() {
@@ -65,7 +66,7 @@ deliveries also judges them: a run that lost, repeated or reordered an event is 
     ...findings.map(section),
     '## Instructions',
     `\`./dev test instructions\` counts, with callgrind, what an event costs from the bytes of the server to the socket, without a
-server and without time: the same number on every machine. More than 5 % worse fails the build. \`fanout_100\` is an event
+server and without time: the same number on every machine of this kind of processor. More than 5 % worse fails the build. \`fanout_100\` is an event
 for 100 subscribers, \`operator\` the ids that an event touches.`,
     markdown(['case', 'instructions an event'], counts),
     `\`./dev profile capture|fanout|operators\` shows where they go, by room and by function.`,
@@ -81,10 +82,9 @@ export async function report(docs, results) {
   const directory = join(docs, 'performance');
   mkdirSync(directory, { recursive: true });
   for (const curve of results.findings.flatMap(({ curves }) => curves)) await draw(directory, curve);
-  const instructions = JSON.parse(readFileSync(new URL('instructions.json', import.meta.url), 'utf8'));
   const file = join(directory, 'removed.md');
   const removed = existsSync(file) ? readFileSync(file, 'utf8') : '';
-  writeFileSync(join(docs, 'performance.md'), page(results, instructions, removed));
+  writeFileSync(join(docs, 'performance.md'), page(results, knownInstructions() ?? {}, removed));
 }
 
 /** RESULTS as JSON in FILE. */

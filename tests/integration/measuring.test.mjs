@@ -1,16 +1,16 @@
 // What ./dev bench, ./dev profile and ./dev test instructions make of their numbers is right.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Bench, memoryOf } from '../bench/bench.mjs';
 import { byRoom, readProfile, roomOf } from '../bench/callgrind.mjs';
 import { draw, readTsv, script, tsv } from '../bench/curves.mjs';
-import { Fleet } from '../bench/fleet.mjs';
+import { Fleet, program } from '../bench/fleet.mjs';
 import { verdict } from '../bench/instructions.mjs';
 import { sizesAt } from '../bench/memory.mjs';
 import { NodeService } from '../bench/peer.mjs';
-import { summary } from '../bench/report.mjs';
+import { page, summary } from '../bench/report.mjs';
 import { Stamps } from '../bench/stamps.mjs';
-import { assert, scenario } from './harness/lib.mjs';
+import { assert, root, run, scenario } from './harness/lib.mjs';
 
 scenario('more than 5 % more instructions are too many, and one without a number is not passed over', async () => {
   assert.equal(verdict(1050, 1000), undefined);
@@ -103,6 +103,42 @@ scenario('a figure meets its goal by its median', async () => {
     '| some | ms | 1.10 (0.90 to 1.20) | at most 1 | no |',
     '| some | no goal | 7.00 (7.00 to 7.00) | | |',
   ]);
+});
+
+scenario('the report has the machine, each figure, table and curve, and what was removed', async () => {
+  const curve = { name: 'tables', title: 'Tables' };
+  const found = { bench: 'memory', notes: ['a note'], tables: [{ columns: ['a', 'b'], rows: [['1', '2']] }], curves: [curve], headlines: [] };
+  const results = { findings: [found], machine: { processor: '2 x P' }, when: '2026-01-02', command: './dev bench memory' };
+  const text = page(results, { operator: 17 }, '## What was removed');
+  for (const part of ['`./dev bench memory` on 2026-01-02', '| processor | 2 x P |', '- a note', '| 1   | 2   |', '(performance/tables.svg)', '| operator | 17', '## What was removed']) {
+    assert.ok(text.includes(part), `${part} is not in ${text}`);
+  }
+});
+
+const recorded = join(root, 'tests/bench/recorded');
+
+/** One case of the hot path, twice over: how it ended. */
+function hotPath(scene, name, recording = recorded) {
+  const journal = join(scene.directory(), 'journal');
+  mkdirSync(journal);
+  return run(program('hot_path'), [name, '2', recording, journal]);
+}
+
+scenario('what is counted on the hot path has come out whole, or it is an error', async (scene) => {
+  const events = { capture_pgoutput: 80, capture_wal2json: 80, fanout_1: 120, fanout_100: 120, operator: 80 }; // 40 a pass
+  for (const [name, expected] of Object.entries(events)) {
+    const { code, stdout, stderr } = await hotPath(scene, name);
+    assert.equal(code, 0, stderr);
+    assert.equal(JSON.parse(stdout).events, expected, name);
+  }
+  const broken = join(scene.directory(), 'recorded');
+  cpSync(recorded, broken, { recursive: true });
+  const messages = readFileSync(join(broken, 'pgoutput.messages'), 'utf8').trimEnd().split('\n');
+  messages[3] = '0/1\tff';
+  writeFileSync(join(broken, 'pgoutput.messages'), `${messages.join('\n')}\n`);
+  const { code, stderr } = await hotPath(scene, 'fanout_1', broken);
+  assert.equal(code, 1);
+  assert.match(stderr, /^hot_path: fanout_1: message /);
 });
 
 scenario('memory is what the kernel says of the process', async () => {
