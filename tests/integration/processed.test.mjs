@@ -38,22 +38,43 @@ async function holdUp(db) {
 
 const wait = (walpiper, ...args) => run(binary, ['wait', '-c', walpiper.file, ...args]);
 
+/** Writes things, asks with YES(query) for each write, and looks whether it can be read then. */
+async function writeAndRead(db, writer, rounds, yes) {
+  const session = await db.connect();
+  for (let round = 1; round <= rounds; round++) {
+    const id = 1 + ((writer * 5 + round) % 5) + writer * 5;
+    await session.query('UPDATE things SET v = (v + 1) % 100 WHERE id = $1', [id]);
+    const { rows } = await session.query('SELECT pg_current_wal_insert_lsn() AS lsn, clock_timestamp()::text AS since');
+    const answer = await yes(writer % 2 === 0 ? { lsn: rows[0].lsn } : { since: rows[0].since });
+    const [{ same }] = await db.query('SELECT t.v = c.v AS same FROM things t JOIN copies c USING (id) WHERE id = $1', [id]);
+    assert.ok(same, `${writer}, round ${round}: ${JSON.stringify(answer)}`);
+  }
+  session.release();
+}
+
 scenario('writers who wait for their commit, by its LSN or by the time, read it in the read model each time', async (scene) => {
   const { db, walpiper } = await copying(scene, { lanes: 2 });
-  const write = async (writer) => {
-    const session = await db.connect();
-    for (let round = 1; round <= 15; round++) {
-      const id = 1 + ((writer * 5 + round) % 5) + writer * 5;
-      await session.query('UPDATE things SET v = (v + 1) % 100 WHERE id = $1', [id]);
-      const { rows } = await session.query('SELECT pg_current_wal_insert_lsn() AS lsn, clock_timestamp()::text AS since');
-      const query = writer % 2 === 0 ? { lsn: rows[0].lsn } : { since: rows[0].since };
-      const answer = await waiting(walpiper, query);
-      const [{ same }] = await db.query('SELECT t.v = c.v AS same FROM things t JOIN copies c USING (id) WHERE id = $1', [id]);
-      assert.ok(same, `${writer}, round ${round}: ${JSON.stringify(answer)}`);
-    }
-    session.release();
+  await Promise.all([0, 1, 2, 3].map((writer) => writeAndRead(db, writer, 10, (query) => waiting(walpiper, query))));
+});
+
+scenario('a yes is true also when walpiper is killed, and asked again by who had no answer', async (scene) => {
+  const { db, walpiper } = await copying(scene, { lanes: 2 });
+  let kills = 0;
+  const yes = async (query) => {
+    let answer;
+    await until('a yes', async () => {
+      answer = await processed(walpiper, { ...query, wait: 5 }).catch(() => ({}));
+      return answer.status === 200;
+    });
+    return answer;
   };
-  await Promise.all([0, 1, 2, 3].map(write));
+  const writing = Promise.all([0, 1, 2, 3].map((writer) => writeAndRead(db, writer, 12, yes))).finally(() => (kills = 3));
+  for (; kills < 3; kills++) {
+    await until('some are processed', async () => (await processed(walpiper, { lsn: await insertLsn(db) })).status === 200);
+    await walpiper.kill();
+    await walpiper.start();
+  }
+  await writing;
 });
 
 scenario('no before it is applied: 425 with who is behind; a client that waits is answered when it is', async (scene) => {
