@@ -10,6 +10,14 @@ static int badness(enum engine_state state)
     return order[state];
 }
 
+/* With its rebuild; who has none under way is behind nobody. */
+static bool is_behind(const struct engine *e, const struct engine *other)
+{
+    if (!rebuild_under_way(&e->rebuild))
+        return false;
+    return !rebuild_under_way(&other->rebuild) || e->rebuild.step < other->rebuild.step;
+}
+
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -36,7 +44,7 @@ bool report(struct engine *lanes, size_t count, const char *epoch, struct operat
     for (struct engine *e = lanes; e < lanes + count; e++) {
         if (badness(e->state) > badness(worst->state))
             worst = e;
-        if (rebuild_under_way(&e->rebuild) && e->rebuild.step < last->rebuild.step)
+        if (is_behind(e, last))
             last = e;
         applied = smaller(applied, engine_applied_lsn(e));
         settled = smaller(settled, settled_lsn(e, epoch));

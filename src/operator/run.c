@@ -13,26 +13,29 @@
 
 /* --- stored ---------------------------------------------------------------------------------- */
 
-/* An id that failed for the last time that counts. */
+/* Its retries are used up by it; further ones do not count. */
+static bool is_last_failure(const struct engine *e, const struct dirty_id *id)
+{
+    return dirty_failures(id) == e->context->config->retry.max_retries + 1;
+}
+
 static void tell_fate(struct engine *e, const struct dirty_id *id, enum parked_fate fate)
 {
     const char *text = dirty_text(id), *why = dirty_failure_text(id);
     unsigned failures = dirty_failures(id);
     if (fate == PARKED_DROPPED)
         log_error(e->name, "skipped id %s, which failed %u times: %s", text, failures, why);
-    else if (fate == PARKED_AGAIN && failures == e->context->config->retry.max_retries + 1)
+    else if (fate == PARKED_AGAIN && is_last_failure(e, id))
         log_error(e->name, "id %s failed %u times and stays parked: %s", text, failures, why);
 }
 
-/* When it is set aside, and when it has failed for the last time that counts. What halts the
- * operator is told of the operator. */
+/* When it is set aside, and at its last failure that counts. A halt is told of the operator. */
 static void notify_of_id(struct engine *e, const struct dirty_id *id, enum parked_fate fate)
 {
     const struct config *config = e->context->config;
     unsigned failures = dirty_failures(id);
-    bool tells =
-        fate == PARKED_DROPPED ||
-        (fate == PARKED_AGAIN && (failures == 1 || failures == config->retry.max_retries + 1));
+    bool tells = fate == PARKED_DROPPED ||
+                 (fate == PARKED_AGAIN && (failures == 1 || is_last_failure(e, id)));
     int64_t delay_us = (int64_t)parked_delay_ms(config, failures) * 1000;
     if (!tells)
         return;

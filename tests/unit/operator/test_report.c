@@ -1,4 +1,5 @@
 /* How far the read model is, as other threads are told it. */
+#include "operator/report.h"
 #include "room.h"
 
 static unsigned told;
@@ -114,7 +115,29 @@ START_TEST(test_of_a_new_epoch_nothing_is_settled_before_the_operator_knows_it)
 }
 END_TEST
 
+static uint64_t step_of(int first, int second)
+{
+    static struct engine lanes[2];
+    struct operator_counters counters = {0};
+    lanes[0].rebuild.step = first;
+    lanes[1].rebuild.step = second;
+    report(lanes, 2, "", &counters);
+    ck_assert_uint_eq(counter_read(&counters.rebuilding), first >= 0 || second >= 0);
+    return counter_read(&counters.rebuild_step);
+}
+
+START_TEST(test_of_lanes_the_one_that_is_behind_with_its_rebuild_tells_the_step)
+{
+    ck_assert_uint_eq(step_of(-1, -1), 0);
+    ck_assert_uint_eq(step_of(1, 2), 1);
+    ck_assert_uint_eq(step_of(2, 0), 0);
+    ck_assert_uint_eq(step_of(-1, 2), 2);
+    ck_assert_uint_eq(step_of(2, -1), 2);
+}
+END_TEST
+
 UNIT_SUITE("operator/report", test_it_is_settled_to_where_the_journal_is_and_that_is_told,
            test_an_event_that_is_not_applied_yet_takes_nothing_back,
            test_while_every_id_is_computed_nothing_is_settled,
-           test_of_a_new_epoch_nothing_is_settled_before_the_operator_knows_it)
+           test_of_a_new_epoch_nothing_is_settled_before_the_operator_knows_it,
+           test_of_lanes_the_one_that_is_behind_with_its_rebuild_tells_the_step)
