@@ -53,6 +53,12 @@ static int look_at_slot(struct wait *w, const char *slot, bool *ret_journaled, s
     return 0;
 }
 
+/* An empty one is like none. */
+static bool same(const struct buffer *a, const struct buffer *b)
+{
+    return a->data && b->data && str_equal(buffer_str(a), buffer_str(b));
+}
+
 static void judge(struct wait *w, bool journaled, const struct server *s)
 {
     uint64_t now = clock_monotonic_ms();
@@ -62,7 +68,7 @@ static void judge(struct wait *w, bool journaled, const struct server *s)
     }
     bool at_work = server_true(s, 0, AT_WORK);
     buffer_append_str(&w->place, str_from(server_cell(s, 0, PLACE)));
-    bool moved = !w->last.data || !str_equal(buffer_str(&w->place), buffer_str(&w->last));
+    bool moved = !same(&w->place, &w->last);
     if (moved) {
         w->moved_ms = now;
         buffer_reset(&w->last);
