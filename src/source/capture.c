@@ -95,30 +95,35 @@ static void give_back(struct buffer *scratch)
     buffer_reset(scratch);
 }
 
-/* TRANSACTION with its tail; without, when there is no memory for that. */
-static struct transaction with_tail(struct capture *c, const struct transaction *transaction)
+/* What the events of TRANSACTION end with is in c->tail then. 0 or -ENOMEM. */
+static int write_tail(struct capture *c, const struct transaction *transaction, struct error *err)
 {
-    struct transaction with = *transaction;
-    if (c->tail.len == 0 || c->tail_of.end_lsn != with.end_lsn || c->tail_of.xid != with.xid ||
-        c->tail_of.commit_time != with.commit_time) {
-        buffer_reset(&c->tail);
-        if (event_tail_write(&c->tail, transaction) < 0)
-            buffer_reset(&c->tail);
-        c->tail_of = with;
-    }
-    with.tail = c->tail.len > 0 ? buffer_str(&c->tail) : (struct str){0};
-    return with;
+    const struct transaction *of = &c->tail_of;
+    if (c->tail.len > 0 && of->end_lsn == transaction->end_lsn && of->xid == transaction->xid &&
+        of->commit_time == transaction->commit_time)
+        return 0;
+    buffer_reset(&c->tail);
+    c->tail_of = *transaction;
+    int rc = event_tail_write(&c->tail, transaction);
+    if (rc == 0)
+        return 0;
+    buffer_reset(&c->tail);
+    return error_set(err, rc, "no memory for an event");
 }
 
 /* *RET_RECORD borrows from the scratch memory. */
 static int encode(struct capture *c, const struct decoded *decoded, struct str *ret_record,
                   struct error *err)
 {
-    const struct transaction transaction = with_tail(c, &decoded->transaction);
+    struct transaction transaction = decoded->transaction;
+    int rc = write_tail(c, &transaction, err);
+    if (rc < 0)
+        return rc;
+    transaction.tail = buffer_str(&c->tail);
     uint32_t ordinal = c->ordinal + 1;
     struct buffer *to = &c->record;
     buffer_reset(to);
-    int rc = event_encode(to, &c->origin, &transaction, ordinal, &decoded->change, err);
+    rc = event_encode(to, &c->origin, &transaction, ordinal, &decoded->change, err);
     if (rc == -EMSGSIZE && c->config->journal.on_large_event == CONFIG_STRIP_EVENT) {
         to = &c->stripped;
         buffer_reset(to);
