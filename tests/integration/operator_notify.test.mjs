@@ -7,14 +7,18 @@ import { assert, binary, freePort, run, scenario, until } from './harness/lib.mj
 import { areCopied, copied, parked, says, things, thingsSchema } from './harness/things.mjs';
 import { Authority } from './harness/tls.mjs';
 
-/** Someone who is told: {url, got, answer}; ANSWER gives the status of each request, undefined: none. */
+/** Someone who is told: {url, got, requests}, and how many of these there were at a time at most. ANSWER gives the
+ *  status of each, undefined: none. */
 async function receiver(scene, answer = () => 204) {
-  const told = { got: [], requests: [], answer };
+  const told = { got: [], requests: [], most: 0 };
+  let open = 0;
   const server = createServer(async (request, response) => {
     let body = '';
+    told.most = Math.max(told.most, ++open);
+    response.on('close', () => open--);
     for await (const part of request.setEncoding('utf8')) body += part;
     told.requests.push(request);
-    const status = told.answer(told.requests.length);
+    const status = answer(told.requests.length);
     if (status === 204) told.got.push(JSON.parse(body));
     if (status) response.writeHead(status, { Location: '/elsewhere' }).end();
   });
@@ -119,11 +123,11 @@ scenario('a receiver that never answers, and one that is dead, hold up neither e
   const dead = `http://127.0.0.1:${await freePort()}/hidden`;
   const { db, walpiper } = await copying(scene, { on_error_notify: told.url });
   await db.query('UPDATE things SET v = 100 + id');
-  await until('it was asked', () => told.requests.length === 1);
+  await until('it was asked', () => told.requests.length > 0);
   await until('all are parked', async () => (await parked(db)).length === 20);
   await db.query('INSERT INTO things SELECT n, 1 FROM generate_series(21, 500) n');
   await until('others are copied', async () => (await copied(db)).length === 500);
-  assert.equal(told.requests.length, 1, 'one at a time');
+  assert.equal(told.most, 1, 'one at a time');
   assert.deepEqual(await walpiper.stop('SIGTERM', 5_000), { code: 0, signal: null });
   await says(walpiper, /\d+ failures are not told to http:\/\/127\.0\.0\.1:\d+\/: the service stops/);
   walpiper.config.operators[0].on_error_notify = { url: dead };
