@@ -1,6 +1,7 @@
 #include "api/processed_query.h"
 
 #include "api/pull_query.h"
+#include "base/clock.h"
 #include "base/lsn.h"
 #include "base/percent.h"
 #include "feed/sort_key_time.h"
@@ -54,7 +55,8 @@ static int parse_time_of(struct buffer *value, int64_t *ret_us)
     if (text.len <= DATE_LEN || text.data[0] < '0' || text.data[0] > '9' || !has_zone(text) ||
         !has_seconds(text) || parse_timestamp(text, true, ret_us) < 0)
         return -EINVAL;
-    *ret_us += unsaid_us(text);
+    if (__builtin_add_overflow(*ret_us, POSTGRES_EPOCH_US + unsaid_us(text), ret_us))
+        *ret_us = INT64_MAX;
     return 0;
 }
 

@@ -2,15 +2,15 @@
  * values as text. */
 #include "decode/decoder.h"
 
+#include "base/clock.h"
 #include "base/lsn.h"
 #include "decode/pgoutput_row.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#define NAME_SHOWN_MAX 128                                 /* bytes of a name in an error */
-#define UNIX_MICROSECONDS_OF_2000 INT64_C(946684800000000) /* PostgreSQL counts from there */
-#define TRANSACTIONAL 1                                    /* the one flag of a message */
+#define NAME_SHOWN_MAX 128 /* bytes of a name in an error */
+#define TRANSACTIONAL 1    /* the one flag of a message */
 
 /* Large, but only the pages that a table's number of columns reaches are ever touched. */
 struct decoder {
@@ -72,7 +72,7 @@ static int read_time(struct byte_reader *reader, int64_t *ret_time, struct error
 
     if (!read_u64(reader, &since_2000))
         return byte_reader_ends(err);
-    if (__builtin_add_overflow((int64_t)since_2000, UNIX_MICROSECONDS_OF_2000, ret_time))
+    if (__builtin_add_overflow((int64_t)since_2000, POSTGRES_EPOCH_US, ret_time))
         return error_set(err, -EBADMSG, "its time is past the year 294246");
     return 0;
 }

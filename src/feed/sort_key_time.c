@@ -4,7 +4,8 @@
 
 #define SECOND_US INT64_C(1000000)
 #define DAY_US (86400 * SECOND_US)
-/* What PostgreSQL's date can hold, and its timestamp, roughly: more would overflow. */
+#define DAYS_TO_2000 10957 /* from 1970 */
+/* What PostgreSQL's date can hold, and its timestamp: more would overflow. */
 #define YEAR_MAX 5874897
 #define TIMESTAMP_YEAR_MAX 294276
 
@@ -183,6 +184,6 @@ int parse_timestamp(struct str text, bool use_zone, int64_t *ret_us)
         if (!cut_time(&text, &of_day) || !cut_zone(&text, &zone) || text.len > 0)
             return -EINVAL;
     }
-    *ret_us = days * DAY_US + of_day - (use_zone ? zone : 0);
+    *ret_us = (days - DAYS_TO_2000) * DAY_US + of_day - (use_zone ? zone : 0);
     return 0;
 }

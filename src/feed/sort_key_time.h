@@ -11,8 +11,9 @@
 int parse_date(struct str text, int64_t *ret_days);
 /* "13:14:15.123456", without seconds too: microseconds since midnight. */
 int parse_time(struct str text, int64_t *ret_us);
-/* Date, "T" or a space, time, a zone ("Z", "+02", "-03:30"): microseconds since 1970-01-01. Date
- * alone is its midnight. USE_ZONE: in UTC; else the zone is passed over, as PostgreSQL does. */
+/* Date, "T" or a space, time, a zone ("Z", "+02", "-03:30"): microseconds since 2000-01-01, as
+ * PostgreSQL counts, whose last ones would not fit from 1970 on. Date alone is its midnight.
+ * USE_ZONE: in UTC; else the zone is passed over, as PostgreSQL does. */
 int parse_timestamp(struct str text, bool use_zone, int64_t *ret_us);
 
 #endif

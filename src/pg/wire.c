@@ -1,10 +1,10 @@
 #include "pg/wire.h"
+#include "base/clock.h"
 #include <endian.h>
 #include <errno.h>
 
-#define DATA_HEADER_BYTES 25              /* 'w', start, end, time */
-#define KEEPALIVE_BYTES 18                /* 'k', end, time, reply */
-#define POSTGRES_EPOCH_US 946684800000000 /* 2000-01-01 as microseconds since 1970-01-01 */
+#define DATA_HEADER_BYTES 25 /* 'w', start, end, time */
+#define KEEPALIVE_BYTES 18   /* 'k', end, time, reply */
 
 static uint64_t read_u64(const char *bytes)
 {

@@ -99,6 +99,9 @@ START_TEST(test_times)
 
     assert_ascending(CLASS_TIMESTAMPTZ, instants);
     ck_assert_int_eq(order(CLASS_TIMESTAMPTZ, "2000-01-01T05:45+0545", "2000-01-01"), 0);
+    /* The last one that there is. */
+    ck_assert_int_gt(order(CLASS_TIMESTAMP, "294276-12-31 23:59:59.999999", "2026-01-01"), 0);
+    ck_assert_int_lt(order(CLASS_TIMESTAMPTZ, "294276-12-31 23:59:59.999999-15:59", "infinity"), 0);
     ck_assert_int_eq(order(CLASS_TIMESTAMP, "2000-01-01T05:45+0545", "2000-01-01 05:45:00"), 0);
     ck_assert_int_lt(order(CLASS_DATE, "2000-02-29", "2000-03-01"), 0);
     ck_assert_int_lt(order(CLASS_TIME, "09:59:59.999999", "10:00"), 0);
