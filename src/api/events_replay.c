@@ -115,8 +115,11 @@ static int by_place(const void *a, const void *b, void *rows)
     return tag_place_compare(tags[*(const size_t *)a].place, tags[*(const size_t *)b].place);
 }
 
-static void leave(struct events_replay *replay, struct position position)
+static void leave(struct events_replay *replay, struct position position,
+                  const struct journal_look *look)
 {
+    if (!replay->left_any)
+        replay->left_after = look->trimmed;
     if (!replay->left_any || position_compare(position, replay->oldest_left) < 0)
         replay->oldest_left = position;
     replay->left_any = true;
@@ -130,7 +133,7 @@ static size_t give_rows(struct events_replay *replay, const struct page_end *end
     for (size_t i = 0; i < look->tag_count; i++) {
         const struct journal_tag *row = &look->tags[i];
         if (row->here)
-            leave(replay, row->position);
+            leave(replay, row->position, look);
         else if (end->open || tag_place_compare(row->place, end->at) <= 0)
             ret_order[count++] = i;
     }
@@ -140,15 +143,22 @@ static size_t give_rows(struct events_replay *replay, const struct page_end *end
     return count;
 }
 
+/* Retention was faster: what was left to the journal is in the table alone by now, and must come
+ * before what was committed later. So must late rows that went with it: no page has shown those
+ * whose ids are smaller than where it began. */
+static bool has_lost(const struct events_replay *replay, const struct journal_look *look)
+{
+    return replay->left_any && (position_compare(replay->oldest_left, look->trimmed) <= 0 ||
+                                position_compare(replay->left_after, look->late_newest) < 0);
+}
+
 enum events_verdict events_replay_page(struct events_replay *replay,
                                        const struct events_asked *asked, struct journal_look *look,
                                        const struct position *unseen, size_t *ret_order,
                                        size_t *ret_count)
 {
     *ret_count = 0;
-    /* Retention was faster: what was left to the journal is in the table alone by now, and must
-     * come before what was committed later. */
-    if (replay->left_any && position_compare(replay->oldest_left, look->trimmed) <= 0) {
+    if (has_lost(replay, look)) {
         replay->after = replay->given;
         replay->left_any = false;
         return EVENTS_NEXT_PAGE;
@@ -160,7 +170,7 @@ enum events_verdict events_replay_page(struct events_replay *replay,
     *ret_count = give_rows(replay, &end, look, ret_order);
     /* It may belong before the end of the page, behind rows that were left. */
     if (unseen != NULL && replay->left_any)
-        leave(replay, *unseen);
+        leave(replay, *unseen, look);
     if (end.open)
         return EVENTS_THROUGH;
     replay->after = end.at;

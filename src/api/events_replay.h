@@ -34,6 +34,7 @@ struct events_replay {
     struct tag_place given;      /* the last row that the client has */
     bool left_any;               /* to the journal */
     struct position oldest_left; /* or unseen by a page that left some */
+    struct position left_after;  /* all that retention had removed when the first was left */
 };
 
 /* A client that had the row at PLACE. */

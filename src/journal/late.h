@@ -61,9 +61,10 @@ struct journal_look {
     size_t late_count;
     bool late_all; /* else there may be more of them, all beyond LATE_UP_TO */
     struct tag_place late_up_to;
-    struct position trimmed; /* every record at or before it was removed */
-    bool has_leader;         /* one with a tag among them */
-    int64_t leader;          /* the greatest of their tags */
+    struct position late_newest; /* of those that were removed, the last with a late tag; or zero */
+    struct position trimmed;     /* every record at or before it was removed */
+    bool has_leader;             /* one with a tag among them */
+    int64_t leader;              /* the greatest of their tags */
 };
 
 #endif

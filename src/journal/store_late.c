@@ -218,6 +218,25 @@ static int look_up_late(const struct store *store, MDB_txn *txn, struct journal_
     return code == MDB_NOTFOUND ? 0 : code;
 }
 
+static int look_up_late_newest(const struct store *store, MDB_txn *txn, struct position *ret_newest)
+{
+    MDB_cursor *cursor;
+    MDB_val key;
+    MDB_val value;
+    struct late_entry entry;
+    *ret_newest = (struct position){0};
+    int code = mdb_cursor_open(txn, store->late_order, &cursor);
+    if (code != 0)
+        return code;
+    code = mdb_cursor_get(cursor, &key, &value, MDB_LAST);
+    if (code == 0)
+        code = unseal(&entry, &key, &value);
+    if (code == 0)
+        *ret_newest = decode_place(entry.bytes).late;
+    mdb_cursor_close(cursor);
+    return code == MDB_NOTFOUND ? 0 : code;
+}
+
 int store_look_up(struct store *store, struct journal_look *look)
 {
     MDB_txn *txn;
@@ -233,6 +252,8 @@ int store_look_up(struct store *store, struct journal_look *look)
         code = look_up_tag(store, txn, &look->tags[i]);
     if (code == 0)
         code = look_up_late(store, txn, look);
+    if (code == 0)
+        code = look_up_late_newest(store, txn, &look->late_newest);
     store_end_read(store, txn, 0);
     if (code != 0)
         return store_error(store, code, "read", NULL);

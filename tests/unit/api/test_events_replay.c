@@ -27,6 +27,7 @@ struct world {
     size_t by_id[ROWS];    /* numbers of rows */
     uint32_t now;          /* grows with each commit_some() */
     uint32_t held;         /* the most that a commit is held back */
+    uint32_t pace;         /* of commits and retention while a page is read */
     size_t committed;
     size_t trimmed;
     int64_t leader;
@@ -66,9 +67,11 @@ static void world_init(struct world *w, uint32_t seed)
 {
     *w = (struct world){.seed = seed};
     uint32_t near = 1 + draw(w, 20), rare = 2 + draw(w, 50);
+    uint32_t mine = 1 + draw(w, 10);
     w->held = 1 + draw(w, 2) * draw(w, 12);
+    w->pace = 2 + draw(w, 10);
     for (size_t i = 0; i < ROWS; i++) {
-        w->rows[i] = (struct row){.id = (int64_t)i + 1, .mine = draw(w, 10) < 8};
+        w->rows[i] = (struct row){.id = (int64_t)i + 1, .mine = draw(w, 10) < mine};
         due[i] = (uint32_t)i * 2 + draw(w, near) + (draw(w, rare) == 0 ? draw(w, ROWS) : 0);
         w->by_id[i] = i;
     }
@@ -134,6 +137,10 @@ static void look_up(const struct world *w, struct journal_look *look)
     look->late_count = 0;
     look->late_all = true;
     look->trimmed = w->trimmed > 0 ? at(w->trimmed - 1) : (struct position){0};
+    look->late_newest = (struct position){0};
+    for (size_t i = 0; i < w->trimmed; i++)
+        if (tag_is_late(w->rows[i].place))
+            look->late_newest = at(i);
     for (size_t i = 0; i < w->trimmed; i++) {
         const struct row *row = &w->rows[i];
         if (!tag_is_late(row->place) || tag_place_compare(row->place, look->after) <= 0)
@@ -221,14 +228,14 @@ static bool replay_page(struct world *w, struct client *client, struct events_re
     asked.late_count = first.late_count;
     asked.late_all = first.late_all;
     asked.late_up_to = first.late_up_to;
-    commit_some(w, 10);
-    trim_some(w, 10);
+    commit_some(w, w->pace);
+    trim_some(w, w->pace);
     take_snapshot(w);
     commit_some(w, 3);
     look.tags = tags;
     look.tag_count = ask_table(w, &asked, tags);
-    commit_some(w, 10);
-    trim_some(w, draw(w, 2) ? 10 : 100);
+    commit_some(w, w->pace);
+    trim_some(w, draw(w, 4) ? w->pace : 100);
     look_up(w, &look);
     enum events_verdict verdict =
         events_replay_page(replay, &asked, &look, find_unseen(w, &room_of_unseen), order, &count);
@@ -467,6 +474,29 @@ START_TEST(test_what_a_page_did_not_see_before_rows_that_it_left_is_read_again)
 }
 END_TEST
 
+/* 9 was left to the journal, and the next page begins behind it. 3 was committed before 9, late,
+ * and goes out of the journal before 9 does. */
+START_TEST(test_a_late_row_that_is_gone_before_rows_that_were_left_is_asked_for)
+{
+    struct events_replay replay;
+    struct events_asked asked = {.after = regular(7), .late_all = true};
+    struct journal_tag tags[] = {{.tag = 9, .here = true, .position = {90, 1}}};
+    struct journal_look look = {
+        .tags = tags, .tag_count = 1, .late_all = true, .late_newest = {70, 1}, .trimmed = {70, 1}};
+    size_t order[1], count;
+
+    events_replay_begin(&replay, regular(7));
+    ck_assert_int_eq(events_replay_page(&replay, &asked, &look, NULL, order, &count),
+                     EVENTS_NEXT_PAGE);
+    asked.after = replay.after;
+    look.tag_count = 0;
+    look.trimmed = look.late_newest = (struct position){80, 1};
+    ck_assert_int_eq(events_replay_page(&replay, &asked, &look, NULL, order, &count),
+                     EVENTS_NEXT_PAGE);
+    ck_assert_int_eq(tag_place_compare(replay.after, regular(7)), 0);
+}
+END_TEST
+
 UNIT_SUITE("api/events_replay", test_each_client_gets_each_row_once_in_the_order_of_commits,
            test_a_late_row_with_a_smaller_id_comes_first,
            test_a_row_that_was_asked_for_as_late_stays_late,
@@ -474,4 +504,5 @@ UNIT_SUITE("api/events_replay", test_each_client_gets_each_row_once_in_the_order
            test_what_follows_a_late_row_waits_until_that_was_read,
            test_what_was_left_to_the_journal_and_is_gone_is_read_again,
            test_a_page_that_does_not_see_what_retention_removed_gives_nothing,
-           test_what_a_page_did_not_see_before_rows_that_it_left_is_read_again)
+           test_what_a_page_did_not_see_before_rows_that_it_left_is_read_again,
+           test_a_late_row_that_is_gone_before_rows_that_were_left_is_asked_for)

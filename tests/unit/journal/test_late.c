@@ -131,15 +131,17 @@ START_TEST(test_a_look_tells_what_is_removed_at_the_same_moment)
     scene_init(&s);
     ck_assert_int_eq(store_look_up(s.store, &look), 0);
     ck_assert(!look.has_leader);
-    write_tags(&s, (const int64_t[]){9, 4}, 2, UINT64_MAX);
+    ck_assert_uint_eq(look.late_newest.lsn, 0);
+    write_tags(&s, (const int64_t[]){9, 4, 5, 10}, 4, UINT64_MAX);
     trim_all(&s);
-    write_tags(&s, (const int64_t[]){10}, 1, UINT64_MAX);
+    write_tags(&s, (const int64_t[]){11, 2}, 2, UINT64_MAX);
     ck_assert_int_eq(store_look_up(s.store, &look), 0);
     ck_assert(look.has_leader);
-    ck_assert_int_eq(look.leader, 9);
-    ck_assert_uint_eq(look.trimmed.lsn, 2);
-    ck_assert(tag_of(&s, 10).here);
-    ck_assert_uint_eq(tag_of(&s, 10).position.lsn, 3);
+    ck_assert_int_eq(look.leader, 10);
+    ck_assert_uint_eq(look.trimmed.lsn, 4);
+    ck_assert_uint_eq(look.late_newest.lsn, 3);
+    ck_assert(tag_of(&s, 11).here);
+    ck_assert_uint_eq(tag_of(&s, 11).position.lsn, 5);
     scene_release(&s);
 }
 END_TEST
@@ -175,6 +177,7 @@ START_TEST(test_a_new_epoch_knows_nothing_of_the_old_one)
     ck_assert_str_eq(late_after(&s, regular(3), 10), "all");
     ck_assert_int_eq(store_look_up(s.store, &look), 0);
     ck_assert(!look.has_leader);
+    ck_assert_uint_eq(look.late_newest.lsn, 0);
     scene_release(&s);
 }
 END_TEST
