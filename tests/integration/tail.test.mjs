@@ -107,11 +107,15 @@ scenario('--from is an id, earliest or latest; what cannot be is refused by name
   assert.match(await refused(walpiper, '--from', 'yesterday'), /--from yesterday: is no event id; .*earliest or latest/);
   const foreign = epoch === '00000000' ? '00000001' : '00000000';
   assert.match(await refused(walpiper, '--from', `${foreign}-${lsn}-${ordinal}`), /is of another epoch/);
-  assert.match(await refused(walpiper, '--from', `${epoch}-${lsn}-${Number(ordinal) + 1}`), /is past the newest event/);
-  // Standing at the newest is no error, nor is an id between two.
+  const farAhead = (BigInt(`0x${lsn}`) + (64n << 20n)).toString(16).toUpperCase();
+  assert.match(await refused(walpiper, '--from', `${epoch}-${farAhead}-1`), /is past the newest event/);
+  // Standing at the newest is no error, nor is an id between two; nor one that a subscriber may have had before
+  // the journal's disk.
   const newest = await tail(scene, walpiper, '--json', '--from', ids[9]);
+  const ahead = await tail(scene, walpiper, '--json', '--from', `${epoch}-${lsn}-${Number(ordinal) + 1}`);
   await insertPosts(db, 2000, 2000);
   await newest.until('the next one', () => newest.lines().length === 1);
+  await ahead.until('the next one', () => ahead.lines().length === 1);
 });
 
 scenario('an id that retention has passed is refused, and who is overtaken is told', async (scene) => {
