@@ -73,8 +73,12 @@ test_read_arguments() {
     ((${#stages[@]} > 0)) || stages=("${test_stages[@]}")
 }
 
+# Compilers take twice as long for -O2. What is released is built with it, and
+# tested by the other stages.
+quickly=(-Doptimization=1 -Dc_args=-g1)
+
 test_unit() {
-    build_tree test || return
+    build_tree test "${quickly[@]}" || return
     run_unit_tests build/test
 }
 
@@ -92,14 +96,14 @@ test_sanitizers() {
     export CK_FORK=no
     export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
     export TSAN_OPTIONS=halt_on_error=1
-    if build_tree asan "${sanitizer_options[@]}"; then
+    if build_tree asan "${sanitizer_options[@]}" "${quickly[@]}"; then
         run_unit_tests build/asan || status=1
         run_sanitized asan "${sanitized_files[@]}" || status=1
     else
         status=1
     fi
     local threaded='test_(base|journal|loop|feed)_'
-    if build_part "^src/walpiper$|^tests/(faults/|unit/$threaded)" tsan -Db_sanitize=thread -Db_lundef=false; then
+    if build_part "^src/walpiper$|^tests/(faults/|unit/$threaded)" tsan -Db_sanitize=thread -Db_lundef=false "${quickly[@]}"; then
         run_unit_tests build/tsan "$threaded" || status=1
         run_sanitized tsan "${threaded_files[@]}" || status=1
     else
