@@ -210,11 +210,7 @@ static void on_sources_done(void *owner, const struct error *err)
         if (s->sources.failed)
             error_set(&s->refusal, -EINVAL, "listens to too many tables");
     }
-    if (!err && s->refusal.code)
-        err = &s->refusal;
-    if (err)
-        session_fail(s, err);
-    else
+    if (session_passed(s, err))
         prepare_sources(s);
 }
 
@@ -258,11 +254,7 @@ static void on_target(void *owner, const PGresult *result)
 static void on_target_done(void *owner, const struct error *err)
 {
     struct session *s = owner;
-    if (!err && s->refusal.code)
-        err = &s->refusal;
-    if (err)
-        session_fail(s, err);
-    else
+    if (session_passed(s, err))
         ask_for_sources(s);
 }
 

@@ -66,6 +66,15 @@ void session_fail_in(struct session *s, const struct error *why, const char *wha
     session_fail(s, &copy);
 }
 
+bool session_passed(struct session *s, const struct error *err)
+{
+    if (!err && s->refusal.code)
+        err = &s->refusal;
+    if (err)
+        session_fail(s, err);
+    return !err;
+}
+
 void session_run(struct session *s, const char *statement, int count, const char *const *values)
 {
     struct pg_statement send = {.name = statement, .parameter_count = count, .values = values};
@@ -256,11 +265,7 @@ static void on_rival(void *owner, const PGresult *result)
 static void on_rival_done(void *owner, const struct error *err)
 {
     struct session *s = owner;
-    if (!err && s->refusal.code)
-        err = &s->refusal;
-    if (err)
-        session_fail(s, err);
-    else
+    if (session_passed(s, err))
         claim(s);
 }
 
@@ -286,11 +291,7 @@ static void ask_for_rival(struct session *s)
 static void on_prepared(void *owner, const struct error *err)
 {
     struct session *s = owner;
-    if (!err && s->refusal.code)
-        err = &s->refusal;
-    if (err)
-        session_fail(s, err);
-    else
+    if (session_passed(s, err))
         ask_for_rival(s);
 }
 

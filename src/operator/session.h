@@ -96,6 +96,9 @@ bool session_is_apart(const struct session *session);
 /* The set-up has failed; WHY may live in the connection. */
 void session_fail(struct session *session, const struct error *why);
 void session_fail_in(struct session *session, const struct error *why, const char *what);
+/* A step of the set-up is done: true when neither the server (ERR) nor our own checks refuse it.
+ * Else the session has failed. */
+bool session_passed(struct session *session, const struct error *err);
 /* The operator's statement is prepared; what is the same for all operators follows. */
 void session_prepare_own(struct session *session);
 

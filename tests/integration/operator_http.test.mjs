@@ -2,18 +2,9 @@
 import { assert, freePort, scenario, until } from './harness/lib.mjs';
 import { Metrics } from './harness/metrics.mjs';
 import { proxy } from './harness/network.mjs';
-import { areCopied, copied, copies, parked, says, things, thingsSchema } from './harness/things.mjs';
+import { areCopied, copied, copies, copying, parked, says, things, thingsSchema } from './harness/things.mjs';
 
 const forgetful = { retry: { min_restart_time: 3_600_000, max_restart_time: 3_600_000 } };
-
-async function copying(scene, over, config) {
-  const db = await scene.database();
-  await db.query(thingsSchema);
-  await db.query('INSERT INTO things SELECT n, n FROM generate_series(1, 20) n');
-  const walpiper = await scene.walpiper(db, things(over, config));
-  await says(walpiper, /every id is computed/);
-  return { db, walpiper };
-}
 
 /** A request of the admin listener: {status, headers, json}. */
 async function ask(walpiper, path, options) {

@@ -1,19 +1,10 @@
 // Read your writes: GET /processed/TABLE, and `walpiper wait`, say yes when the read model has it, and no before.
 import { assert, binary, run, scenario, until } from './harness/lib.mjs';
 import { hsToken } from './harness/jwt.mjs';
-import { areCopied, copies, retry, says, things, thingsSchema } from './harness/things.mjs';
+import { areCopied, copies, copying, retry, says, thingsSchema } from './harness/things.mjs';
 
 const insertLsn = (db) => db.value('SELECT pg_current_wal_insert_lsn()');
 const serverTime = (db) => db.value(`SELECT to_json(clock_timestamp()) #>> '{}'`);
-
-async function copying(scene, over, config) {
-  const db = await scene.database();
-  await db.query(thingsSchema);
-  await db.query('INSERT INTO things SELECT n, n FROM generate_series(1, 20) n');
-  const walpiper = await scene.walpiper(db, things(over, config));
-  await says(walpiper, /every id is computed/);
-  return { db, walpiper };
-}
 
 /** GET /processed/...: {status, headers, ...the answer}. */
 async function processed(walpiper, query, { table = 'things', headers } = {}) {

@@ -50,3 +50,13 @@ export const says = (walpiper, pattern, count = 1) =>
   until(`the log says ${pattern}`, () => lines(walpiper, pattern).length >= count).catch((error) => {
     throw new Error(`${error.message}:\n${walpiper.logText().slice(-2000)}`);
   });
+
+/** A walpiper whose operator has copied 20 things. */
+export async function copying(scene, over, config) {
+  const db = await scene.database();
+  await db.query(thingsSchema);
+  await db.query('INSERT INTO things SELECT n, n FROM generate_series(1, 20) n');
+  const walpiper = await scene.walpiper(db, things(over, config));
+  await says(walpiper, /every id is computed/);
+  return { db, walpiper };
+}
