@@ -184,9 +184,10 @@ static void mark(struct capture *c, uint64_t lsn, bool urgent)
     journal_mark(c->journal, lsn, urgent);
 }
 
-static void begin(struct capture *c)
+static void begin(struct capture *c, uint32_t xid)
 {
     c->in_transaction = true;
+    c->xid = xid;
     c->has_events = false;
     c->ordinal = 0;
 }
@@ -203,7 +204,7 @@ static int decode_one(struct capture *c, struct str message, uint64_t lsn, struc
     if (rc < 0)
         return rc;
     if (decoded->kind == DECODED_BEGIN)
-        begin(c);
+        begin(c, decoded->transaction.xid);
     if (decoded->kind == DECODED_MESSAGE)
         c->ordinal = 0;
     bool has_change = decoded->kind == DECODED_CHANGE || decoded->kind == DECODED_MESSAGE;

@@ -30,6 +30,7 @@ struct capture {
     struct buffer tail;     /* of all events of the transaction below; empty: of none */
     struct transaction tail_of;
     bool in_transaction;
+    uint32_t xid;       /* of the transaction that is or was decoded last; 0: none was */
     bool has_events;    /* the open transaction has given some */
     uint64_t marked;    /* the newest position that may be confirmed */
     uint32_t ordinal;   /* of the last change of the open transaction */

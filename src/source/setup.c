@@ -1,4 +1,5 @@
 #include "source/setup.h"
+#include "base/clock.h"
 #include "source/setup_steps.h"
 
 /* One question to the server: send() asks, the next step follows when it was answered. */
@@ -38,13 +39,21 @@ void setup_skip(struct setup *s)
     pg_conn_sync(s->conn, step_done);
 }
 
+void setup_again(struct setup *s, unsigned ms)
+{
+    s->again_ms = ms;
+}
+
+uint64_t setup_unseen_ms(const struct setup *s)
+{
+    return s->unseen_since ? clock_monotonic_ms() - s->unseen_since : 0;
+}
+
 /* --- the order -------------------------------------------------------------------------------- */
 
 static void setup_end(struct setup *s, const struct error *err)
 {
-    pg_conn_close(s->conn);
-    s->conn = NULL;
-    buffer_release(&s->missing);
+    setup_cancel(s);
     s->on_done(s->owner, err);
 }
 
@@ -59,6 +68,7 @@ static const struct setup_step steps[] = {
     {setup_send_partitioned, false},
     {setup_send_slot, false},
     {setup_send_shape, false},
+    {setup_send_seen, true}, /* before the catalog is looked at */
     {setup_send_types, true},
     {setup_send_relations, false},
     {setup_send_partitions, false},
@@ -78,6 +88,26 @@ static void run_step(struct setup *s)
         setup_end(s, NULL);
 }
 
+static void on_again(struct ev_loop *ev, ev_timer *timer, int events)
+{
+    (void)ev;
+    (void)events;
+    run_step(timer->data);
+}
+
+static void take_next(struct setup *s)
+{
+    unsigned after_ms = s->again_ms;
+    s->again_ms = 0;
+    if (after_ms == 0) {
+        s->step++;
+        run_step(s);
+        return;
+    }
+    ev_timer_set(&s->again, after_ms / 1000., 0.);
+    ev_timer_start(s->loop->ev, &s->again);
+}
+
 static void step_done(void *owner, const struct error *err)
 {
     struct setup *s = owner;
@@ -93,8 +123,7 @@ static void step_done(void *owner, const struct error *err)
         setup_end(s, &failure);
         return;
     }
-    s->step++;
-    run_step(s);
+    take_next(s);
 }
 
 static void on_ready(void *owner)
@@ -113,13 +142,21 @@ int setup_start(struct setup *s, struct error *err)
     s->step = steps;
     error_clear(&s->failure);
     s->publication_exists = false;
+    s->again_ms = 0;
+    s->unseen = 0;
+    s->unseen_since = 0;
+    ev_timer_init(&s->again, on_again, 0., 0.);
+    s->again.data = s;
     buffer_init(&s->missing, SQL_MAX);
     return pg_conn_start(&s->conn, s->loop, s->params, &events, s, err);
 }
 
 void setup_cancel(struct setup *s)
 {
+    if (ev_is_active(&s->again))
+        ev_timer_stop(s->loop->ev, &s->again);
     pg_conn_close(s->conn);
     s->conn = NULL;
+    s->unseen_since = 0;
     buffer_release(&s->missing);
 }

@@ -45,6 +45,8 @@ struct setup {
     struct setup_facts *facts; /* filled; NULL: only the types are read, and the answer to what the
                                   decoder asks */
     bool keep_publication;     /* the service runs: what was done to tables since is not undone */
+    uint32_t xid; /* the transaction that the decoder asks about: it is first waited until others
+                     see it; 0: none */
     void *owner;
     /* ERR is NULL when all is well. -EPERM, -EINVAL, -ENOENT: a human must mend it; else try again.
      */
@@ -54,6 +56,10 @@ struct setup {
     struct pg_conn *conn;
     const struct setup_step *step;
     struct error failure;
+    ev_timer again;        /* the same step */
+    unsigned again_ms;     /* after so long; 0: the next step */
+    unsigned unseen;       /* how often XID was not seen yet */
+    uint64_t unseen_since; /* clock; 0: it is not waited for */
     bool publication_exists;
     bool columns_told;     /* the warnings about columns */
     struct buffer missing; /* tables that the publication lacks, as SQL */
@@ -61,6 +67,8 @@ struct setup {
 
 /* All fields above are set by the caller. */
 int setup_start(struct setup *setup, struct error *err);
+/* For how long a transaction is being waited for that others do not see; 0: none is. */
+uint64_t setup_unseen_ms(const struct setup *setup);
 void setup_cancel(struct setup *setup); /* safe on a zeroed and on a finished one */
 
 #endif

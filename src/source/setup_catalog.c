@@ -1,3 +1,5 @@
+#include "base/clock.h"
+#include "base/snapshot.h"
 #include "source/catalog.h"
 #include "source/setup_steps.h"
 
@@ -109,6 +111,50 @@ void setup_send_shape(struct setup *s)
 }
 
 /* --- a question of the decoder ---------------------------------------------------------------- */
+
+/* Mostly less than a millisecond, with synchronous replication until a standby has the commit. */
+#define UNSEEN_DELAY_MAX_MS 100
+
+static void wait_until_seen(struct setup *s)
+{
+    if (s->unseen_since == 0)
+        s->unseen_since = clock_monotonic_ms();
+    setup_again(s, s->unseen < 6 ? 1u << s->unseen : UNSEEN_DELAY_MAX_MS);
+    s->unseen++;
+}
+
+static void on_seen(void *owner, const PGresult *result)
+{
+    struct setup *s = owner;
+    struct snapshot snapshot;
+    if (!setup_has_rows(result))
+        return;
+    if (snapshot_parse(&snapshot, pg_cell(result, 0, 0)) < 0) {
+        REFUSE(s, -EPROTO, "transaction %u: cannot tell whether the server shows it", s->xid);
+        return;
+    }
+    bool waits_for_us = setup_cell(result, 0, 1)[0] == 't';
+    if (!waits_for_us && !snapshot_sees(&snapshot, s->xid))
+        wait_until_seen(s);
+    snapshot_release(&snapshot);
+}
+
+/* The server sends a commit before other sessions see it (trap 11), and the catalog is asked by
+ * another session: what it says would be from before the transaction, and a table that was made
+ * there would be none. Where the commit itself waits for our confirmation, that cannot be waited
+ * for. */
+void setup_send_seen(struct setup *s)
+{
+    const char *values[] = {s->config->slot.name};
+    if (s->xid == 0)
+        setup_skip(s);
+    else
+        setup_query(s,
+                    "SELECT pg_current_snapshot(), EXISTS (SELECT FROM pg_stat_replication r"
+                    " JOIN pg_replication_slots s ON s.active_pid = r.pid"
+                    " WHERE s.slot_name = $1 AND r.sync_state IN ('sync', 'quorum'))",
+                    values, 1, on_seen);
+}
 
 static void on_relation(void *owner, const PGresult *result)
 {

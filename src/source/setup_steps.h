@@ -19,6 +19,8 @@ void setup_query(struct setup *setup, const char *sql, const char *const *values
 /* The same with the publication's name for $1. */
 void setup_query_publication(struct setup *setup, const char *sql, pg_on_result on_result);
 void setup_skip(struct setup *setup);
+/* From on_result: not the next step follows, but after MS the same one again. */
+void setup_again(struct setup *setup, unsigned ms);
 
 /* Remembers the first refusal; the setup ends when the step's answers are all read. */
 void setup_refuse(struct setup *setup, const struct error *err);
@@ -69,6 +71,7 @@ void setup_send_columns(struct setup *setup);
 
 /* --- setup_catalog.c: what the decoder must know ---------------------------------------------- */
 
+void setup_send_seen(struct setup *setup);
 void setup_send_types(struct setup *setup);
 void setup_send_relations(struct setup *setup);
 void setup_send_partitions(struct setup *setup);

@@ -126,6 +126,7 @@ static void begin_setup(struct source *s)
     slot_timer(s, SLOT_TICK_S, SLOT_TICK_S);
     s->setup.facts = &s->facts;
     s->setup.keep_publication = s->started;
+    s->setup.xid = 0;
     s->setup.on_done = on_setup_done;
     if (setup_start(&s->setup, &err) < 0)
         try_later(s, &err);
@@ -169,6 +170,7 @@ static void close_session(struct source *s)
     ev_timer_stop(s->loop->ev, &s->again);
     ev_timer_stop(s->loop->ev, &s->confirm_due);
     s->awaiting = false;
+    s->unseen_told = false;
     s->restart_wanted = false;
 }
 

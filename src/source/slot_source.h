@@ -61,6 +61,7 @@ struct source {
     const struct decoder_ops *plugin; /* of the next stream */
     bool awaiting;                    /* the stream is paused until the catalog has answered */
     uint32_t awaited_type;            /* about this type, or, 0, what the cache was asked about */
+    bool unseen_told;                 /* that it waits for a commit */
     char epoch[9];
     bool started;   /* has streamed once in this process */
     bool stood_by;  /* has found the slot with another process */

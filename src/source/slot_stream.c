@@ -7,6 +7,7 @@
 #define CONFIRM_EVERY_MS 100 /* at most so often on progress of the journal */
 #define ROOM_S 1.0           /* how often a full disk is tried again */
 #define QUIET_MS 5000        /* after so long the server is asked for a sign of life */
+#define UNSEEN_TELL_MS 3000  /* so long a commit is waited for without a word */
 #define SETTLED_TICKS 5      /* a stream that lasts so long is well, whatever ended the last one */
 
 /* --- confirming ------------------------------------------------------------------------------ */
@@ -149,6 +150,9 @@ static void on_answer(void *owner, const struct error *err)
     /* A type that was dropped since: its values are text. */
     if (s->awaited_type != 0 && !relation_cache_type(s->cache, s->awaited_type))
         relation_cache_add_type(s->cache, s->awaited_type, STR("unknown"), 0, 0, ',');
+    if (s->unseen_told && s->awaited_mark == 0)
+        health_up(s->context.health, "capture");
+    s->unseen_told = false;
     s->awaiting = false;
     pg_session_resume(s->session);
 }
@@ -160,6 +164,7 @@ static enum pg_flow await_catalog(struct source *s, uint32_t type)
     s->awaiting = true;
     s->awaited_type = type;
     s->setup.facts = NULL;
+    s->setup.xid = s->capture.xid;
     s->setup.on_done = on_answer;
     if (setup_start(&s->setup, &err) < 0)
         slot_session_failed(s, &err);
@@ -288,14 +293,31 @@ static bool peer_of(const struct source *s, struct liveness_peer *ret_peer)
     return s->setup.conn || s->session;
 }
 
+/* What is asked of the catalog waits for its transaction. */
+static void tell_unseen(struct source *s)
+{
+    struct error why = {0};
+    if (s->unseen_told || setup_unseen_ms(&s->setup) < UNSEEN_TELL_MS)
+        return;
+    error_set(&why, -EAGAIN,
+              "slot %s: transaction %u is in the log, but other sessions do not see it yet: waits, "
+              "to read what it has altered; does a synchronous standby lag?",
+              s->context.config->slot.name, s->setup.xid);
+    health_down(s->context.health, "capture", why.text);
+    log_warn("source", "%s", why.text);
+    s->unseen_told = true;
+}
+
 void slot_tick(struct source *s)
 {
     struct liveness_peer peer;
     struct error why = {0};
-    if (s->state == SOURCE_STREAMING && ++s->ticks >= SETTLED_TICKS && !s->spool_full)
+    if (s->state == SOURCE_STREAMING && ++s->ticks >= SETTLED_TICKS && !s->spool_full &&
+        !s->unseen_told)
         settle(s);
     if (s->state == SOURCE_STREAMING)
         slot_confirm(s, clock_monotonic_ms() - pg_session_last_heard(s->session) > QUIET_MS);
+    tell_unseen(s);
     if (peer_of(s, &peer) && liveness_look(&s->liveness, &peer, &why))
         slot_session_failed(s, &why);
 }

@@ -188,6 +188,7 @@ START_TEST(a_type_that_is_not_known_yet_costs_nothing_but_a_second_look)
     ck_assert_int_eq(capture_message(&capture, str_from(with_uuid), 0x180, &missing, &err),
                      -ENOENT);
     ck_assert_uint_eq(missing, 2950);
+    ck_assert_uint_eq(capture.xid, 7); /* that the question is about */
     relation_cache_add_type(cache, 2950, STR("uuid"), 0, 0, ',');
     message(with_uuid);
     message(COMMIT);
