@@ -13,6 +13,7 @@
 #include "base/marked.h"
 #include "journal/journal.h"
 #include "loop/loop.h"
+#include "operator/leftover.h"
 #include "operator/operators.h"
 #include "serving.h"
 #include "source/params.h"
@@ -46,6 +47,7 @@ struct daemon {
     struct journal *journal;
     struct source *source;
     struct operators *operators;
+    struct leftover *leftover;      /* of operators that are not configured any more */
     struct api_context api_context; /* borrowed by every serving loop */
     struct places *clients;         /* NULL: no limit for each */
     struct places *consumers;       /* the same */
@@ -102,6 +104,8 @@ static void on_operators_deadline(struct ev_loop *ev, ev_timer *timer, int event
 
 static void stop_operators(struct daemon *d)
 {
+    leftover_free(d->leftover);
+    d->leftover = NULL;
     if (!d->operators) {
         on_operators_stopped(d);
         return;
@@ -214,6 +218,9 @@ static void on_started(void *owner)
 {
     struct daemon *d = owner;
     struct error err = {0};
+    d->leftover = leftover_new(&d->loop, d->config, &d->params, d->targets);
+    if (!d->leftover)
+        log_warn("daemon", "no memory to look for what former operators left behind");
     if (d->config->operator_count > 0 && start_operators(d, &err) < 0) {
         log_error("daemon", "%s", err.text);
         d->exit_code = 1;
@@ -493,6 +500,7 @@ static void daemon_release(struct daemon *d)
     places_free(d->clients);
     places_free(d->consumers);
     rate_free(d->publish_rate);
+    leftover_free(d->leftover);
     if (d->operators)
         operators_free(d->operators);
     if (d->source)

@@ -37,7 +37,9 @@ static bool check_state(struct check *c, const char *object)
         finding(c->findings, FINDING_OK, object, NULL, "the service makes its tables");
     else
         finding(c->findings, FINDING_ERROR, object,
-                exists ? "psql -f sql/state.sql, as the schema's owner" : mend, "%s",
+                exists ? "psql -1 -f sql/state.sql -f sql/state_swap.sql, as the schema's owner"
+                       : mend,
+                "%s",
                 exists ? "lacks tables of this version, and the role does not own it"
                        : "does not exist, and the role may not make it");
     return true;

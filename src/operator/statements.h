@@ -37,7 +37,7 @@
 #define STATEMENT_SWAP_LEAVE "walpiper_swap_leave"
 #define STATEMENT_SWAP_EXCHANGE "walpiper_swap_exchange"
 #define STATEMENT_SWAP_END "walpiper_swap_end"
-/* Of the new table of a swap; swap_open() in sql/state.sql forgets them. */
+/* Of the new table of a swap; swap_open() in sql/state_swap.sql forgets them. */
 #define STATEMENT_SWAP_QUERY "walpiper_swap_query"
 #define STATEMENT_SWAP_DELETE "walpiper_swap_delete"
 #define STATEMENT_SWAP_KEEP "walpiper_swap_keep"

@@ -1,6 +1,6 @@
 /* operator/swap.h - a rebuild that swaps: it computes every id in a new table beside the target,
  * while live events are applied to both, and when all lanes are through, one of them gives the
- * target the rows of the new table, in one transaction (swap_exchange() in sql/state.sql).
+ * target the rows of the new table, in one transaction (swap_exchange() in sql/state_swap.sql).
  *
  * Before a lane runs anything else it opens the new table; from then on its batches write there too
  * (operator/batch.h), those of the rebuild only there. What it applied to the target alone before,

@@ -1,6 +1,6 @@
 // The ids of an operator spread over several connections, and the tables that keep where each stands.
 import { assert, scenario, until } from './harness/lib.mjs';
-import { areCopied, lines, parked, says, things, thingsSchema } from './harness/things.mjs';
+import { areCopied, lines, parked, says, stateFiles, things, thingsSchema } from './harness/things.mjs';
 
 const numbers = (n) => Array.from({ length: n }, (_, i) => i);
 const checkpoints = (db) => db.query('SELECT lane, generation, epoch, lsn, ordinal FROM walpiper.checkpoint ORDER BY lane');
@@ -104,7 +104,7 @@ scenario('a process with another number of lanes takes over all lanes of the one
 
 scenario('claim: the first lane of a process takes over all of them, the others join; who held them is fenced off', async (scene) => {
   const db = await scene.database();
-  await db.load('sql/state.sql');
+  await db.load(...stateFiles);
   const claim = async (lane, lanes, process, held = null) =>
     (await db.query('SELECT * FROM walpiper.claim($1, $2, $3, $4, $5)', ['o', lane, lanes, process, held]))[0];
   const advance = (lane, held, lsn) => db.query('SELECT walpiper.advance($1, $2, $3, $4, $5, 1)', ['o', lane, held, 'e', lsn]);
@@ -138,7 +138,7 @@ scenario('claim: the first lane of a process takes over all of them, the others 
 
 scenario('a rebuild that was replaced by another moves nothing any more', async (scene) => {
   const db = await scene.database();
-  await db.load('sql/state.sql');
+  await db.load(...stateFiles);
   const claimed = (await db.query(`SELECT * FROM walpiper.claim('o', 0, 1, 'a', NULL)`))[0];
   const advance = (known, step, after) =>
     db.query(`SELECT walpiper.rebuild_advance('o', 0, $1, $2, $3, $4)`, [claimed.generation, known, step, after]);
@@ -157,7 +157,7 @@ scenario('a rebuild that was replaced by another moves nothing any more', async 
 
 /** A former process of operator 'o', in the middle of a transaction. */
 async function former(db) {
-  await db.load('sql/state.sql');
+  await db.load(...stateFiles);
   const session = await db.connect();
   const [{ generation }] = (await session.query(`SELECT * FROM walpiper.claim('o', 0, 1, 'a', NULL)`)).rows;
   await session.query('BEGIN');
@@ -226,7 +226,7 @@ scenario('state tables of version 1 are brought up to date: position and parked 
   await areCopied(db);
   await assert.rejects(db.query(`SELECT walpiper.fence('copies', 1)`), /does not exist/);
   const version = await db.value(`SELECT obj_description('walpiper'::regnamespace)`);
-  assert.equal(version, 'walpiper operator state, version 4');
+  assert.equal(version, 'walpiper operator state, version 5');
 });
 
 scenario('state_schema: all that walpiper keeps is in that schema, and commands are given there', async (scene) => {

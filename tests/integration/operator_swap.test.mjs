@@ -1,6 +1,6 @@
 // A rebuild into a new table: the old read model is served, whole, until the new one has its place.
 import { assert, scenario, until } from './harness/lib.mjs';
-import { areCopied, copied, lines, parked, says, things, thingsSchema } from './harness/things.mjs';
+import { areCopied, copied, lines, parked, says, stateFiles, things, thingsSchema } from './harness/things.mjs';
 
 const over = /every id is computed, and the new table exchanged for the old one/;
 const givenUp = /level=error.*gives up the rebuild into a new table, public.copies stays as it is/;
@@ -344,6 +344,43 @@ scenario('when the new table was lost, as when the server crashes, which empties
   assert.ok((await checkpoint(db))[0].rebuild > Number(rebuild) + 1);
 });
 
+/** WALPIPER again with these OPERATORS. */
+async function restartWith(walpiper, operators) {
+  await walpiper.stop();
+  walpiper.config.operators = operators;
+  await walpiper.configure();
+  await walpiper.start();
+}
+
+scenario('the new table of an operator that is removed in the middle goes with the next start; that of another service stays', async (scene) => {
+  const { db, walpiper: first } = await copying(scene, 100, { batch_size: 10, rebuild_rate: 100 });
+  await db.query('CREATE TABLE others (id int PRIMARY KEY, v int)');
+  const query = 'INSERT INTO others SELECT id, v FROM things WHERE id = $1 ON CONFLICT (id) DO UPDATE SET v = excluded.v';
+  const others = things({ name: 'others', target: 'others', batch_size: 10, rebuild_rate: 100, query });
+  const second = await scene.walpiper(db, { ...others, slot: { name: `second_${db.name}` } });
+  await says(second, /every id is computed/);
+  const left = (name) => db.value(`SELECT to_regnamespace(walpiper.swap_schema('${name}')) IS NOT NULL`);
+  await spoil(db);
+  await db.query(`SELECT walpiper.rebuild_swap(name) FROM walpiper.operator`);
+  await until('both are under way', async () => (await left('copies')) && (await left('others')));
+  const [forgotten] = await db.query(`SELECT * FROM walpiper.swap_forget($1, '{}')`, [second.config.slot.name]);
+  assert.deepEqual(forgotten, { dropped: null, kept: 'others' }, 'of one that works nothing is dropped');
+  await first.stop();
+  await restartWith(second, []);
+  await says(second, /are not configured any more, and the new tables that they left behind are dropped: others"$/);
+  assert.equal(await left('others'), false);
+  assert.equal(await left('copies'), true);
+  const { operators } = first.config;
+  await first.start();
+  await restartWith(first, []);
+  await says(first, /are dropped: copies"$/);
+  assert.deepEqual(await db.query('TABLE walpiper.swap'), []);
+  await restartWith(first, operators);
+  await says(first, over);
+  await areCopied(db);
+  assert.equal(await left('copies'), false);
+});
+
 // --- what is refused ---------------------------------------------------------------------------------
 
 /** It says WHY in one line, leaves the old rows alone, and live events go on. */
@@ -411,7 +448,7 @@ scenario('without the right to make a schema it is refused with its GRANT, and d
     INSERT INTO things SELECT n, n FROM generate_series(1, 30) n; CREATE ROLE ${role} LOGIN REPLICATION`);
   scene.defer(() => db.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`));
   const walpiper = scene.unstarted(db, things({}, { database: { url: db.url.replace('user=postgres', `user=${role}`) } }));
-  await db.load('sql/state.sql');
+  await db.load(...stateFiles);
   await db.query(`GRANT USAGE ON SCHEMA walpiper TO ${role}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA walpiper TO ${role};
     GRANT SELECT ON events, things TO ${role}; GRANT SELECT, INSERT, UPDATE, DELETE ON copies TO ${role};
     CREATE PUBLICATION ${walpiper.config.publication} FOR TABLE events, things`);
@@ -450,6 +487,6 @@ scenario('a target that another operator writes too, and a call, are refused', a
 
 scenario('an operator that has not run is told so', async (scene) => {
   const db = await scene.database();
-  await db.load('sql/state.sql');
+  await db.load(...stateFiles);
   await assert.rejects(swap(db), /there is no operator copies, or it has not run yet/);
 });

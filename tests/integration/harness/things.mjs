@@ -10,6 +10,9 @@ export const thingsSchema = `
   CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO writes VALUES (NEW.id); RETURN NULL; END';
   CREATE TRIGGER note AFTER INSERT OR UPDATE ON copies FOR EACH ROW EXECUTE FUNCTION note();`;
 
+/** As somebody runs them who may make a schema. */
+export const stateFiles = ['sql/state.sql', 'sql/state_swap.sql'];
+
 export const copies = {
   name: 'copies',
   target: 'copies',
