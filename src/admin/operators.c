@@ -50,7 +50,7 @@ static int answer_parked(const struct admin *admin, size_t i, const PGresult *ro
     json_t *json = operator_json(admin, i), *ids = json_array(), *next = json_null();
 
     for (int row = 0; row < PQntuples(rows); row++) {
-        bool beyond = PQgetvalue(rows, row, 2)[0] == 't';
+        bool beyond = pg_true(rows, row, 2);
         struct str text = pg_cell(rows, row, 0);
         if (beyond && row > 0)
             next = json_string(PQgetvalue(rows, row - 1, 1));

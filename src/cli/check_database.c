@@ -1,5 +1,6 @@
 /* The database of an operator's target, where it is another than that of the sources. */
 #include "cli/check_parts.h"
+#include "operator/catalog_check.h"
 #include "source/setup.h"
 
 static const char sql[] =
@@ -23,13 +24,20 @@ static void judge(const struct check *c, const struct check *there, const char *
                 "database %s is on a standby, where nothing can be written", there->database);
 }
 
-bool check_target_database(const struct check *c, const struct config_operator *op,
-                           const char *object, struct check *there)
+static bool learn_place(struct check *c, const char *object)
+{
+    if (!check_ask(c, object, catalog_place_sql, 0, NULL))
+        return false;
+    snprintf(c->place, sizeof(c->place), "%s", server_cell(&c->server, 0, 0));
+    return true;
+}
+
+bool check_target_database(struct check *c, const struct config_operator *op, const char *object,
+                           struct check *there)
 {
     struct error err = {0};
 
     *there = *c;
-    there->system_identifier = 0;
     if (server_open_target(&there->server, c->config, op, &err) < 0) {
         finding_of_error(c->findings, FINDING_ERROR, object, NULL, &err);
         return false;
@@ -42,10 +50,11 @@ bool check_target_database(const struct check *c, const struct config_operator *
     there->role = sql_name(server_cell(s, 0, ROLE));
     there->may_create = server_true(s, 0, CREATE);
     judge(c, there, object);
-    check_system(there);
-    if (there->system_identifier != 0 && there->system_identifier == c->system_identifier &&
-        strcmp(there->database, c->database) == 0)
-        finding(c->findings, FINDING_WARNING, object, "remove database from the operator",
-                "its database is that of the sources: circles of operators are not found then");
+    if (!learn_place(c, object) || !learn_place(there, object))
+        return false;
+    if (strcmp(there->place, c->place) == 0)
+        finding(c->findings, FINDING_ERROR, object, "remove database from the operator",
+                "its database is that of the sources, where circles of operators would not be "
+                "found");
     return true;
 }

@@ -22,6 +22,7 @@ struct check {
     struct sql_name role, database_sql;
     char database[64];
     uint64_t system_identifier; /* 0: not known */
+    char place[64];             /* catalog_place_sql of operator/catalog_check.h */
     bool may_create;            /* schemas and publications, in the database */
     bool has_attribute;         /* REPLICATION, or superuser */
     bool can_decode;            /* a slot can be made, as far as server and role go */
@@ -58,13 +59,11 @@ bool check_operators(struct check *check);
 
 /* The database of OP's target, where it is not that of the sources, becomes the one that THERE
  * asks. False: nothing there can be asked; the finding is made. The caller closes its server. */
-bool check_target_database(const struct check *check, const struct config_operator *op,
+bool check_target_database(struct check *check, const struct config_operator *op,
                            const char *object, struct check *there);
 
 /* What no statement may do while a check looks. */
 bool check_settings(struct check *check, const char *object);
-/* Asks for system_identifier. */
-void check_system(struct check *check);
 
 /* One table that is, or will be, published: does the log tell what its rows were? */
 bool check_identity(struct check *check, const char *schema, const char *table);

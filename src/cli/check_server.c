@@ -91,7 +91,7 @@ bool check_role(struct check *c)
 
 /* Who may not ask for it reads a journal of which it is only not known whether it is of this
  * cluster. */
-void check_system(struct check *c)
+static void check_system(struct check *c)
 {
     struct error err = {0};
     if (server_query(&c->server, "SELECT system_identifier FROM pg_control_system()", 0, NULL,

@@ -4,6 +4,7 @@
 #include "operator/bisect.h"
 #include "operator/failure.h"
 #include "operator/verify.h"
+#include "pg/result.h"
 #include <errno.h>
 
 /* Less than the server's deadlock_timeout: the service never has to give way to us. */
@@ -207,7 +208,7 @@ static int ask_for_orphans(struct verify_look *look, struct verdict *ids, size_t
     work.rc = touch(&work, ids, count);
     PGresult *rows = work.rc == 0 ? ask(&work, VERIFY_ORPHANS) : NULL;
     for (size_t i = 0; rows && i < count; i++)
-        ids[i].orphan = PQgetvalue(rows, (int)i, column)[0] == 't';
+        ids[i].orphan = pg_true(rows, (int)i, column);
     PQclear(rows);
     dirty_release(&work.dirty);
     return work.rc;

@@ -41,11 +41,6 @@ int catalog_check_names(struct buffer *out, const struct config_names *columns)
     return pg_array_end(out);
 }
 
-static bool is_true(const PGresult *rows, int row, int column)
-{
-    return PQgetvalue(rows, row, column)[0] == 't';
-}
-
 static Oid oid_at(const PGresult *rows, int row, int column)
 {
     int64_t oid = 0;
@@ -77,7 +72,7 @@ int catalog_check_target(const struct config_operator *op, const PGresult *rows,
                          op->target_schema, op->target_table);
     struct id_types types = {.count = op->target_id.count};
     for (int i = 0; i < PQntuples(rows); i++) {
-        if (!is_true(rows, i, COLUMN_EXISTS))
+        if (!pg_true(rows, i, COLUMN_EXISTS))
             return error_set(err, -EINVAL, "target_id: %s.%s has no column %s; correct target_id",
                              op->target_schema, op->target_table, PQgetvalue(rows, i, COLUMN_NAME));
         int rc = take_type(rows, i, &types, "target_id", err);
@@ -114,6 +109,11 @@ int catalog_check_keys(const struct config_operator *op, const PGresult *descrip
     return 0;
 }
 
+/* The system identifier would not tell a server from a copy of it that was promoted. */
+const char catalog_place_sql[] =
+    "SELECT concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()), d.oid) "
+    "FROM pg_catalog.pg_database d WHERE d.datname = current_database()";
+
 const char catalog_function_sql[] =
     "SELECT bool_or(has_function_privilege(p.oid, 'EXECUTE')) FROM pg_proc p "
     "JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = $1 AND p.proname = $2";
@@ -124,7 +124,7 @@ int catalog_check_function(const struct config_operator *op, const PGresult *row
         return error_set(err, -EINVAL,
                          "call: there is no function %s.%s; create it, with a parameter jsonb",
                          op->call_schema, op->call_function);
-    if (!is_true(row, 0, 0))
+    if (!pg_true(row, 0, 0))
         return error_set(err, -EINVAL,
                          "call: the role may not execute %s.%s; GRANT EXECUTE ON FUNCTION %s.%s "
                          "to it",
@@ -157,12 +157,12 @@ int catalog_check_source(const struct config_operator *op, size_t index, const P
                          source->schema, source->table);
     for (int i = 0; i < (int)source->columns.count && i < PQntuples(rows); i++) {
         const char *column = PQgetvalue(rows, i, COLUMN_NAME);
-        if (!is_true(rows, i, COLUMN_EXISTS))
+        if (!pg_true(rows, i, COLUMN_EXISTS))
             return error_set(err, -EINVAL, "tables: %s.%s has no column %s; correct the name",
                              source->schema, source->table, column);
         /* Null: a partitioned table without partitions has no rows yet. */
         if (definition_needs_identity(op) && !PQgetisnull(rows, i, COLUMN_IN_IDENTITY) &&
-            !is_true(rows, i, COLUMN_IN_IDENTITY))
+            !pg_true(rows, i, COLUMN_IN_IDENTITY))
             return refuse_identity(source, column, err);
     }
     return 0;

@@ -28,6 +28,10 @@ int catalog_check_key(const struct config_operator_source *source, const PGresul
 int catalog_check_keys(const struct config_operator *op, const PGresult *description,
                        struct error *err);
 
+/* Asks for a text that is the same for two connections exactly when they lead to the same database
+ * of the same running server. */
+extern const char catalog_place_sql[];
+
 /* Asks for the functions $1.$2: may the role execute one of them? */
 extern const char catalog_function_sql[];
 int catalog_check_function(const struct config_operator *op, const PGresult *row,

@@ -1,4 +1,5 @@
 #include "operator/control.h"
+#include "pg/result.h"
 
 /* Columns of STATEMENT_LOOK. */
 enum { PAUSED, HALTED, GENERATION, COMMANDS, HOLDER_GONE, REBUILD, STEP, AFTER, WHERE, SWAP };
@@ -18,11 +19,6 @@ static void copy_cell(char *to, size_t size, const PGresult *row, int column)
     snprintf(to, size, "%s", PQgetisnull(row, 0, column) ? "" : PQgetvalue(row, 0, column));
 }
 
-static bool is_true(const PGresult *row, int column)
-{
-    return PQgetvalue(row, 0, column)[0] == 't';
-}
-
 int control_take(struct control *control, struct session *session, const PGresult *row)
 {
     struct session_checkpoint *found = &session->found;
@@ -30,8 +26,8 @@ int control_take(struct control *control, struct session *session, const PGresul
     if (PQresultStatus(row) != PGRES_TUPLES_OK || PQntuples(row) != 1)
         return 0;
     control->found = true;
-    control->paused = is_true(row, PAUSED);
-    control->holder_gone = is_true(row, HOLDER_GONE);
+    control->paused = pg_true(row, 0, PAUSED);
+    control->holder_gone = pg_true(row, 0, HOLDER_GONE);
     copy_cell(control->halted, sizeof(control->halted), row, HALTED);
     copy_cell(control->generation, sizeof(control->generation), row, GENERATION);
     copy_cell(control->commands, sizeof(control->commands), row, COMMANDS);

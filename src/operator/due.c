@@ -9,7 +9,7 @@ static int take_due_id(struct engine *e, const PGresult *result, int row)
     struct str id = pg_cell(result, row, 0);
     int64_t failures = 0;
     int rc = 0;
-    if (PQgetvalue(result, row, 1)[0] == 't')
+    if (pg_true(result, row, 1))
         rc = dirty_touch(dirty, id, DIRTY_DELETE);
     if (rc == 0)
         rc = PQgetisnull(result, row, 3) ? dirty_touch(dirty, id, DIRTY_REFRESH)

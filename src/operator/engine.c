@@ -392,6 +392,7 @@ static void on_timer(struct ev_loop *ev, ev_timer *timer, int events)
 static void on_tick(struct ev_loop *ev, ev_timer *tick, int events)
 {
     struct engine *e = tick->data;
+    session_tick(&e->session);
     e->look_for_parked = e->parked.count > 0;
     look_soon(e);
 }

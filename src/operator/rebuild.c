@@ -207,7 +207,7 @@ static int fill_ids(struct page *page, size_t columns, struct buffer *scratch,
 {
     for (; !page_is_spent(page) && !dirty_full(&batch->dirty); page->next++) {
         int rc = page_id(page, columns, scratch);
-        if (rc == 0 && PQgetvalue(page->rows, page->next, (int)columns)[0] == 't')
+        if (rc == 0 && pg_true(page->rows, page->next, (int)columns))
             rc = dirty_touch(&batch->dirty, buffer_str(scratch), DIRTY_DELETE);
         if (rc == 0)
             rc = dirty_touch(&batch->dirty, buffer_str(scratch), DIRTY_REFRESH);

@@ -1,5 +1,6 @@
 #include "operator/session.h"
 #include "base/counter.h"
+#include "base/log.h"
 #include "base/lsn.h"
 #include "base/planted_bug.h"
 #include "operator/parked.h"
@@ -9,6 +10,16 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+
+/* Queries may take long: for those who wonder. */
+static void on_waits(void *owner, const struct liveness_peer *peer, bool refuses, const char *story)
+{
+    const struct session *s = owner;
+    char name[LANE_HOLD_MAX];
+    log_write(refuses ? LOG_WARN : LOG_DEBUG, "operator",
+              "%s: the server says nothing on %s, and %s; waits for it",
+              lane_hold_name(name, s->op->name, s->lane.number), peer->what, story);
+}
 
 void session_init(struct session *s, struct loop *loop, const struct pg_params *params,
                   const struct config_operator *op, const struct lane *lane,
@@ -21,12 +32,14 @@ void session_init(struct session *s, struct loop *loop, const struct pg_params *
                           .events = events,
                           .found.rebuild_step = -1};
     snprintf(s->lane_number, sizeof(s->lane_number), "%u", lane->number);
+    s->liveness = (struct liveness){.loop = loop, .on_waits = on_waits, .owner = s};
     shadow_init(&s->shadow, op);
     buffer_init(&s->sources, 4096);
 }
 
 void session_close(struct session *s)
 {
+    liveness_stop(&s->liveness);
     pg_conn_close(s->apart);
     pg_conn_close(s->conn);
     s->conn = s->apart = NULL;
@@ -101,6 +114,30 @@ void session_sync_sources(struct session *s, pg_on_done on_done)
     (void)pg_conn_sync(session_sources(s), on_done);
 }
 
+static struct liveness_peer peer_of(const struct pg_conn *conn, int pid)
+{
+    return (struct liveness_peer){.what = "its connection",
+                                  .pid = pid ? pid : pg_conn_pid(conn),
+                                  .heard_at = pg_conn_silent_since(conn),
+                                  .place = pg_conn_place(conn)};
+}
+
+void session_tick(struct session *s)
+{
+    const struct pg_params *target = s->lane.group->target;
+    struct pg_conn *conn = s->conn;
+    struct error why = {0};
+    if (!conn)
+        return;
+    bool apart = s->apart && pg_conn_silent_since(s->apart) < pg_conn_silent_since(conn);
+    if (apart)
+        conn = s->apart;
+    struct liveness_peer peer = peer_of(conn, apart ? s->apart_pid : s->pid);
+    peer.params = target && !apart ? target : s->params;
+    if (liveness_look(&s->liveness, &peer, &why))
+        pg_conn_fail(conn, &why);
+}
+
 static bool has_row(const PGresult *result)
 {
     return PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0;
@@ -132,7 +169,7 @@ int session_take_rebuild(struct session_checkpoint *found, const PGresult *row, 
     found->rebuild_step = (int)step;
     found->rebuild_after = after;
     found->rebuild_where = where;
-    found->rebuild_swap = PQgetvalue(row, 0, column + 4)[0] == 't';
+    found->rebuild_swap = pg_true(row, 0, column + 4);
     return 0;
 }
 

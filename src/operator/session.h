@@ -17,6 +17,7 @@
 #include "operator/select.h"
 #include "operator/shadow.h"
 #include "pg/conn.h"
+#include "pg/liveness.h"
 
 struct session;
 
@@ -50,9 +51,12 @@ struct session {
     const struct session_events *events;
     struct pg_conn *conn;  /* where the target is; NULL: closed */
     struct pg_conn *apart; /* where the sources are, when that is another database; else NULL */
+    char place[64];        /* of the sources (catalog_place_sql), when they are apart */
+    int pid, apart_pid;    /* of the server's processes; 0: not known yet */
     bool state_installed;  /* sql/state.sql of this version is there */
     size_t checked;        /* sources whose catalog row has come */
     struct error refusal;  /* by our own checks */
+    struct liveness liveness;
     struct buffer sources; /* "{oid,oid}" */
     struct id_types id_types;
     struct select select;       /* of that form */
@@ -71,6 +75,9 @@ void session_release(struct session *session);
 /* Starts connecting; on_ready or on_failed follows. Negative: fails at once, no callback. */
 int session_open(struct session *session, struct error *err);
 void session_close(struct session *session); /* silent, safe at any time */
+/* Once a second. A server that owes an answer, says nothing and is not at work is given up within
+ * 30 s: on_failed follows. */
+void session_tick(struct session *session);
 /* It will claim its lane anew. */
 void session_forget(struct session *session);
 

@@ -1,10 +1,13 @@
 /* operator/session_open.c - the first steps of a session: connections, settings, state tables. The
  * catalog checks of prepare.c follow. */
+#include "operator/catalog_check.h"
 #include "operator/prepare.h"
 #include "operator/state_sql.h"
 #include "operator/statements.h"
+#include "pg/result.h"
 #include "pg/state_text.h"
 #include <errno.h>
+#include <stdlib.h>
 
 /* --- 2. the state tables --------------------------------------------------------------------- */
 
@@ -25,7 +28,7 @@ static void on_installed(void *owner, const struct error *err)
     char what[160];
     snprintf(what, sizeof(what),
              "its tables in schema %s cannot be created (GRANT CREATE ON DATABASE, or run "
-             "sql/state.sql as its owner)",
+             "sql/state.sql and sql/state_swap.sql as its owner)",
              s->lane.group->schema);
     if (err)
         session_fail_in(s, err, what);
@@ -87,17 +90,42 @@ static void on_locked(void *owner, const struct error *err)
 
 /* --- 1. settings, and which version of the state tables is there ----------------------------- */
 
-/* Each statement behind the fence must see what was committed before it. */
+/* Each statement behind the fence must see what was committed before it. The process: libpq knows
+ * only what a pooler in between has made up. */
 static const char settings_sql[] =
-    "SELECT " STATEMENT_SETTINGS
+    "SELECT pg_backend_pid(), " STATEMENT_SETTINGS
     ", set_config('default_transaction_isolation', 'read committed', false)";
+
+static int pid_of(const PGresult *result)
+{
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1)
+        return 0;
+    return (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
+}
+
+static void on_pid(void *owner, const PGresult *result)
+{
+    struct session *s = owner;
+    s->pid = pid_of(result);
+}
+
+/* Circles of operators are told by the tables that they name, which must be of one database. */
+static void on_place(void *owner, const PGresult *result)
+{
+    struct session *s = owner;
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 &&
+        strcmp(PQgetvalue(result, 0, 0), s->place) == 0)
+        error_set(&s->refusal, -EINVAL,
+                  "database: is that of the sources, where circles of operators would not be "
+                  "found; leave database out");
+}
 
 static void on_settings_done(void *owner, const struct error *err)
 {
     struct session *s = owner;
-    if (err) {
-        session_fail(s, err);
-    } else if (s->state_installed) {
+    if (!session_passed(s, err))
+        return;
+    if (s->state_installed) {
         prepare_start(s);
     } else {
         (void)pg_conn_send(s->conn,
@@ -108,7 +136,10 @@ static void on_settings_done(void *owner, const struct error *err)
 
 static void set_up(struct session *s)
 {
-    (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = settings_sql});
+    (void)pg_conn_send(s->conn, &(struct pg_statement){.sql = settings_sql, .on_result = on_pid});
+    if (s->apart)
+        (void)pg_conn_send(s->conn,
+                           &(struct pg_statement){.sql = catalog_place_sql, .on_result = on_place});
     ask_for_version(s, VERSION_SQL, on_settings_done);
 }
 
@@ -134,18 +165,34 @@ static void on_apart_done(void *owner, const struct error *err)
         set_up(s);
 }
 
+static void on_apart_pid(void *owner, const PGresult *result)
+{
+    struct session *s = owner;
+    s->apart_pid = pid_of(result);
+}
+
+static void on_apart_place(void *owner, const PGresult *result)
+{
+    struct session *s = owner;
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
+        snprintf(s->place, sizeof(s->place), "%s", PQgetvalue(result, 0, 0));
+}
+
 /* A standby may see a commit that its primary shows to nobody yet. */
 static void on_standby(void *owner, const PGresult *result)
 {
     struct session *s = owner;
-    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQgetvalue(result, 0, 0)[0] == 't')
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && pg_true(result, 0, 0))
         error_set(&s->refusal, -ECONNRESET, "a standby; let database lead to the primary");
 }
 
 static void on_apart_connected(void *owner)
 {
     struct session *s = owner;
-    (void)pg_conn_send(s->apart, &(struct pg_statement){.sql = settings_sql});
+    (void)pg_conn_send(s->apart,
+                       &(struct pg_statement){.sql = settings_sql, .on_result = on_apart_pid});
+    (void)pg_conn_send(
+        s->apart, &(struct pg_statement){.sql = catalog_place_sql, .on_result = on_apart_place});
     (void)pg_conn_send(s->apart, &(struct pg_statement){.sql = "SELECT pg_is_in_recovery()",
                                                         .on_result = on_standby});
     session_sync_sources(s, on_apart_done);
@@ -181,5 +228,6 @@ int session_open(struct session *s, struct error *err)
         .on_ready = on_connected, .on_closed = on_closed, .on_notify = on_notify};
     const struct pg_params *target = s->lane.group->target;
     error_clear(&s->refusal);
+    s->pid = s->apart_pid = 0;
     return pg_conn_start(&s->conn, s->loop, target ? target : s->params, &events, s, err);
 }

@@ -34,7 +34,7 @@ struct pg_conn {
     const struct pg_conn_events *events;
     void *owner;
     struct reply *first, *last;
-    uint64_t last_heard;
+    uint64_t silent_since;    /* last heard, or first asked since; valid while replies are due */
     struct error failure;     /* why the connection is gone */
     struct error transaction; /* the first failure since the last sync */
 };
@@ -94,6 +94,8 @@ static int reply_expect(struct pg_conn *c, enum reply_kind kind, pg_on_result on
         c->last->next = r;
     else
         c->first = r;
+    if (c->first == r)
+        c->silent_since = clock_monotonic_ms();
     c->last = r;
     return 0;
 }
@@ -198,7 +200,7 @@ static void on_socket(struct ev_loop *ev, ev_io *io, int events)
     struct pg_conn *c = io->data;
     (void)ev;
     if (events & EV_READ)
-        c->last_heard = clock_monotonic_ms();
+        c->silent_since = clock_monotonic_ms();
     if ((events & EV_READ) && !PQconsumeInput(c->pg)) {
         conn_fail_libpq(c);
         return;
@@ -217,7 +219,6 @@ static void on_connected(void *owner, PGconn *pg, const struct error *err)
         return;
     }
     c->pg = pg;
-    c->last_heard = clock_monotonic_ms();
     if (!PQenterPipelineMode(pg)) {
         conn_fail_libpq(c);
         return;
@@ -273,9 +274,9 @@ void pg_conn_close(struct pg_conn *c)
     loop_defer_free(c->loop, &c->deferred);
 }
 
-uint64_t pg_conn_last_heard(const struct pg_conn *c)
+uint64_t pg_conn_silent_since(const struct pg_conn *c)
 {
-    return c->pg ? c->last_heard : clock_monotonic_ms();
+    return c->first ? c->silent_since : clock_monotonic_ms();
 }
 
 struct pg_place pg_conn_place(const struct pg_conn *c)

@@ -74,9 +74,9 @@ int pg_conn_describe(struct pg_conn *conn, const char *name, pg_on_result on_res
 /* Ends the transaction and calls ON_DONE when the server has answered all. */
 int pg_conn_sync(struct pg_conn *conn, pg_on_done on_done);
 
-/* clock_monotonic_ms() when the server was last heard; now, while the connection is being made,
- * which has a limit of its own. */
-uint64_t pg_conn_last_heard(const struct pg_conn *conn);
+/* clock_monotonic_ms() since when the server owes an answer and says nothing; now, when it owes
+ * none, and while the connection is being made, which has a limit of its own. */
+uint64_t pg_conn_silent_since(const struct pg_conn *conn);
 /* Where the connection goes, borrowed from it; all NULL before on_ready. */
 struct pg_place pg_conn_place(const struct pg_conn *conn);
 int pg_conn_pid(const struct pg_conn *conn); /* of the server's process; 0 before on_ready */

@@ -3,12 +3,19 @@
 #define PG_RESULT_H
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 #include <walpiper/str.h>
 
 /* Lives as long as RESULT; empty for NULL. */
 static inline struct str pg_cell(const PGresult *result, int row, int column)
 {
     return (struct str){PQgetvalue(result, row, column), (size_t)PQgetlength(result, row, column)};
+}
+
+/* A boolean; NULL is false. */
+static inline bool pg_true(const PGresult *result, int row, int column)
+{
+    return PQgetvalue(result, row, column)[0] == 't';
 }
 
 #endif

@@ -42,7 +42,7 @@ static void on_slot(void *owner, const PGresult *result)
         return;
     setup_copy_cell(f->slot_plugin, sizeof(f->slot_plugin), result, 0);
     setup_copy_cell(f->slot_database, sizeof(f->slot_database), result, 1);
-    f->slot_active = setup_cell(result, 0, 2)[0] == 't';
+    f->slot_active = pg_true(result, 0, 2);
     setup_copy_cell(f->slot_holder, sizeof(f->slot_holder), result, 3);
     setup_copy_cell(f->slot_status, sizeof(f->slot_status), result, 4);
     if (lsn_parse(pg_cell(result, 0, 5), &f->slot_confirmed) < 0)

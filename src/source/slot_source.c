@@ -324,7 +324,7 @@ static int slot_source_start(struct source **ret_source, const struct source_con
                               .on_changed = slot_on_publication};
     watch_init(&s->watch);
     s->liveness = (struct liveness){
-        .loop = s->loop, .params = context->params, .slot = context->config->slot.name};
+        .loop = s->loop, .slot = context->config->slot.name, .on_waits = slot_on_waits, .owner = s};
     buffer_init(&s->facts.wal2json_tables, SLOT_COMMAND_MAX / 2);
     buffer_init(&s->facts.shape, CATALOG_SHAPE_MAX);
     buffer_init(&s->facts.marked, SETUP_MARKED_MAX);

@@ -6,12 +6,12 @@
 #define SOURCE_SLOT_SOURCE_H
 
 #include "base/backoff.h"
+#include "pg/liveness.h"
 #include "pg/session.h"
 #include "source/capture.h"
 #include "source/columns.h"
 #include "source/continuity.h"
 #include "source/lag.h"
-#include "source/liveness.h"
 #include "source/setup.h"
 #include "source/source.h"
 #include "source/watch.h"
@@ -132,6 +132,7 @@ void slot_report(struct source *source);
 void slot_on_look(void *source, const struct watch_look *look);
 /* Once a second while there is a connection. */
 void slot_tick(struct source *source);
+void slot_on_waits(void *owner, const struct liveness_peer *peer, bool refuses, const char *story);
 void slot_confirm(struct source *source, bool reply);
 
 #endif

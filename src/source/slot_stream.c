@@ -281,11 +281,13 @@ static bool peer_of(const struct source *s, struct liveness_peer *ret_peer)
 {
     if (s->setup.conn)
         *ret_peer = (struct liveness_peer){.what = "the connection that prepares the stream",
+                                           .params = s->context.params,
                                            .pid = pg_conn_pid(s->setup.conn),
-                                           .heard_at = pg_conn_last_heard(s->setup.conn),
+                                           .heard_at = pg_conn_silent_since(s->setup.conn),
                                            .place = pg_conn_place(s->setup.conn)};
     else if (s->session)
         *ret_peer = (struct liveness_peer){.what = "the replication session",
+                                           .params = s->context.params,
                                            .pid = pg_session_pid(s->session),
                                            .streaming = s->state == SOURCE_STREAMING,
                                            .heard_at = pg_session_last_heard(s->session),
@@ -308,6 +310,14 @@ static void tell_unseen(struct source *s)
     s->unseen_told = true;
 }
 
+void slot_on_waits(void *owner, const struct liveness_peer *peer, bool refuses, const char *story)
+{
+    const struct source *s = owner;
+    log_write(refuses ? LOG_WARN : LOG_INFO, "source",
+              "slot %s: the server says nothing on %s, and %s; waits for it",
+              s->context.config->slot.name, peer->what, story);
+}
+
 void slot_tick(struct source *s)
 {
     struct liveness_peer peer;
@@ -318,6 +328,8 @@ void slot_tick(struct source *s)
     if (s->state == SOURCE_STREAMING)
         slot_confirm(s, clock_monotonic_ms() - pg_session_last_heard(s->session) > QUIET_MS);
     tell_unseen(s);
-    if (peer_of(s, &peer) && liveness_look(&s->liveness, &peer, &why))
-        slot_session_failed(s, &why);
+    if (!peer_of(s, &peer) || !liveness_look(&s->liveness, &peer, &why))
+        return;
+    error_prefix(&why, "slot %s", s->context.config->slot.name);
+    slot_session_failed(s, &why);
 }

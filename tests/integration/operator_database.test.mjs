@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { assert, binary, run, scenario, until } from './harness/lib.mjs';
 import { blog, blogFiles, countsFromScratch } from './harness/blog.mjs';
 import { foreignTables } from './harness/foreign.mjs';
+import { proxy } from './harness/network.mjs';
 
 const model = `CREATE TABLE post_with_comments_counts (id bigint PRIMARY KEY, title text NOT NULL, body text NOT NULL,
   inserted_at timestamptz NOT NULL, updated_at timestamptz NOT NULL, comments_count bigint NOT NULL)`;
@@ -220,6 +221,22 @@ scenario('a database that cannot be reached: told, without its password; other o
   }
 });
 
+scenario('a database that is that of the sources, by another name, is refused; another database of its server is not', async (scene) => {
+  const { db, models } = await blogs(scene);
+  const gate = await proxy(scene, db.server);
+  const walpiper = scene.unstarted(db, {
+    ...blog,
+    operators: [selecting({ url: gate.url(db) }, { name: 'same' }), selecting({ url: gate.url(models) }, { name: 'other' })],
+  });
+  await walpiper.launch();
+  const refusal = /operator same.*database: is that of the sources.*leave database out/;
+  await until('it is refused', () => refusal.test(walpiper.logText()));
+  assert.match((await walpiper.request('/manage/health')).body, /operator same.*leave database out/);
+  await right(db, models);
+  assert.deepEqual(await counts(db), []);
+  assert.doesNotMatch(walpiper.logText(), /operator other.*leave database out/);
+});
+
 /** The findings of `walpiper check` with this OBJECT, as "level text", and all that it printed. */
 async function check(walpiper, object) {
   await walpiper.configure();
@@ -252,7 +269,7 @@ scenario('check examines the database of each operator', async (scene) => {
   assert.match(await of('b'), /error query: relation "nowhere" does not exist/);
   assert.match(await of('c'), /error database: .*refused/);
   assert.match(await of('d'), /error target: there is no table public\.nowhere/);
-  assert.match(await of('e'), /warning its database is that of the sources.*remove database/);
+  assert.match(await of('e'), /error its database is that of the sources.*remove database/);
   const schema = await check(walpiper, `schema walpiper in ${models.name}`);
   assert.match(schema.rows[0], /ok the service makes its tables/);
   assert.doesNotMatch(schema.text, /pass-word/);

@@ -1,4 +1,5 @@
 #include "server.h"
+#include "base/clock.h"
 #include "operator/state_sql.h"
 #include "operator/statements.h"
 #include <check.h>
@@ -367,6 +368,21 @@ int pg_conn_prepare_typed(struct pg_conn *c, const char *name, const char *sql, 
                           const Oid *types)
 {
     return 0;
+}
+
+uint64_t pg_conn_silent_since(const struct pg_conn *c)
+{
+    return clock_monotonic_ms();
+}
+
+struct pg_place pg_conn_place(const struct pg_conn *c)
+{
+    return (struct pg_place){0};
+}
+
+int pg_conn_pid(const struct pg_conn *c)
+{
+    return 1;
 }
 
 void pg_conn_fail(struct pg_conn *c, const struct error *why)

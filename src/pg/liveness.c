@@ -1,7 +1,8 @@
-#include "source/liveness.h"
+#include "pg/liveness.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "pg/result.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -43,12 +44,12 @@ static void on_process(void *owner, const PGresult *result)
         return;
     struct liveness_facts facts = {.found = PQntuples(result) > 0};
     if (facts.found) {
-        facts.has_slot = PQgetvalue(result, 0, 0)[0] == 't';
+        facts.has_slot = pg_true(result, 0, 0);
         facts.wait_type = PQgetvalue(result, 0, 1);
         facts.wait_event = PQgetvalue(result, 0, 2);
     }
     l->verdict = liveness_judge(&facts, l->peer.streaming);
-    log_debug("source", "slot %s: process %d %s %s", l->slot, l->peer.pid,
+    log_debug("server", "process %d %s %s", l->peer.pid,
               facts.found ? "is there, waiting for" : "is gone",
               facts.found ? facts.wait_event : "");
 }
@@ -89,7 +90,7 @@ static void on_closed(void *owner, const struct error *why)
 static void ask(struct liveness *l)
 {
     static const struct pg_conn_events events = {.on_ready = on_ready, .on_closed = on_closed};
-    struct pg_params params = *l->params;
+    struct pg_params params = *l->peer.params;
     struct error err = {0};
     params.place = l->peer.place;
     error_clear(&l->failure);
@@ -105,18 +106,17 @@ static bool is_dead(struct liveness *l, struct error *ret_why, const char *how)
 {
     uint64_t silent_s = (clock_monotonic_ms() - l->peer.heard_at) / 1000;
     error_set(ret_why, -ETIMEDOUT,
-              "slot %s: the server has said nothing for %" PRIu64 " s on %s, and %s; it is taken "
-              "for dead, a new connection is made",
-              l->slot, silent_s, l->peer.what, how);
+              "the server has said nothing for %" PRIu64 " s on %s, and %s; it is taken for dead, "
+              "a new connection is made",
+              silent_s, l->peer.what, how);
     liveness_stop(l);
     return true;
 }
 
-static void tell_once(struct liveness *l, enum log_level level, const char *story)
+static void tell_once(struct liveness *l, bool refuses, const char *story)
 {
     if (!l->told)
-        log_write(level, "source", "slot %s: the server says nothing on %s, and %s; waits for it",
-                  l->slot, l->peer.what, story);
+        l->on_waits(l->owner, &l->peer, refuses, story);
     l->told = true;
 }
 
@@ -130,7 +130,7 @@ static bool weigh_failure(struct liveness *l, uint64_t age, struct error *ret_wh
         return is_dead(l, ret_why, how.text);
     }
     error_prefix(&how, "it refuses to say what it does");
-    tell_once(l, LOG_WARN, how.text);
+    tell_once(l, true, how.text);
     if (age >= AT_WORK_MS)
         ask(l);
     return false;
@@ -144,7 +144,7 @@ static bool weigh_answer(struct liveness *l, uint64_t age, struct error *ret_why
         return is_dead(l, ret_why, "its process there is gone");
     if (l->verdict == LIVENESS_WAITING)
         return age >= GRACE_MS && is_dead(l, ret_why, "its process there waits for us");
-    tell_once(l, LOG_INFO, "its process is at work");
+    tell_once(l, false, "its process is at work");
     if (age >= AT_WORK_MS)
         ask(l);
     return false;

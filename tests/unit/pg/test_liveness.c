@@ -1,4 +1,4 @@
-#include "source/liveness.h"
+#include "pg/liveness.h"
 #include "unit.h"
 
 static enum liveness_verdict judge(bool streaming, const char *type, const char *event)
@@ -53,7 +53,7 @@ START_TEST(without_a_process_or_without_the_slot_it_is_gone)
 }
 END_TEST
 
-UNIT_SUITE("source/liveness", who_decodes_or_waits_for_something_else_than_us_is_at_work,
+UNIT_SUITE("pg/liveness", who_decodes_or_waits_for_something_else_than_us_is_at_work,
            a_walsender_that_waits_has_answered_already,
            before_the_stream_only_a_wait_for_the_next_command_counts,
            without_a_process_or_without_the_slot_it_is_gone)

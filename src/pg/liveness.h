@@ -1,12 +1,12 @@
-/* source/liveness.h - is a server that says nothing dead, or at work? Silence alone proves nothing:
+/* pg/liveness.h - is a server that says nothing dead, or at work? Silence alone proves nothing:
  * a walsender may decode or skip a long transaction for minutes, and answers no request meanwhile
  * (trap 9). So the server is asked on a new connection, to the same address, what the silent one's
  * process does. At work: alive, asked again later. Waiting for us, gone, or the question is not
  * answered either: dead, within 30 s of silence.
  *
- * Has no timer: the owner looks once a second. Runs on the capture loop. */
-#ifndef SOURCE_LIVENESS_H
-#define SOURCE_LIVENESS_H
+ * Has no timer: the owner looks once a second. */
+#ifndef PG_LIVENESS_H
+#define PG_LIVENESS_H
 
 #include "pg/conn.h"
 
@@ -28,8 +28,9 @@ enum liveness_verdict liveness_judge(const struct liveness_facts *facts, bool st
 
 /* The connection that is being watched. */
 struct liveness_peer {
-    const char *what; /* for the log, a literal */
-    int pid;          /* of its process on the server */
+    const char *what;               /* for people, a literal */
+    const struct pg_params *params; /* borrowed: how to reach its server */
+    int pid;                        /* of its process on the server */
     bool streaming;
     uint64_t heard_at; /* clock_monotonic_ms() */
     struct pg_place place;
@@ -37,8 +38,12 @@ struct liveness_peer {
 
 struct liveness {
     struct loop *loop;
-    const struct pg_params *params;
-    const char *slot;
+    const char *slot; /* that a stream reads; NULL: none is watched */
+    /* The server is waited for, STORY is why; once a silence. REFUSES: it does not say what it
+     * does. */
+    void (*on_waits)(void *owner, const struct liveness_peer *peer, bool refuses,
+                     const char *story);
+    void *owner;
 
     /* private */
     struct pg_conn *conn; /* the question under way */
@@ -50,7 +55,7 @@ struct liveness {
     struct error failure; /* of the question */
 };
 
-/* The first three fields are set by the caller. True when PEER is dead, RET_WHY says how that is
+/* The first four fields are set by the caller. True when PEER is dead, RET_WHY says how that is
  * known; then nothing is under way any more. */
 bool liveness_look(struct liveness *liveness, const struct liveness_peer *peer,
                    struct error *ret_why);
