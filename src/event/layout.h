@@ -10,7 +10,8 @@
  *
  * Offsets count from the record's first byte. Integers are in the machine's order, like the pages
  * of the journal that keeps them; the magic number refuses a record of the other order. A change of
- * these structs is a new version. */
+ * these structs is a new version. They are packed because a record need not be aligned: they are
+ * read where they lie. */
 #ifndef EVENT_LAYOUT_H
 #define EVENT_LAYOUT_H
 
@@ -34,7 +35,7 @@ struct record_header {
     uint16_t schema_len; /* the schema is the first name, the table the second */
     uint16_t table_len;
     uint16_t id_len; /* the id follows "id: " in the frame */
-};
+} __attribute__((packed, may_alias));
 
 enum record_column_flags {
     RECORD_PRIMARY_KEY = 1,
@@ -45,14 +46,14 @@ enum record_column_flags {
 
 struct record_slice {
     uint32_t at, len;
-};
+} __attribute__((packed, may_alias));
 
 struct record_column {
     struct record_slice new_value, old_value; /* inside the json or the values; as flags say */
     uint32_t name_at;
     uint16_t name_len;
     uint16_t flags;
-};
+} __attribute__((packed, may_alias));
 
 /* No padding: every byte of a record is written on purpose. */
 static_assert(sizeof(struct record_header) == 40, "padding in record_header");
