@@ -32,7 +32,7 @@ static void take_value(struct side *side, size_t index, struct str json)
 static void read_sides(const struct event *event, const struct config_names *columns,
                        struct side *ret_now, struct side *ret_before)
 {
-    *ret_now = *ret_before = (struct side){0};
+    ret_now->unknown = ret_now->null = ret_before->unknown = ret_before->null = false;
     for (size_t i = 0; i < columns->count; i++) {
         struct event_column column;
         /* Left out: an id that is longer than what a large event keeps. */
