@@ -3,7 +3,9 @@
 #include <stdlib.h>
 
 #define HASH_NONFATAL_OOM 1
+#define HASH_FUNCTION(key, len, hash) ((hash) = (unsigned)XXH3_64bits((key), (len)))
 #include <uthash.h>
+#include <xxhash.h>
 
 struct dirty_id {
     UT_hash_handle hh; /* also keeps the order */
@@ -26,10 +28,10 @@ void dirty_init(struct dirty *dirty, size_t ids_max)
 
 void dirty_clear(struct dirty *dirty)
 {
-    struct dirty_id *id, *next;
-    HASH_ITER(hh, dirty->ids, id, next)
-    {
-        HASH_DEL(dirty->ids, id);
+    struct dirty_id *id = dirty->ids, *next;
+    HASH_CLEAR(hh, dirty->ids); /* the table; the ids still lead from one to the next */
+    for (; id; id = next) {
+        next = id->hh.next;
         free(id->failure);
         free(id->json);
         free(id);
@@ -45,22 +47,34 @@ void dirty_release(struct dirty *dirty)
     dirty_init(dirty, dirty->ids_max);
 }
 
-struct dirty_id *dirty_find(const struct dirty *dirty, struct str text)
+static unsigned hash_of(struct str text)
+{
+    unsigned hash;
+    HASH_VALUE(text.data, text.len, hash);
+    return hash;
+}
+
+static inline struct dirty_id *find(const struct dirty *dirty, struct str text, unsigned hash)
 {
     struct dirty_id *id = NULL;
     const char *key = text.data ? text.data : "";
-    HASH_FIND(hh, dirty->ids, key, text.len, id);
+    HASH_FIND_BYHASHVALUE(hh, dirty->ids, key, text.len, hash, id);
     return id;
 }
 
-static struct dirty_id *dirty_add(struct dirty *dirty, struct str text)
+struct dirty_id *dirty_find(const struct dirty *dirty, struct str text)
+{
+    return find(dirty, text, hash_of(text));
+}
+
+static struct dirty_id *add(struct dirty *dirty, struct str text, unsigned hash)
 {
     struct dirty_id *id = calloc(1, sizeof(*id) + text.len + 1);
     if (!id)
         return NULL;
     if (text.len > 0)
         memcpy(id->text, text.data, text.len);
-    HASH_ADD_KEYPTR(hh, dirty->ids, id->text, text.len, id);
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, dirty->ids, id->text, text.len, hash, id);
     if (!id->hh.tbl) { /* no memory for the table */
         free(id);
         return NULL;
@@ -75,15 +89,26 @@ void dirty_set_xid(struct dirty *dirty, uint32_t xid)
     dirty->xid = xid;
 }
 
+static inline bool is_ours(const struct dirty *dirty, struct str text)
+{
+    return !dirty->lane || lane_has(dirty->lane, text);
+}
+
+/* The id, which is of our lane, and the event's transaction; NULL when memory is out. */
+static inline struct dirty_id *take(struct dirty *dirty, struct str text)
+{
+    if (dirty->xid && dirty_add_xid(dirty, dirty->xid) < 0)
+        return NULL;
+    unsigned hash = hash_of(text);
+    struct dirty_id *id = find(dirty, text, hash);
+    return id ? id : add(dirty, text, hash);
+}
+
 int dirty_touch(struct dirty *dirty, struct str text, enum dirty_wish wish)
 {
-    if (dirty->lane && !lane_has(dirty->lane, text))
+    if (!is_ours(dirty, text))
         return 0;
-    if (dirty->xid && dirty_add_xid(dirty, dirty->xid) < 0)
-        return -ENOMEM;
-    struct dirty_id *id = dirty_find(dirty, text);
-    if (!id)
-        id = dirty_add(dirty, text);
+    struct dirty_id *id = take(dirty, text);
     if (!id)
         return -ENOMEM;
     if (wish == DIRTY_DELETE)
@@ -94,21 +119,17 @@ int dirty_touch(struct dirty *dirty, struct str text, enum dirty_wish wish)
 
 int dirty_add_event(struct dirty *dirty, struct str text, struct str json)
 {
-    char *copy = str_dup(json);
-    if (!copy)
-        return -ENOMEM;
-    int rc = dirty_touch(dirty, text, DIRTY_REFRESH);
-    if (rc < 0) {
-        free(copy);
-        return rc;
-    }
-    struct dirty_id *id = dirty_find(dirty, text);
-    if (!id) { /* of another lane */
-        free(copy);
+    if (!is_ours(dirty, text))
         return 0;
+    char *copy = str_dup(json);
+    struct dirty_id *id = copy ? take(dirty, text) : NULL;
+    if (!id) {
+        free(copy);
+        return -ENOMEM;
     }
     free(id->json);
     id->json = copy;
+    id->wants_query = true;
     dirty->bytes += json.len;
     return 0;
 }
