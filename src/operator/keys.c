@@ -5,13 +5,24 @@
 #include <errno.h>
 #include <stdlib.h>
 
+struct key_name {
+    size_t source;
+    struct str value;
+};
+
+static inline int key_names_differ(const struct key_name *a, const struct key_name *b)
+{
+    return a->source != b->source || !str_equal(a->value, b->value);
+}
+
 #define HASH_NONFATAL_OOM 1
+#define HASH_KEYCMP(a, b, len) key_names_differ((a), (b))
 #include <uthash.h>
 
 struct key {
     UT_hash_handle hh;
-    size_t source; /* with the value behind it, what the table finds it by */
-    char value[];
+    struct key_name name;
+    char value[]; /* of the name; ends in NUL */
 };
 
 static void drop(struct keys *keys, struct key *key)
@@ -32,22 +43,37 @@ void keys_clear(struct keys *keys)
     *keys = (struct keys){0};
 }
 
-/* HASH_FIND wants the bytes of SOURCE and value in one piece, as they are in the key. */
+static unsigned hash_of(const struct key_name *name)
+{
+    unsigned hash;
+    HASH_JEN(name->value.data, name->value.len, hash);
+    return hash + (unsigned)name->source;
+}
+
+static struct key *key_new(const struct key_name *name)
+{
+    size_t len = name->value.len;
+    struct key *key = calloc(1, sizeof(*key) + len + 1);
+    if (!key)
+        return NULL;
+    if (len > 0)
+        memcpy(key->value, name->value.data, len);
+    key->name = (struct key_name){name->source, {key->value, len}};
+    return key;
+}
+
 int keys_add(struct keys *keys, size_t source, struct str value)
 {
-    size_t len = sizeof(source) + value.len;
-    struct key *key = calloc(1, sizeof(*key) + value.len + 1), *found = NULL;
+    const struct key_name name = {source, value};
+    unsigned hash = hash_of(&name);
+    struct key *key;
+    HASH_FIND_BYHASHVALUE(hh, keys->values, &name, sizeof(name), hash, key);
+    if (key)
+        return 0;
+    key = key_new(&name);
     if (!key)
         return -ENOMEM;
-    key->source = source;
-    if (value.len > 0)
-        memcpy(key->value, value.data, value.len);
-    HASH_FIND(hh, keys->values, &key->source, len, found);
-    if (found) {
-        free(key);
-        return 0;
-    }
-    HASH_ADD_KEYPTR(hh, keys->values, &key->source, len, key);
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, keys->values, &key->name, sizeof(name), hash, key);
     if (!key->hh.tbl) { /* no memory for the table */
         free(key);
         return -ENOMEM;
@@ -70,7 +96,7 @@ static bool choose_source(struct keys *keys)
     if (!keys->values)
         return false;
     if (!keys->after)
-        keys->source = keys->values->source;
+        keys->source = keys->values->name.source;
     return true;
 }
 
@@ -85,7 +111,7 @@ enum keys_need keys_need(struct keys *keys)
 static int list_values(const struct keys *keys, struct buffer *array)
 {
     for (const struct key *key = keys->values; key; key = key->hh.next)
-        if (key->source == keys->source)
+        if (key->name.source == keys->source)
             pg_array_item(array, key->value);
     return pg_array_end(array);
 }
@@ -119,7 +145,7 @@ static void source_done(struct keys *keys)
     struct key *key, *next;
     HASH_ITER(hh, keys->values, key, next)
     {
-        if (key->source == keys->source)
+        if (key->name.source == keys->source)
             drop(keys, key);
     }
     free(keys->after);
