@@ -1,58 +1,8 @@
 // Tables that change while walpiper runs: the same events from both plugins, although wal2json says
 // less of a table than pgoutput does.
-import { assert, request, scenario, until } from './harness/lib.mjs';
-import { both, plugins, sameEvents } from './harness/both.mjs';
-
-// Each on a table of its own: (id, n, body, v), where body is stored apart from its row.
-const changes = {
-  added: (t) => `ALTER TABLE ${t} ADD extra int`,
-  added_with_default: (t) => `ALTER TABLE ${t} ADD extra text DEFAULT 'given'`,
-  added_generated: (t) => `ALTER TABLE ${t} ADD twice int GENERATED ALWAYS AS (id * 2) STORED`,
-  dropped_fixed: (t) => `ALTER TABLE ${t} DROP n`,
-  dropped_and_added: (t) => `ALTER TABLE ${t} DROP n, ADD n text`,
-  renamed: (t) => `ALTER TABLE ${t} RENAME v TO w`,
-  renamed_fixed: (t) => `ALTER TABLE ${t} RENAME n TO m`,
-  renamed_key: (t) => `ALTER TABLE ${t} RENAME id TO key`,
-  swapped: (t) => `ALTER TABLE ${t} RENAME n TO x; ALTER TABLE ${t} RENAME v TO n; ALTER TABLE ${t} RENAME x TO v`,
-  retyped: (t) => `ALTER TABLE ${t} ALTER n TYPE numeric(10,2), ALTER v TYPE varchar(9)`,
-  retyped_new: (t) => `CREATE TYPE kind_${t} AS ENUM ('a', 'b'); ALTER TABLE ${t} ALTER v TYPE kind_${t} USING 'a'`,
-  rekeyed: (t) => `ALTER TABLE ${t} DROP CONSTRAINT ${t}_pkey, ADD PRIMARY KEY (id, n)`,
-  nothing: () => 'SELECT',
-  // An update that follows leaves the large value out, under whatever name.
-  dropped_text: (t) => `ALTER TABLE ${t} DROP v`,
-  dropped_large: (t) => `ALTER TABLE ${t} DROP body`,
-  renamed_large: (t) => `ALTER TABLE ${t} RENAME body TO large`,
-};
-const onlyByWholeRows = ['dropped_text', 'dropped_large', 'renamed_large'];
-
-const columnsNow = (db, table) =>
-  db.value(`SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped`, [table]);
-
-async function makeTable(db, t, identity) {
-  await db.query(`CREATE TABLE ${t} (id int PRIMARY KEY, n int NOT NULL, body text, v text);
-    ALTER TABLE ${t} ALTER body SET STORAGE EXTERNAL, REPLICA IDENTITY ${identity}`);
-}
-
-const fillTable = (db, t) => db.query(`INSERT INTO ${t} VALUES (1, 1, repeat('b', 9000), 'v'), (2, 2, repeat('c', 9000), 'w')`);
-
-/** The last event of each table has the columns that the table has, but for a generated one. */
-async function assertColumnsNow(db, tables, events) {
-  for (const name of tables) {
-    const last = events.findLast((event) => event.name === name);
-    const expected = (await columnsNow(db, name)).filter((column) => column !== 'twice');
-    assert.deepEqual(Object.keys(last.source.columns), expected, name);
-  }
-}
-
-/** Rows of table T after its change, first by a statement of kind FIRST. */
-function work(t, first) {
-  const change = t.replace('_inside', '');
-  const key = change === 'renamed_key' ? 'key' : 'id';
-  const number = { dropped_fixed: null, dropped_and_added: 'n', renamed_fixed: 'm', swapped: 'v' }[change];
-  const update = `UPDATE ${t} SET ${key} = ${key} + 10 WHERE ${key} = 1; UPDATE ${t} SET ${key} = ${key} WHERE ${key} = 2`;
-  const insert = number === null ? `INSERT INTO ${t} (${key}) VALUES (3)` : `INSERT INTO ${t} (${key}, ${number ?? 'n'}) VALUES (3, 3)`;
-  return [...(first === 'update' ? [update, insert] : [insert, update]), `DELETE FROM ${t}`];
-}
+import { assert, scenario, until } from './harness/lib.mjs';
+import { assertColumnsNow, changes, fillTable, makeTable, onlyByWholeRows, work } from './harness/altered.mjs';
+import { both, sameEvents } from './harness/both.mjs';
 
 for (const identity of ['DEFAULT', 'FULL']) {
   for (const first of ['update', 'insert']) {
@@ -76,41 +26,6 @@ for (const identity of ['DEFAULT', 'FULL']) {
     });
   }
 }
-
-scenario('what one transaction makes and alters, and writes to, is known before its events are made, though nobody sees its commit yet', async (scene) => {
-  const db = await scene.database({ server: await scene.postgres() });
-  const kinds = Object.keys(changes);
-  await db.query('CREATE PUBLICATION p FOR ALL TABLES');
-  for (const t of kinds) await makeTable(db, t, 'FULL');
-  const walpipers = await both(scene, db, { publication: 'p' });
-  for (const t of kinds) await fillTable(db, t);
-  await db.server.set({ synchronous_standby_names: 'nobody' });
-  // wal2json reads the index of a primary key, and waits itself for who has made or rebuilt one.
-  const made = ['CREATE TABLE made (id int, v text)', `INSERT INTO made VALUES (1, 'a')`];
-  const altered = kinds.flatMap((t) => [changes[t](t), ...work(t, 'update')]);
-  const client = await db.connect();
-  const commit = client.query(['BEGIN', ...made, ...altered, 'COMMIT'].join('; '));
-  commit.catch(() => {}); // should this fail before it is let go
-  const waiting = `SELECT count(*)::int FROM pg_stat_activity WHERE query ~ 'pg_current_snapshot' AND pid <> pg_backend_pid()`;
-  await until('both wait for it', async () => (await db.value(waiting)) === plugins.length);
-  await walpipers.pgoutput.restart();
-  for (const plugin of plugins) {
-    const down = await until(`health says so, with ${plugin}`, async () => {
-      const answer = await request(`${walpipers[plugin].base}/manage/health`);
-      return answer.status === 503 && answer;
-    });
-    assert.match(down.body, /other sessions do not see it yet/);
-  }
-  assert.equal(await db.value(`SELECT to_regclass('made')`), null, 'it is held back');
-  await db.server.set({ synchronous_standby_names: '' });
-  await commit;
-  client.release();
-  for (const plugin of plugins) await walpipers[plugin].healthy();
-  const events = await sameEvents(walpipers);
-  assert.equal(events.length, 1 + kinds.length * (2 + 6));
-  assert.deepEqual(events.find((event) => event.name === 'made').new_record, { id: 1, v: 'a' });
-  await assertColumnsNow(db, kinds, events);
-});
 
 scenario('wal2json: a column of text that was dropped is `unchanged` in updates until walpiper has looked at the table', async (scene) => {
   const db = await scene.database();
