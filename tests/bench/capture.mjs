@@ -116,7 +116,7 @@ async function measureShape(bench, shape, { turns, scale }) {
 
 // --- to one subscriber -------------------------------------------------------------------------------
 
-const streamed = 400_000;
+const streamed = 2_000_000;
 const rowsAtOnce = 100;
 
 async function fillStamps(bench, scale) {

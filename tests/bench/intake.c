@@ -17,8 +17,9 @@ void intake_release(struct intake *in)
 
 static void deliver(struct intake *in, struct reading *reading, struct stamp stamp, int64_t now_us)
 {
-    if (tally_add(reading->tally, in->subscriber, stamp, now_us) && reading->on_complete != NULL)
-        reading->on_complete(stamp.number);
+    if (tally_add(reading->tally, in->subscriber, stamp, now_us) &&
+        stamp.number > reading->complete)
+        reading->complete = stamp.number;
 }
 
 static void on_head(struct intake *in, struct reading *reading, struct str line)

@@ -15,8 +15,7 @@ struct reading {
     unsigned ready;      /* answered with 200, the head is over */
     unsigned refused;    /* any other answer, or one in chunks */
     uint64_t unreadable; /* frames without exactly one stamp: a reset, a record cut short */
-    /* Every receiver has event NUMBER. May be NULL. */
-    void (*on_complete)(uint64_t number);
+    uint64_t complete;   /* the greatest number of an event that every receiver has */
 };
 
 struct intake {

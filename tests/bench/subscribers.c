@@ -7,9 +7,9 @@
  *   subscribers --stdin --events E ...      what a pipe brings, as one subscriber
  *
  * Each event holds a stamp (tally.h). On standard output come `ready` when all are subscribed, and
- * `all NUMBER` when each has that event: a writer that waits for it sends one event at a time. It
- * ends when all is there, when nothing has come for so long, when the server has left, or at
- * SIGTERM; without --events only so. */
+ * `all NUMBER` when each has that event and those before it: a writer that waits for it sends one
+ * event at a time. It ends when all is there, when nothing has come for so long, when the server
+ * has left, or at SIGTERM; without --events only so. */
 #include "base/clock.h"
 #include "fleet.h"
 
@@ -32,6 +32,7 @@ struct run {
     bool from_stdin;
     bool stays;
     bool is_complete;
+    uint64_t said;               /* of reading.complete */
     uint64_t progress, moved_ms; /* when there was some */
     struct tally tally;
     struct reading reading;
@@ -52,11 +53,16 @@ static void say(const char *line, int len)
         stopped = 1; /* nobody listens any more */
 }
 
-static void on_complete(uint64_t number)
+/* Once a turn: a line for each event would cost more than to receive it. */
+static void say_complete(struct run *r)
 {
     char line[32];
+    unsigned long long number = r->reading.complete;
 
-    say(line, snprintf(line, sizeof(line), "all %llu\n", (unsigned long long)number));
+    if (r->said == number)
+        return;
+    r->said = number;
+    say(line, snprintf(line, sizeof(line), "all %llu\n", number));
 }
 
 /* --- the command line ------------------------------------------------------------------------ */
@@ -153,6 +159,7 @@ static void review(struct run *r)
     uint64_t now_ms = clock_monotonic_ms();
     bool was_complete = r->is_complete;
 
+    say_complete(r);
     if (progress != r->progress || r->plan.count == 0)
         r->moved_ms = now_ms;
     r->progress = progress;
@@ -270,7 +277,6 @@ int main(int argc, char **argv)
         .fleet_options = {.subscribers = 1},
         .plan = {.first = 1, .receivers = UINT32_MAX},
         .patience_ms = PATIENCE_SECONDS * 1000,
-        .reading = {.on_complete = on_complete},
     };
     const struct sigaction stop = {.sa_handler = on_signal};
     struct error err = {0};
