@@ -10,8 +10,9 @@
 #define TURN_MESSAGES 2000
 #define TURN_BYTES (1024 * 1024)
 
-/* So many messages in a turn are a backlog; then the next turn may begin so much later. */
+/* So many messages in so short a time are a backlog; then a turn may begin so much later. */
 #define MANY_MESSAGES 16
+#define WINDOW_S 1e-3
 #define COLLECT_S 100e-6
 
 enum session_state {
@@ -44,6 +45,9 @@ struct pg_session {
     int held_len;
     bool paused;
     uint64_t last_heard;
+    ev_tstamp window_at; /* when the time began in which messages are counted */
+    int window_taken;
+    bool has_backlog; /* the time before it had many */
 };
 
 static void session_set_state(struct pg_session *s, enum session_state state)
@@ -226,10 +230,24 @@ static bool next_message_of_turn(struct pg_session *s, bool read_again)
 }
 
 /* The server sends each message by itself and wakes us for it. In a backlog both fare better when
- * we sleep a little and then take many: nobody waits for a single one of them. */
+ * we sleep a little and then take many: nobody waits for a single one of them. Counted over a time
+ * and not in a turn: who is as fast as the server has turns of one message each. */
 static void pace(struct pg_session *s, int taken)
 {
-    ev_set_io_collect_interval(s->loop->ev, taken >= MANY_MESSAGES ? COLLECT_S : 0.);
+    ev_tstamp age = ev_now(s->loop->ev) - s->window_at;
+    if (age >= WINDOW_S) {
+        s->has_backlog = age < 2 * WINDOW_S && s->window_taken >= MANY_MESSAGES;
+        s->window_at += age;
+        s->window_taken = 0;
+    }
+    s->window_taken += taken;
+    bool many = s->has_backlog || s->window_taken >= MANY_MESSAGES;
+    ev_set_io_collect_interval(s->loop->ev, many ? COLLECT_S : 0.);
+}
+
+static void stop_pacing(const struct pg_session *s)
+{
+    ev_set_io_collect_interval(s->loop->ev, 0.);
 }
 
 static void take_stream(struct pg_session *s)
@@ -247,7 +265,10 @@ static void take_stream(struct pg_session *s)
         bytes += (size_t)s->held_len;
         offer_held(s);
     }
-    pace(s, s->state == SESSION_STREAMING ? n : 0);
+    if (s->state == SESSION_STREAMING)
+        pace(s, n);
+    else
+        stop_pacing(s);
 }
 
 /* Drops what the server still sends until it says goodbye. */
@@ -352,7 +373,7 @@ void pg_session_close(struct pg_session *s)
     if (s->state == SESSION_STREAMING && PQputCopyEnd(s->pg, NULL) == 1)
         PQflush(s->pg);
     session_set_state(s, SESSION_CLOSED);
-    pace(s, 0);
+    stop_pacing(s);
     pg_connect_cancel(&s->connect);
     ev_timer_stop(s->loop->ev, &s->again);
     ev_io_stop(s->loop->ev, &s->io);
