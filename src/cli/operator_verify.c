@@ -2,6 +2,7 @@
  * be one that the operator is about to write: it is looked at again, each time when the operator
  * has applied what the look before could see, until it is right, or has been wrong in the same way
  * throughout. */
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "cli/operator_call.h"
 #include "cli/operator_statements.h"
@@ -172,17 +173,35 @@ static int settle(struct verification *v, struct error *err)
 
 /* --- all ids ---------------------------------------------------------------------------------- */
 
-/* The ids are read once, and kept by the server outside of any transaction. */
-static int open_ids(struct verification *v, struct server *server, struct verify_scope scope,
-                    struct error *err)
+/* What is read of the tables for a sample. A condition may hold for few rows, wherever these are:
+ * then all is looked at. */
+static int ask_for_percent(struct verification *v, struct server *server,
+                           const struct verify_scope *scope, double *percent, struct error *err)
 {
-    const struct operator_call *call = v->call;
+    const struct config_operator *op = v->call->op;
+    char sample[24];
+    int rc = 0;
+    snprintf(sample, sizeof(sample), "%" PRId64, scope->sample);
+    for (int step = 0; step >= 0 && rc == 0; step = statement_next_step(op, step)) {
+        if (step == 0 ? !scope->target : !scope->sources)
+            continue;
+        const struct config_operator_source *source = step == 0 ? NULL : &op->sources[step - 1];
+        const char *values[] = {source ? source->schema : op->target_schema,
+                                source ? source->table : op->target_table, sample};
+        rc = server_query(server, verify_percent_sql, 3, values, err);
+        percent[step] = rc == 0 ? strtod(server_cell(server, 0, 0), NULL) : 100;
+    }
+    return rc;
+}
+
+/* The ids are read once, and kept by the server outside of any transaction. */
+static int declare_ids(struct verification *v, struct server *server,
+                       const struct verify_scope *scope, struct error *err)
+{
     struct buffer sql;
-    scope.where = call->options->where;
-    scope.sample = call->options->all ? 0 : call->sample;
     buffer_init(&sql, STATEMENT_MAX);
     buffer_append_str(&sql, STR("DECLARE walpiper_ids NO SCROLL CURSOR WITH HOLD FOR "));
-    verify_ids(&sql, call->op, &v->types, &scope);
+    verify_ids(&sql, v->call->op, &v->types, scope);
     int rc = buffer_append_char(&sql, '\0');
     if (rc < 0)
         error_set(err, rc, "--where: is too long");
@@ -194,6 +213,23 @@ static int open_ids(struct verification *v, struct server *server, struct verify
         rc = server_query(server, "COMMIT", 0, NULL, err);
     buffer_release(&sql);
     return rc;
+}
+
+static int open_ids(struct verification *v, struct server *server, struct verify_scope scope,
+                    struct error *err)
+{
+    const struct operator_call *call = v->call;
+    int rc = 0;
+    scope.where = call->options->where;
+    scope.sample = call->options->all ? 0 : call->sample;
+    cleanup_free double *percent = calloc(call->op->source_count + 1, sizeof(*percent));
+    if (!percent)
+        return no_memory(err);
+    if (scope.sample > 0 && !scope.where) {
+        scope.percent = percent;
+        rc = ask_for_percent(v, server, &scope, percent, err);
+    }
+    return rc == 0 ? declare_ids(v, server, &scope, err) : rc;
 }
 
 static int read_ids(const struct verification *v, struct server *server, struct verdict *ids,

@@ -2,6 +2,17 @@
 #include "pg/identifier.h"
 #include <inttypes.h>
 
+const char verify_percent_sql[] =
+    "SELECT 100 * (50 + 2 * $3::float8) / greatest(sum(p.pages), 1) / least(1, coalesce("
+    "sum(p.reltuples) / nullif(sum(p.relpages), 0), 1)) "
+    "FROM pg_catalog.pg_class t JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace "
+    "CROSS JOIN LATERAL (SELECT pg_relation_size(c.oid) / current_setting('block_size')::float8 "
+    "AS pages, CASE WHEN c.reltuples > 0 THEN c.reltuples END AS reltuples, "
+    "CASE WHEN c.reltuples > 0 THEN c.relpages END AS relpages "
+    "FROM pg_catalog.pg_class c WHERE c.relkind = 'r' AND (c.oid = t.oid OR c.oid IN "
+    "(SELECT r.relid FROM pg_partition_tree(t.oid) r))) AS p "
+    "WHERE n.nspname = $1 AND t.relname = $2";
+
 /* Appends "t.name::type, ..." with the types of the target's id. */
 static void append_typed(struct buffer *out, const struct config_names *columns,
                          const struct id_types *types)
@@ -34,7 +45,7 @@ static void append_alias(struct buffer *out, const struct config_operator *op, c
 
 /* Appends the relation of the ids of one table, whose columns are called as those of target_id. */
 static void append_table(struct buffer *out, const struct config_operator *op, int step,
-                         const struct id_types *types)
+                         const struct id_types *types, const struct verify_scope *scope)
 {
     const struct config_operator_source *source = step == 0 ? NULL : &op->sources[step - 1];
     const struct config_names *columns = source ? &source->columns : &op->target_id;
@@ -46,7 +57,10 @@ static void append_table(struct buffer *out, const struct config_operator *op, i
         pg_qualified(out, str_from(source->schema), str_from(source->table));
     else
         pg_qualified(out, str_from(op->target_schema), str_from(op->target_table));
-    buffer_append_str(out, STR(" AS t WHERE "));
+    buffer_append_str(out, STR(" AS t"));
+    if (scope->percent && scope->percent[step] < 100)
+        buffer_printf(out, " TABLESAMPLE SYSTEM (%.9f)", scope->percent[step]);
+    buffer_append_str(out, STR(" WHERE "));
     for (size_t i = 0; i < columns->count; i++) {
         buffer_append_str(out, i == 0 ? STR("t.") : STR(" AND t."));
         pg_identifier(out, str_from(columns->items[i].text));
@@ -72,7 +86,7 @@ static void append_tables(struct buffer *out, const struct config_operator *op,
             continue;
         buffer_append_str(out, str_from(separator));
         separator = " UNION (SELECT * FROM ";
-        append_table(out, op, step, types);
+        append_table(out, op, step, types, scope);
         if (scope->where)
             buffer_printf(out, " WHERE (%s\n)", scope->where); /* it may end in a comment */
         append_sample(out, scope);

@@ -134,6 +134,38 @@ for (const columns of [['id'], ['org', 'id']]) {
   });
 }
 
+scenario('verify: a sample reads some pages of a large table, from all of it, and finds what is wrong', async (scene) => {
+  const db = await scene.database();
+  // Some twenty rows a page, fewer in the target; the source has two partitions.
+  await db.query(`CREATE TABLE things (id int PRIMARY KEY, v int) PARTITION BY RANGE (id);
+    CREATE TABLE low PARTITION OF things FOR VALUES FROM (0) TO (10000) WITH (fillfactor = 10);
+    CREATE TABLE high PARTITION OF things FOR VALUES FROM (10000) TO (20000) WITH (fillfactor = 10);
+    CREATE TABLE copies (id int PRIMARY KEY, v int) WITH (fillfactor = 10);
+    INSERT INTO copies SELECT -n, 1 FROM generate_series(1, 30000) n;
+    INSERT INTO things SELECT n, n FROM generate_series(0, 19999) n`);
+  const walpiper = await scene.walpiper(db, things({ select: 'SELECT id, v FROM things WHERE id = $1', query: undefined, delete_with: undefined }));
+  await says(walpiper, /every id is computed/);
+  await walpiper.stop();
+  const session = await db.connect();
+  await session.query('DELETE FROM copies WHERE id < 0; UPDATE copies SET v = -1 WHERE id >= 18000');
+  await session.query('VACUUM (ANALYZE, TRUNCATE off) copies');
+  await session.query('SELECT pg_stat_force_next_flush()');
+  session.release();
+  const others = `SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'walpiper'`;
+  const read = () => db.value(`SELECT sum(seq_tup_read)::int FROM pg_stat_user_tables`);
+  await until('all is counted', async () => (await db.value(others)) === 0);
+  const before = await read();
+  const { stdout, why } = await fails(walpiper, 'verify', 'copies', '--sample', '100');
+  assert.match(why, /of 100 ids are wrong/);
+  const ids = stdout.trimEnd().split('\n').map((line) => Number(/^(\d+): differs/.exec(line)[1]));
+  assert.ok(ids.every((id) => id >= 18000), stdout);
+  assert.ok(ids.length < 50, 'a tenth of the rows are wrong');
+  const near = ids.filter((id) => ids.some((other) => other !== id && Math.abs(other - id) < 20));
+  assert.ok(near.length <= 0.8 * ids.length, `few are of one page: ${ids}`);
+  await until('it is counted', async () => (await read()) > before);
+  assert.ok((await read()) - before < 15_000, `${(await read()) - before} rows were read`);
+});
+
 scenario('verify: a row that the operator is about to write is no wrong one, however much is written', async (scene) => {
   const db = await scene.database();
   const posts = new Posts(['org', 'id']);

@@ -47,6 +47,21 @@ START_TEST(test_a_sample_and_a_condition_are_of_each_table)
 }
 END_TEST
 
+START_TEST(test_of_a_large_table_some_pages_are_read_for_a_sample)
+{
+    struct config_operator_source sources[2];
+    struct config_operator op = blog_operator(sources);
+    const double percent[] = {100., 3., .0000012};
+    const char *text = ids(
+        &op,
+        (struct verify_scope){.target = true, .sources = true, .sample = 7, .percent = percent});
+    ck_assert_ptr_nonnull(strstr(text, "\"post_counts\" AS t WHERE"));
+    ck_assert_ptr_nonnull(strstr(text, "\"comments\" AS t TABLESAMPLE SYSTEM (3.000000000) WHERE"));
+    ck_assert_ptr_nonnull(strstr(text, "\"posts\" AS t TABLESAMPLE SYSTEM (0.000001200) WHERE"));
+    buffer_release(&sql);
+}
+END_TEST
+
 START_TEST(test_orphans_are_told_where_target_and_sources_are_together)
 {
     struct config_operator_source sources[2];
@@ -78,5 +93,6 @@ END_TEST
 
 UNIT_SUITE("operator/verify", test_all_ids_of_target_and_sources_once,
            test_a_sample_and_a_condition_are_of_each_table,
+           test_of_a_large_table_some_pages_are_read_for_a_sample,
            test_orphans_are_told_where_target_and_sources_are_together,
            test_rows_are_in_the_order_of_their_ids)
