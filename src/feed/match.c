@@ -136,28 +136,33 @@ static void visit_consumer(struct match *match, const struct feed_tables *tables
         visit_value(match, &topic, column.new_value);
 }
 
-void match_keys(const struct feed_tables *tables, const struct event *event, struct buffer *scratch,
-                match_visit visit, void *arg)
+struct str match_table_key(const struct event *event, struct buffer *scratch)
+{
+    const struct topic topic = {.kind = TOPIC_TABLE, .table = {event->schema, event->table}};
+
+    buffer_reset(scratch);
+    return topic_key(scratch, &topic) == 0 ? buffer_str(scratch) : (struct str){NULL, 0};
+}
+
+void match_keys_below(const struct feed_tables *tables, const struct event *event,
+                      const struct topics_below *below, struct buffer *scratch, match_visit visit,
+                      void *arg)
 {
     struct table_name name = {event->schema, event->table};
     struct match match = {event, NULL, scratch, visit, arg};
 
-    if (event->type == EVENT_MESSAGE)
+    if (below->rows + below->scopes + below->consumers == 0)
         return;
     const struct feed_table unconfigured = {.name = name};
     match.table = feed_tables_find(tables, name);
     if (match.table == NULL)
         match.table = &unconfigured;
-
-    struct topic topic = {.kind = TOPIC_TABLE, .table = name};
-    buffer_reset(scratch);
-    if (topic_key(scratch, &topic) == 0)
-        visit(arg, buffer_str(scratch));
-    if (event->type == EVENT_TRUNCATE)
-        return;
-    visit_row(&match);
-    visit_scopes(&match);
-    visit_consumer(&match, tables);
+    if (below->rows > 0)
+        visit_row(&match);
+    if (below->scopes > 0)
+        visit_scopes(&match);
+    if (below->consumers > 0)
+        visit_consumer(&match, tables);
 }
 
 struct wanted {
@@ -175,10 +180,15 @@ static void compare(void *arg, struct str key)
 bool match_key(const struct feed_tables *tables, const struct event *event, struct buffer *scratch,
                struct str key)
 {
+    static const struct topics_below any = {1, 1, 1};
     struct wanted wanted = {key, false};
 
     if (event->type == EVENT_TRUNCATE)
         return topic_key_truncated(key, (struct table_name){event->schema, event->table});
-    match_keys(tables, event, scratch, compare, &wanted);
+    if (event->type == EVENT_MESSAGE)
+        return false;
+    if (str_equal(key, match_table_key(event, scratch)))
+        return true;
+    match_keys_below(tables, event, &any, scratch, compare, &wanted);
     return wanted.found;
 }

@@ -16,11 +16,20 @@
 /* KEY is borrowed for the call. */
 typedef void (*match_visit)(void *arg, struct str key);
 
-/* Calls VISIT for each topic key of EVENT; the same key may come twice. SCRATCH is made with
- * match_scratch(), so that this cannot fail: a value too long for a topic has none. For a truncate
- * only the table's key comes: the rest is topic_key_truncated(). */
-void match_keys(const struct feed_tables *tables, const struct event *event, struct buffer *scratch,
-                match_visit visit, void *arg);
+/* How many topics there are below that of a whole table. */
+struct topics_below {
+    uint32_t rows, scopes, consumers;
+};
+
+/* The key of the topic of EVENT's whole table. Lies in SCRATCH, which is made with match_scratch(),
+ * so that neither this nor the next can fail. */
+struct str match_table_key(const struct event *event, struct buffer *scratch);
+/* Calls VISIT for each key below it, of the kinds of which there is any in BELOW; the same key may
+ * come twice. A value too long for a topic has none. Not for a message, which has no topic, nor for
+ * a truncate: that is topic_key_truncated(). */
+void match_keys_below(const struct feed_tables *tables, const struct event *event,
+                      const struct topics_below *below, struct buffer *scratch, match_visit visit,
+                      void *arg);
 
 /* Whether EVENT belongs to the topic with KEY, truncates included. */
 bool match_key(const struct feed_tables *tables, const struct event *event, struct buffer *scratch,

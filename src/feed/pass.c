@@ -95,11 +95,25 @@ static void deliver_topic(struct delivery *delivery, struct router_topic *topic)
 static void deliver_key(void *arg, struct str key)
 {
     struct delivery *delivery = arg;
-    struct router_topic *topic;
+    struct router_topic *topic = router_find(delivery->pass->router, key);
 
-    HASH_FIND(hh, delivery->pass->router->topics, key.data, key.len, topic);
     if (topic != NULL)
         deliver_topic(delivery, topic);
+}
+
+/* Who gets the event may leave, and take the topic along. */
+static void deliver_row(struct delivery *delivery)
+{
+    struct router *router = delivery->pass->router;
+    struct str key = match_table_key(delivery->event, &router->scratch);
+    struct router_topic *table = router_find(router, key);
+
+    if (table == NULL)
+        return;
+    const struct topics_below below = table->below;
+    deliver_topic(delivery, table);
+    match_keys_below(router->tables, delivery->event, &below, &router->scratch, deliver_key,
+                     delivery);
 }
 
 /* A truncate is rare enough to look at every topic there is. They stay until the end: who leaves
@@ -146,7 +160,6 @@ static void hold(struct pass *pass, const struct journal_entry *entry)
 
 size_t pass_deliver(struct pass *pass, const struct journal_entry *entry)
 {
-    struct router *router = pass->router;
     struct event event;
     struct delivery delivery = {pass, entry, &event, 0};
     size_t units = 1 + entry->bytes.len / UNIT_BYTES;
@@ -157,8 +170,8 @@ size_t pass_deliver(struct pass *pass, const struct journal_entry *entry)
         lose_record(pass, entry->position);
     else if (event.type == EVENT_TRUNCATE)
         deliver_truncate(&delivery);
-    else
-        match_keys(router->tables, &event, &router->scratch, deliver_key, &delivery);
+    else if (event.type != EVENT_MESSAGE)
+        deliver_row(&delivery);
     if (pass->riders == NULL && pass->index != PASS_LIVE)
         hold(pass, entry);
     else

@@ -6,14 +6,18 @@
 #include "feed/audience.h"
 #include "feed/filter_index.h"
 #include "feed/hash.h"
+#include "feed/match.h"
 #include "feed/pass.h"
 #include "feed/router.h"
 
-/* Exists while somebody subscribes to it, in whatever mode. */
+/* Exists while somebody subscribes to it, in whatever mode; that of a whole table also while there
+ * are others below it: an event of a table without one concerns nobody. */
 struct router_topic {
     UT_hash_handle hh;
     struct audience all;          /* who wants every event of it */
     struct filter_index *filters; /* who wants some; NULL: nobody */
+    struct router_topic *table;   /* that it is below; NULL: it is a whole table */
+    struct topics_below below;
     bool in_hash;
     bool held; /* it is being looked at, and stays */
     uint16_t key_len;
@@ -62,6 +66,8 @@ void router_tell_damage(struct router *router, struct position position);
 
 /* --- topics.c --------------------------------------------------------------------------------- */
 
+/* The topic with KEY, if anybody subscribes to it or below it; else NULL. */
+struct router_topic *router_find(const struct router *router, struct str key);
 /* A reference to the audience of WANTED. 0, -ENOMEM or -EMSGSIZE. */
 int router_join(struct router *router, const struct subscription *wanted,
                 struct audience **ret_audience);

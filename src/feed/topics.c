@@ -7,6 +7,14 @@
 
 static_assert(TOPIC_KEY_MAX <= UINT16_MAX, "the length of a key");
 
+struct router_topic *router_find(const struct router *router, struct str key)
+{
+    struct router_topic *topic;
+
+    HASH_FIND(hh, router->topics, key.data, key.len, topic);
+    return topic;
+}
+
 static struct router_topic *topic_new(struct router *router, struct str key)
 {
     struct router_topic *topic = calloc(1, sizeof(*topic) + key.len);
@@ -23,33 +31,92 @@ static struct router_topic *topic_new(struct router *router, struct str key)
     return NULL;
 }
 
-static int find_topic(struct router *router, const struct topic *wanted,
-                      struct router_topic **ret_topic)
+static int find_or_make(struct router *router, const struct topic *wanted,
+                        struct router_topic **ret_topic)
 {
     buffer_reset(&router->scratch);
     int status = topic_key(&router->scratch, wanted);
     if (status < 0)
         return status;
     struct str key = buffer_str(&router->scratch);
-    HASH_FIND(hh, router->topics, key.data, key.len, *ret_topic);
-    if (*ret_topic == NULL)
-        *ret_topic = topic_new(router, key);
-    return *ret_topic != NULL ? 0 : -ENOMEM;
+    struct router_topic *topic = router_find(router, key);
+    if (topic == NULL)
+        topic = topic_new(router, key);
+    if (topic == NULL)
+        return -ENOMEM;
+    *ret_topic = topic;
+    return 0;
 }
 
-/* Frees what nobody needs any more. */
-static void tidy(struct router *router, struct router_topic *topic)
+/* Of TOPIC's kind, below its table. */
+static uint32_t *count_of(struct router_topic *topic)
 {
+    struct topics_below *below = &topic->table->below;
+
+    if (topic->key[0] == TOPIC_ROW)
+        return &below->rows;
+    return topic->key[0] == TOPIC_SCOPE ? &below->scopes : &below->consumers;
+}
+
+static bool is_needed(const struct router_topic *topic)
+{
+    const struct topics_below *below = &topic->below;
+
+    return topic->all.references > 0 || topic->filters != NULL ||
+           below->rows + below->scopes + below->consumers > 0;
+}
+
+/* Frees TOPIC when nobody needs it any more. Returns that of its table, which may not be needed
+ * any more either; else NULL. */
+static struct router_topic *drop(struct router *router, struct router_topic *topic)
+{
+    struct router_topic *table = topic->table;
+
     if (topic->held || router->keeps_topics)
-        return;
+        return NULL;
     if (topic->filters != NULL && filter_index_is_empty(topic->filters)) {
         filter_index_free(topic->filters);
         topic->filters = NULL;
     }
-    if (topic->all.references > 0 || topic->filters != NULL)
-        return;
+    if (is_needed(topic))
+        return NULL;
+    if (table != NULL)
+        --*count_of(topic);
     HASH_DEL(router->topics, topic);
     free(topic);
+    return table;
+}
+
+static void tidy(struct router *router, struct router_topic *topic)
+{
+    while (topic != NULL)
+        topic = drop(router, topic);
+}
+
+static int put_below(struct router *router, struct router_topic *topic, struct table_name name)
+{
+    const struct topic whole = {.kind = TOPIC_TABLE, .table = name};
+    int status = find_or_make(router, &whole, &topic->table);
+
+    if (status < 0)
+        tidy(router, topic);
+    else
+        ++*count_of(topic);
+    return status;
+}
+
+static int find_topic(struct router *router, const struct topic *wanted,
+                      struct router_topic **ret_topic)
+{
+    struct router_topic *topic;
+    int status = find_or_make(router, wanted, &topic);
+
+    if (status == 0 && wanted->kind != TOPIC_TABLE && topic->table == NULL)
+        status = put_below(router, topic, wanted->table);
+    if (status < 0)
+        return status;
+    *ret_topic = topic;
+    return 0;
 }
 
 void router_topic_hold(struct router_topic *topic)
@@ -118,12 +185,14 @@ void router_leave(struct router *router, struct audience *audience)
     tidy(router, topic);
 }
 
+/* Twice: what is below a table keeps it, and may come after it. */
 void router_tidy_topics(struct router *router)
 {
     struct router_topic *topic, *next;
 
-    HASH_ITER(hh, router->topics, topic, next)
-    {
-        tidy(router, topic);
-    }
+    for (int i = 0; i < 2; i++)
+        HASH_ITER(hh, router->topics, topic, next)
+        {
+            (void)drop(router, topic);
+        }
 }

@@ -452,7 +452,56 @@ START_TEST(test_leaving_with_several_topics)
 }
 END_TEST
 
-UNIT_SUITE("feed/router", test_several_topics, test_leaving_with_several_topics, test_live,
+/* Who wants one row or scope gets it although nobody wants the whole table any more, and the last
+ * one leaves nothing behind. */
+START_TEST(test_table_without_subscribers)
+{
+    struct sink table, row, scope;
+    struct position at[2];
+
+    setup(0);
+    subscribe(&table, "comments", PLENTY, NULL);
+    subscribe(&row, "comments/1", PLENTY, NULL);
+    subscribe(&scope, "posts/8/comments", PLENTY, NULL);
+    unsubscribe(&table);
+    at[0] = insert(&in_seven);
+    at[1] = insert(&in_eight);
+    settle(2);
+    assert_received(&row, at, 2);
+    assert_received(&scope, &at[1], 1);
+    unsubscribe(&row);
+    at[1] = insert(&in_eight);
+    settle(3);
+    ck_assert_uint_eq(scope.count, 2);
+    unsubscribe(&scope);
+    ck_assert_ptr_null(router->topics);
+    teardown();
+}
+END_TEST
+
+/* All who leave in the midst of a truncate leave no topic behind, whichever was there first. */
+START_TEST(test_all_leave_at_truncate)
+{
+    struct sink table, row;
+
+    setup(0);
+    subscribe(&table, "comments", PLENTY, NULL);
+    subscribe(&row, "comments/1", PLENTY, NULL);
+    table.closes = row.closes = true;
+    struct position position = fixture_next(&fixture);
+    record_truncate(&fixture.record, position);
+    fixture_append(&fixture, position, NULL);
+    settle(1);
+    ck_assert_uint_eq(table.count + row.count, 2);
+    ck_assert_ptr_null(router->topics);
+    unsubscribe(&table);
+    unsubscribe(&row);
+    teardown();
+}
+END_TEST
+
+UNIT_SUITE("feed/router", test_several_topics, test_leaving_with_several_topics,
+           test_table_without_subscribers, test_all_leave_at_truncate, test_live,
            test_live_from_now, test_moved, test_truncate, test_replay, test_replay_empty,
            test_no_room, test_exactly_once, test_replay_does_not_delay, test_expired, test_epoch,
            test_unreadable, test_close_in_push, test_emptied_journal)
