@@ -43,14 +43,21 @@ void heartbeat_stop(struct heartbeat *heartbeat)
     ev_timer_stop(heartbeat->loop->ev, &heartbeat->timer);
 }
 
-void heartbeat_touch(struct heartbeat *heartbeat, struct heartbeat_entry *entry)
+static void put_off(struct heartbeat *heartbeat, struct heartbeat_entry *entry, uint64_t now)
 {
-    uint64_t now = loop_now_ms(heartbeat->loop);
-
     heartbeat_remove(heartbeat, entry);
     entry->due_ms = now + heartbeat->interval_ms;
     DL_APPEND(heartbeat->entries, entry);
     arm(heartbeat, now);
+}
+
+/* The events of one turn are one sign of life. */
+void heartbeat_touch(struct heartbeat *heartbeat, struct heartbeat_entry *entry)
+{
+    uint64_t now = loop_now_ms(heartbeat->loop);
+
+    if (entry->prev == NULL || entry->due_ms != now + heartbeat->interval_ms)
+        put_off(heartbeat, entry, now);
 }
 
 void heartbeat_remove(struct heartbeat *heartbeat, struct heartbeat_entry *entry)
