@@ -11,6 +11,9 @@
 #define CHUNK_BYTES_MIN 2048
 #define CHUNK_BYTES_MAX 32768
 
+/* One that sends all the time grows anew each time. */
+#define GROWTH 4
+
 void output_init(struct output *output)
 {
     *output = (struct output){.capacity = OUTPUT_PIECES_INLINE};
@@ -45,7 +48,7 @@ static int grow(struct output *output)
 {
     if (output->capacity >= OUTPUT_PIECES_MAX)
         return -ENOBUFS;
-    uint32_t capacity = output->capacity * 2;
+    uint32_t capacity = output->capacity * GROWTH;
     struct output_piece *pieces = malloc(capacity * sizeof(*pieces));
     if (!pieces)
         return -ENOMEM;
@@ -59,15 +62,17 @@ static int grow(struct output *output)
     return 0;
 }
 
-/* Takes the caller's reference of BYTES; on failure it stays with the caller. */
-static int push(struct output *output, struct shared *bytes, size_t offset, size_t len)
+/* Room for one more piece. */
+static int reserve(struct output *output)
 {
-    int result = output->count == output->capacity ? grow(output) : 0;
-    if (result < 0)
-        return result;
+    return output->count < output->capacity ? 0 : grow(output);
+}
+
+/* There is room. Takes the caller's reference of BYTES. */
+static void push(struct output *output, struct shared *bytes, size_t offset, size_t len)
+{
     *piece_at(output, output->count++) = (struct output_piece){bytes, offset, len};
     output->bytes += len;
-    return 0;
 }
 
 int output_add(struct output *output, struct shared *bytes, size_t offset, size_t len)
@@ -75,10 +80,10 @@ int output_add(struct output *output, struct shared *bytes, size_t offset, size_
     assert(offset <= bytes->len && len <= bytes->len - offset);
     if (len == 0)
         return 0;
-    int result = push(output, bytes, offset, len);
+    int result = reserve(output);
     if (result < 0)
         return result;
-    shared_ref(bytes);
+    push(output, shared_ref(bytes), offset, len);
     output->tail_open = false;
     return 0;
 }
@@ -114,21 +119,24 @@ int output_copy(struct output *output, struct str bytes)
     bytes.len -= copied;
     if (bytes.len == 0)
         return 0;
+    int result = reserve(output);
+    if (result < 0)
+        return result;
     struct shared *chunk = shared_new(NULL, chunk_size(output, bytes.len));
     if (!chunk)
         return -ENOMEM;
     memcpy(chunk->data, bytes.data, bytes.len);
-    int result = push(output, chunk, 0, bytes.len);
-    if (result < 0) {
-        shared_unref(chunk);
-        return result;
-    }
+    push(output, chunk, 0, bytes.len);
     output->tail_open = true;
     return 0;
 }
 
 static void consume(struct output *output, size_t len)
 {
+    if (len == output->bytes) {
+        output_release(output);
+        return;
+    }
     output->bytes -= len;
     while (len > 0) {
         struct output_piece *piece = piece_at(output, 0);
@@ -142,8 +150,6 @@ static void consume(struct output *output, size_t len)
         output->first = (output->first + 1) & (output->capacity - 1);
         output->count--;
     }
-    if (output->count == 0)
-        shrink(output);
 }
 
 /* For a single piece, which is what an event is to a client that keeps up, send() costs the kernel
