@@ -54,14 +54,18 @@ struct http_stream *http_stream_start(struct http_exchange *exchange,
     return stream;
 }
 
-size_t http_stream_room(const struct http_stream *stream)
+static inline size_t room_of(const struct connection *connection)
 {
-    const struct connection *connection = connection_of(stream);
     size_t buffer = connection->server->stream_buffer;
     if (connection->state != CONNECTION_STREAM || connection->output.bytes >= buffer ||
         connection->output.count >= OUTPUT_PIECES_MAX - SPARE_PIECES)
         return 0;
     return buffer - connection->output.bytes;
+}
+
+size_t http_stream_room(const struct http_stream *stream)
+{
+    return room_of(connection_of(stream));
 }
 
 /* One that waits for the socket is flushed once that has room. */
@@ -85,7 +89,7 @@ static int admit(struct http_stream *stream, size_t len)
     struct connection *connection = connection_of(stream);
     if (connection->state != CONNECTION_STREAM || connection->failure)
         return -EPIPE;
-    if (http_stream_room(stream) > 0) {
+    if (room_of(connection) > 0) {
         stream->excess = 0;
         return 0;
     }
