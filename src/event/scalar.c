@@ -97,25 +97,36 @@ static bool is_string(struct str json)
     return json.len >= 2 && json.data[0] == '"' && json.data[json.len - 1] == '"';
 }
 
-static struct pieces pieces_of(struct str json)
+int json_scalar_plain(struct str json, struct str *ret_text)
 {
-    return (struct pieces){.left = {json.data + 1, json.len - 2}};
+    if (str_equal(json, STR("null")))
+        return -ENODATA;
+    if (json.len == 0)
+        return -EINVAL;
+    if (json.data[0] != '"') {
+        *ret_text = json;
+        return 1;
+    }
+    if (!is_string(json))
+        return -EINVAL;
+    struct str inside = {json.data + 1, json.len - 2};
+    if (memchr(inside.data, '\\', inside.len) != NULL)
+        return 0;
+    *ret_text = inside;
+    return 1;
 }
 
 int json_scalar_text(struct buffer *out, struct str json)
 {
     size_t start = out->len;
     struct str piece;
+    int r = json_scalar_plain(json, &piece);
 
-    if (str_equal(json, STR("null")))
-        return -ENODATA;
-    if (json.len == 0 || (json.data[0] == '"' && !is_string(json)))
-        return -EINVAL;
-    if (!is_string(json))
-        return buffer_append_str(out, json);
-    struct pieces p = pieces_of(json);
+    if (r != 0)
+        return r < 0 ? r : buffer_append_str(out, piece);
+    struct pieces p = {.left = {json.data + 1, json.len - 2}};
     while (p.left.len > 0) {
-        int r = take_piece(&p, &piece);
+        r = take_piece(&p, &piece);
         if (r == 0)
             r = buffer_append_str(out, piece);
         if (r < 0) {

@@ -59,4 +59,8 @@ int json_minify(struct buffer *out, struct str json);
  * JSON text. */
 int json_scalar_text(struct buffer *out, struct str json);
 
+/* The same without a copy, of nearly all scalars: 1 with the text where it stands in JSON; 0 for a
+ * string that has escapes, which is for json_scalar_text(); -ENODATA and -EINVAL as above. */
+int json_scalar_plain(struct str json, struct str *ret_text);
+
 #endif

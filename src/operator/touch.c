@@ -22,7 +22,7 @@ struct side {
     bool null;    /* one is NULL, so there is no id */
 };
 
-static void take_value(struct side *side, size_t index, struct str json)
+static inline void take_value(struct side *side, size_t index, struct str json)
 {
     side->values[index] = json;
     side->unknown |= !json.data;
@@ -52,10 +52,39 @@ static void read_sides(const struct event *event, const struct config_names *col
     }
 }
 
-/* Appends the id of several columns behind the texts of its parts, which SCRATCH holds. */
-static int join_parts(struct buffer *scratch, const size_t *ends, size_t count, struct str *ret_id)
+static int touch_key(const struct toucher *t, struct str value)
+{
+    int rc = dirty_add_xid(t->dirty, t->xid);
+    return rc < 0 ? rc : keys_add(t->keys, t->index, value);
+}
+
+/* The text of one column's value: where the event has it, unless it has escapes. */
+static int text_of(const struct toucher *t, struct str json, struct str *ret_text)
+{
+    int rc = json_scalar_plain(json, ret_text);
+    if (rc > 0 && ret_text->len > t->scratch->max)
+        return -EMSGSIZE;
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    buffer_reset(t->scratch);
+    rc = json_scalar_text(t->scratch, json);
+    *ret_text = buffer_str(t->scratch);
+    return rc;
+}
+
+/* The id of several columns, behind the texts of its parts in the scratch memory. */
+static int join_texts(const struct toucher *t, const struct side *side, struct str *ret_id)
 {
     struct str parts[CONFIG_ID_COLUMNS_MAX];
+    size_t ends[CONFIG_ID_COLUMNS_MAX], count = t->source->columns.count;
+    struct buffer *scratch = t->scratch;
+    buffer_reset(scratch);
+    for (size_t i = 0; i < count; i++) {
+        int rc = json_scalar_text(scratch, side->values[i]);
+        if (rc < 0)
+            return rc;
+        ends[i] = scratch->len;
+    }
     size_t start = scratch->len;
     /* At most six bytes an escape: the parts must not move while they are read. */
     if (!buffer_reserve(scratch, 6 * start + 3 * count + 1))
@@ -67,31 +96,18 @@ static int join_parts(struct buffer *scratch, const size_t *ends, size_t count, 
     return rc;
 }
 
-static int touch_key(const struct toucher *t, struct str value)
-{
-    int rc = dirty_add_xid(t->dirty, t->xid);
-    return rc < 0 ? rc : keys_add(t->keys, t->index, value);
-}
-
 static int touch_id(const struct toucher *t, const struct side *side, enum dirty_wish wish)
 {
-    size_t ends[CONFIG_ID_COLUMNS_MAX], columns = t->source->columns.count;
+    struct str id;
     if (side->null) {
         (*t->nulls)++;
         return 0;
     }
-    buffer_reset(t->scratch);
-    for (size_t i = 0; i < columns; i++) {
-        int rc = json_scalar_text(t->scratch, side->values[i]);
-        if (rc < 0)
-            return rc;
-        ends[i] = t->scratch->len;
-    }
-    struct str id = buffer_str(t->scratch);
-    if (t->source->keys)
-        return touch_key(t, id);
-    int rc = columns > 1 ? join_parts(t->scratch, ends, columns, &id) : 0;
-    return rc < 0 ? rc : dirty_touch(t->dirty, id, wish);
+    int rc =
+        t->source->columns.count == 1 ? text_of(t, side->values[0], &id) : join_texts(t, side, &id);
+    if (rc < 0)
+        return rc;
+    return t->source->keys ? touch_key(t, id) : dirty_touch(t->dirty, id, wish);
 }
 
 static int touch_inserted(const struct toucher *t, const struct side *now)

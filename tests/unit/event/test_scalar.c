@@ -85,5 +85,25 @@ START_TEST(output_is_bounded_by_the_buffer)
 }
 END_TEST
 
+START_TEST(text_without_escapes_stands_where_it_is)
+{
+    for (size_t i = 0; i < COUNT_OF(scalars); i++) {
+        struct str json = str_from(scalars[i].json), text = {NULL, 0};
+        int r = json_scalar_plain(json, &text);
+        ck_assert_int_eq(r, memchr(json.data, '\\', json.len) == NULL);
+        if (r == 0)
+            continue;
+        ck_assert_msg(str_equal(text, str_from(scalars[i].text)), "%s", json.data);
+        ck_assert(text.data == json.data + (json.data[0] == '"'));
+    }
+    struct str text;
+    ck_assert_int_eq(json_scalar_plain(STR("null"), &text), -ENODATA);
+    ck_assert_int_eq(json_scalar_plain((struct str){NULL, 0}, &text), -EINVAL);
+    ck_assert_int_eq(json_scalar_plain(STR("\""), &text), -EINVAL);
+    ck_assert_int_eq(json_scalar_plain(STR("\"a"), &text), -EINVAL);
+}
+END_TEST
+
 UNIT_SUITE("event/scalar", text_is_what_the_scalar_holds, null_and_nothing_have_no_text,
-           broken_strings_are_refused, output_is_bounded_by_the_buffer)
+           broken_strings_are_refused, output_is_bounded_by_the_buffer,
+           text_without_escapes_stands_where_it_is)

@@ -2,6 +2,7 @@
 #include "events.h"
 #include "operator/touch.h"
 #include "unit.h"
+#include <errno.h>
 #include <stdio.h>
 
 #define ROW(...) ((const char *const[]){__VA_ARGS__})
@@ -211,6 +212,21 @@ START_TEST(test_an_id_that_was_left_out_is_not_known)
 }
 END_TEST
 
+START_TEST(test_an_id_that_is_too_long_is_refused_with_escapes_or_without)
+{
+    setup();
+    scratch.max = 5;
+    sources[1].columns.items = (struct config_name[]){{TEXT("title")}};
+    ck_assert_int_eq(touch(EVENT_INSERT, &posts, ROW("1", "abcdef"), NULL), -EMSGSIZE);
+    ck_assert_int_eq(touch(EVENT_INSERT, &posts, ROW("1", "abcde\n"), NULL), -EMSGSIZE);
+    ck_assert_str_eq(ids(), "");
+    ck_assert_int_eq(touch(EVENT_INSERT, &posts, ROW("1", "abcd\n"), NULL), TOUCH_IDS);
+    ck_assert_int_eq(touch(EVENT_INSERT, &posts, ROW("1", "abcde"), NULL), TOUCH_IDS);
+    ck_assert_str_eq(ids(), "abcd\n+ abcde+");
+    teardown();
+}
+END_TEST
+
 static void setup_composite(void)
 {
     static struct config_name both[] = {{TEXT("id")}, {TEXT("title")}};
@@ -294,16 +310,15 @@ START_TEST(test_a_call_gets_events_but_for_truncates)
 }
 END_TEST
 
-UNIT_SUITE("operator/touch", test_insert_refreshes_the_mapped_id, test_a_move_refreshes_both_ids,
-           test_an_update_in_place_refreshes_one,
-           test_a_delete_refreshes_and_with_delete_with_deletes,
-           test_a_row_inserted_again_is_deleted_and_queried,
-           test_a_key_that_changes_deletes_its_old_row,
-           test_a_key_that_is_not_in_the_old_row_did_not_change,
-           test_null_ids_are_skipped_and_counted, test_an_unknown_old_id_is_said_and_not_guessed,
-           test_truncate_touches_all, test_other_tables_and_types_touch_nothing,
-           test_ids_of_text_lose_quotes_and_escapes, test_an_id_that_was_left_out_is_not_known,
-           test_an_id_of_columns_is_one_text, test_a_change_of_any_column_of_an_id_is_a_move,
-           test_an_id_with_a_null_in_it_is_none, test_an_id_is_not_known_when_a_column_of_it_is_not,
-           test_a_source_with_keys_gives_its_values_old_and_new,
-           test_a_call_gets_events_but_for_truncates)
+UNIT_SUITE(
+    "operator/touch", test_insert_refreshes_the_mapped_id, test_a_move_refreshes_both_ids,
+    test_an_update_in_place_refreshes_one, test_a_delete_refreshes_and_with_delete_with_deletes,
+    test_a_row_inserted_again_is_deleted_and_queried, test_a_key_that_changes_deletes_its_old_row,
+    test_a_key_that_is_not_in_the_old_row_did_not_change, test_null_ids_are_skipped_and_counted,
+    test_an_unknown_old_id_is_said_and_not_guessed, test_truncate_touches_all,
+    test_other_tables_and_types_touch_nothing, test_ids_of_text_lose_quotes_and_escapes,
+    test_an_id_that_is_too_long_is_refused_with_escapes_or_without,
+    test_an_id_that_was_left_out_is_not_known, test_an_id_of_columns_is_one_text,
+    test_a_change_of_any_column_of_an_id_is_a_move, test_an_id_with_a_null_in_it_is_none,
+    test_an_id_is_not_known_when_a_column_of_it_is_not,
+    test_a_source_with_keys_gives_its_values_old_and_new, test_a_call_gets_events_but_for_truncates)
