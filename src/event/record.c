@@ -142,21 +142,25 @@ static struct str slice(const struct event *event, uint32_t at, uint32_t len)
     return (struct str){record + at, len};
 }
 
-struct event_column event_column_at(const struct event *event, uint16_t index)
+static inline struct event_column read_column(const struct event *event,
+                                              const struct record_column *c)
 {
-    assert(index < event->column_count);
-    const struct record_column *c = column_in(event->columns, index);
-    struct event_column column = {
+    bool has_new = (c->flags & RECORD_HAS_NEW) != 0, has_old = (c->flags & RECORD_HAS_OLD) != 0;
+    struct str none = {NULL, 0};
+
+    return (struct event_column){
         .name = slice(event, c->name_at, c->name_len),
+        .new_value = has_new ? slice(event, c->new_value.at, c->new_value.len) : none,
+        .old_value = has_old ? slice(event, c->old_value.at, c->old_value.len) : none,
         .primary_key = (c->flags & RECORD_PRIMARY_KEY) != 0,
         .left_out = (c->flags & RECORD_LEFT_OUT) != 0,
     };
+}
 
-    if ((c->flags & RECORD_HAS_NEW) != 0)
-        column.new_value = slice(event, c->new_value.at, c->new_value.len);
-    if ((c->flags & RECORD_HAS_OLD) != 0)
-        column.old_value = slice(event, c->old_value.at, c->old_value.len);
-    return column;
+struct event_column event_column_at(const struct event *event, uint16_t index)
+{
+    assert(index < event->column_count);
+    return read_column(event, column_in(event->columns, index));
 }
 
 bool event_column_find(const struct event *event, struct str name, struct event_column *ret)
@@ -164,7 +168,7 @@ bool event_column_find(const struct event *event, struct str name, struct event_
     for (uint16_t i = 0; i < event->column_count; i++) {
         const struct record_column *c = column_in(event->columns, i);
         if (str_equal(slice(event, c->name_at, c->name_len), name)) {
-            *ret = event_column_at(event, i);
+            *ret = read_column(event, c);
             return true;
         }
     }
