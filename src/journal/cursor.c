@@ -2,6 +2,8 @@
 #include "journal/internal.h"
 #include <errno.h>
 
+enum { CURSOR_AHEAD = 16 };
+
 /* A block that is read from disk is there only while the cursor is behind the ring. */
 struct journal_cursor {
     struct journal *journal;
@@ -10,6 +12,8 @@ struct journal_cursor {
     struct shared *current;   /* what the last entry lent, from the ring */
     struct store_slice slice; /* what it lent from, and comes next, from disk */
     uint32_t generation;
+    unsigned ahead_next, ahead_end;
+    struct ring_slot ahead[CURSOR_AHEAD]; /* what comes next, from the ring */
 };
 
 int journal_cursor_open(struct journal *journal, struct journal_cursor **ret_cursor,
@@ -31,12 +35,19 @@ static void drop_current(struct journal_cursor *cursor)
     cursor->current = NULL;
 }
 
+static void drop_all(struct journal_cursor *cursor)
+{
+    drop_current(cursor);
+    while (cursor->ahead_next < cursor->ahead_end)
+        shared_unref(cursor->ahead[cursor->ahead_next++].bytes);
+    store_slice_release(&cursor->slice);
+}
+
 void journal_cursor_close(struct journal_cursor *cursor)
 {
     if (!cursor)
         return;
-    drop_current(cursor);
-    store_slice_release(&cursor->slice);
+    drop_all(cursor);
     free(cursor);
 }
 
@@ -82,6 +93,14 @@ static int next_from_disk(struct journal_cursor *cursor, struct journal_entry *r
     return rc == 0 ? -EIO : rc; /* the key promised a record */
 }
 
+static int lend(struct journal_cursor *cursor, struct ring_slot slot, struct journal_entry *ret)
+{
+    cursor->position = slot.position;
+    cursor->current = slot.bytes;
+    *ret = (struct journal_entry){slot.position, {slot.bytes->data, slot.bytes->len}, slot.bytes};
+    return 1;
+}
+
 static int next_from_ring(struct journal_cursor *cursor, struct ring_slot slot,
                           struct journal_entry *ret)
 {
@@ -89,19 +108,21 @@ static int next_from_ring(struct journal_cursor *cursor, struct ring_slot slot,
         shared_unref(slot.bytes);
         return -ESTALE;
     }
-    cursor->position = slot.position;
-    cursor->current = slot.bytes;
-    *ret = (struct journal_entry){slot.position, {slot.bytes->data, slot.bytes->len}, slot.bytes};
-    return 1;
+    cursor->ahead_next = 0;
+    cursor->ahead_end = (unsigned)ring_read_ahead(&cursor->journal->ring, &cursor->number,
+                                                  cursor->ahead, CURSOR_AHEAD);
+    return lend(cursor, slot, ret);
 }
 
 int journal_cursor_next(struct journal_cursor *cursor, struct journal_entry *ret)
 {
     drop_current(cursor);
     if (is_stale(cursor)) {
-        store_slice_release(&cursor->slice);
+        drop_all(cursor);
         return -ESTALE;
     }
+    if (cursor->ahead_next < cursor->ahead_end)
+        return lend(cursor, cursor->ahead[cursor->ahead_next++], ret);
     bool was_on_disk = cursor->slice.owner != NULL;
     int rc = next_of_slice(cursor, ret);
     if (rc != 0)

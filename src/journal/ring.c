@@ -202,3 +202,22 @@ enum ring_answer ring_read(struct ring *ring, struct position after, uint64_t *n
     pthread_mutex_unlock(&ring->lock);
     return answer;
 }
+
+size_t ring_read_ahead(struct ring *ring, uint64_t *number, struct ring_slot *slots, size_t max)
+{
+    size_t count = 0, bytes = 0;
+    if (*number == atomic_load_explicit(&ring->end, memory_order_acquire))
+        return 0;
+    pthread_mutex_lock(&ring->lock);
+    while (count < max && *number >= ring->first && *number < ring->end) {
+        const struct ring_slot *slot = slot_at(ring, *number);
+        bytes += slot->bytes->len;
+        if (bytes > RING_AHEAD_BYTES)
+            break;
+        shared_ref(slot->bytes);
+        slots[count++] = *slot;
+        ++*number;
+    }
+    pthread_mutex_unlock(&ring->lock);
+    return count;
+}

@@ -51,4 +51,10 @@ enum ring_answer {
 enum ring_answer ring_read(struct ring *ring, struct position after, uint64_t *number,
                            struct ring_slot *ret_slot);
 
+#define RING_AHEAD_BYTES (64u << 10)
+
+/* What follows a record that ring_read() gave, under one lock: up to MAX records that together have
+ * no more than RING_AHEAD_BYTES, each with a reference for the caller. Returns how many. */
+size_t ring_read_ahead(struct ring *ring, uint64_t *number, struct ring_slot *slots, size_t max);
+
 #endif

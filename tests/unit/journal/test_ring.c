@@ -6,14 +6,19 @@ static struct position at(uint64_t lsn)
     return (struct position){lsn, 1};
 }
 
-static void push(struct ring *ring, uint64_t first, uint64_t count)
+static void push_of(struct ring *ring, uint64_t first, uint64_t count, size_t len)
 {
     for (uint64_t lsn = first; lsn < first + count; lsn++) {
-        struct record record = {.position = at(lsn), .bytes = shared_new(NULL, 100)};
-        memset(record.bytes->data, (int)(lsn & 0xff), 100);
+        struct record record = {.position = at(lsn), .bytes = shared_new(NULL, len)};
+        memset(record.bytes->data, (int)(lsn & 0xff), len);
         ring_push(ring, &record, 1);
         shared_unref(record.bytes);
     }
+}
+
+static void push(struct ring *ring, uint64_t first, uint64_t count)
+{
+    push_of(ring, first, count, 100);
 }
 
 /* Reads on from AFTER until the end; returns how many follow without a gap. */
@@ -140,6 +145,55 @@ START_TEST(test_cleared_it_starts_anew)
 }
 END_TEST
 
+/* The record after AFTER, and how many that follow it are read ahead. */
+static size_t read_ahead(struct ring *ring, uint64_t after, uint64_t *number)
+{
+    struct ring_slot slot, ahead[16];
+    ck_assert_int_eq(ring_read(ring, at(after), number, &slot), RING_RECORD);
+    shared_unref(slot.bytes);
+    size_t count = ring_read_ahead(ring, number, ahead, 16);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_uint_eq(ahead[i].position.lsn, slot.position.lsn + 1 + i);
+        shared_unref(ahead[i].bytes);
+    }
+    return count;
+}
+
+START_TEST(test_what_is_read_ahead_follows_and_is_bounded)
+{
+    struct ring ring;
+    ck_assert_int_eq(ring_init(&ring, 1 << 20, at(0)), 0);
+    push(&ring, 1, 20);
+    uint64_t number = 0;
+    ck_assert_uint_eq(read_ahead(&ring, 0, &number), 16);
+    ck_assert_uint_eq(read_ahead(&ring, 17, &number), 2);
+    ck_assert_uint_eq(ring_read_ahead(&ring, &number, NULL, 16), 0); /* at the end */
+    push_of(&ring, 21, 4, RING_AHEAD_BYTES / 2);
+    ck_assert_uint_eq(read_ahead(&ring, 20, &number), 2);
+    push_of(&ring, 25, 2, RING_AHEAD_BYTES + 1);
+    ck_assert_uint_eq(read_ahead(&ring, 23, &number), 0);
+    ring_release(&ring);
+}
+END_TEST
+
+START_TEST(test_nothing_is_read_ahead_by_a_bookmark_that_was_overtaken)
+{
+    struct ring ring;
+    struct ring_slot slot;
+    ck_assert_int_eq(ring_init(&ring, 1 << 20, at(0)), 0);
+    push(&ring, 1, 20);
+    uint64_t number = 0;
+    ck_assert_int_eq(ring_read(&ring, at(0), &number, &slot), RING_RECORD);
+    shared_unref(slot.bytes);
+    ring_drop(&ring, at(10));
+    ck_assert_uint_eq(ring_read_ahead(&ring, &number, &slot, 1), 0);
+    ck_assert_int_eq(ring_read(&ring, at(1), &number, &slot), RING_TOO_OLD);
+    ring_release(&ring);
+}
+END_TEST
+
 UNIT_SUITE("journal/ring", test_reads_what_was_pushed, test_memory_is_bounded_and_the_floor_tells,
            test_a_record_larger_than_the_ring_is_on_disk_only, test_what_was_trimmed_is_dropped,
-           test_a_position_that_is_yet_to_come_is_waited_for, test_cleared_it_starts_anew)
+           test_a_position_that_is_yet_to_come_is_waited_for, test_cleared_it_starts_anew,
+           test_what_is_read_ahead_follows_and_is_bounded,
+           test_nothing_is_read_ahead_by_a_bookmark_that_was_overtaken)
