@@ -14,10 +14,10 @@ const noting = (name, database, table = 'things') => ({
   query: `INSERT INTO ${name} VALUES ($1) ON CONFLICT (id) DO UPDATE SET seen = ${name}.seen + 1`,
 });
 
-/** Stops what goes through the connection on which the sources are asked about the table `asked`. */
+/** Stops what goes through the connection on which the sources are asked about far_things. */
 function stallAsking(gate) {
   for (const link of gate.links)
-    if (link.guards && link.asked) for (const direction of directions) link.deaf.add(direction);
+    if (link.guards && link.far) for (const direction of directions) link.deaf.add(direction);
 }
 
 scenario('connections that go silent are given up within 30 s and made anew, and all else goes on', async (scene) => {
@@ -27,22 +27,22 @@ scenario('connections that go silent are given up within 30 s and made anew, and
   const behind = Object.keys(ways).map((way) => `silent_${way}`);
   const names = [...behind, 'mute', 'locked', 'asking'];
   await models.query(names.map((name) => `CREATE TABLE ${name} (id bigint PRIMARY KEY, seen int DEFAULT 1)`).join(';'));
-  await db.query(`CREATE TABLE things (id int PRIMARY KEY); CREATE TABLE asked (id int PRIMARY KEY);
-    CREATE TABLE here (id bigint PRIMARY KEY, seen int DEFAULT 1); INSERT INTO things VALUES (1); INSERT INTO asked VALUES (1)`);
+  await db.query(`CREATE TABLE things (id int PRIMARY KEY); CREATE TABLE far_things (id int PRIMARY KEY);
+    CREATE TABLE here (id bigint PRIMARY KEY, seen int DEFAULT 1); INSERT INTO things VALUES (1); INSERT INTO far_things VALUES (1)`);
   const gates = {};
   for (const name of [...behind, 'mute', 'sources']) gates[name] = await proxy(scene, db.server);
   gates.sources.onData = (link, direction, chunk) => {
     link.guards ||= chunk.includes('pg_snapshot_xip');
-    link.asked ||= chunk.includes('asked');
+    link.far ||= chunk.includes('far_things');
   };
   gates.mute.stall(directions, { spread: true });
   const walpiper = await scene.walpiper(db, {
     database: { url: gates.sources.url(db) },
-    tables: [{ name: 'things' }, { name: 'asked' }],
+    tables: [{ name: 'things' }, { name: 'far_things' }],
     operators: [
       ...[...behind, 'mute'].map((name) => noting(name, { url: gates[name].url(models) })),
       noting('locked', { url: models.url }),
-      noting('asking', { url: models.url }, 'asked'),
+      noting('asking', { url: models.url }, 'far_things'),
       noting('here'),
     ],
     retry: { min_restart_time: 20, max_restart_time: 200 },
@@ -56,7 +56,7 @@ scenario('connections that go silent are given up within 30 s and made anew, and
   await session.query('BEGIN; INSERT INTO locked VALUES (2)');
   for (const [way, deaf] of Object.entries(ways)) gates[`silent_${way}`].stall(deaf);
   stallAsking(gates.sources);
-  await db.query('INSERT INTO things VALUES (2); INSERT INTO asked VALUES (2)');
+  await db.query('INSERT INTO things VALUES (2); INSERT INTO far_things VALUES (2)');
   await feed.first(1);
   await all(['here'], 2);
   const told = (name, pattern) => lines(walpiper, new RegExp(`level=warn room="operator ${name}".*${pattern}`)).length;
