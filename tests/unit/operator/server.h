@@ -27,6 +27,7 @@ struct server {
     const char *swap_state;    /* what enters the new table of a swap fails with this */
     const char *swapped;       /* rows that an exchange deletes; NULL: not all lanes are there */
     const char *missing;       /* the table that the catalog does not have */
+    bool installed;            /* there are state tables that the role may use */
     int parameters;            /* of the operator's query */
     bool silent;               /* answers no transaction until it is false again */
     bool drops;                /* ends the connection instead of the next answer to a query */
