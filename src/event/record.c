@@ -174,3 +174,20 @@ bool event_column_find(const struct event *event, struct str name, struct event_
     }
     return false;
 }
+
+bool event_primary_key(const struct event *event, struct event_column *ret)
+{
+    const struct record_column *key = NULL;
+
+    for (uint16_t i = 0; i < event->column_count; i++) {
+        const struct record_column *c = column_in(event->columns, i);
+        if ((c->flags & RECORD_PRIMARY_KEY) == 0)
+            continue;
+        if (key != NULL)
+            return false;
+        key = c;
+    }
+    if (key != NULL)
+        *ret = read_column(event, key);
+    return key != NULL;
+}

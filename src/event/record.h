@@ -56,6 +56,9 @@ struct event_column event_column_at(const struct event *event, uint16_t index);
 /* The column NAME; false when the event has none such. */
 bool event_column_find(const struct event *event, struct str name, struct event_column *ret);
 
+/* The column that is the primary key; false when that has several columns, or there is none. */
+bool event_primary_key(const struct event *event, struct event_column *ret);
+
 const char *event_type_name(enum event_type type); /* "insert", ... */
 
 #endif

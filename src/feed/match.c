@@ -43,28 +43,13 @@ static void visit_column(struct match *match, const struct topic *topic,
         visit_value(match, topic, column->old_value);
 }
 
-/* The primary key when it is a single column. */
-static bool find_primary_key(const struct event *event, struct event_column *ret)
-{
-    size_t found = 0;
-
-    for (uint16_t i = 0; i < event->column_count; i++) {
-        struct event_column column = event_column_at(event, i);
-        if (!column.primary_key)
-            continue;
-        *ret = column;
-        found++;
-    }
-    return found == 1;
-}
-
 static void visit_row(struct match *match)
 {
     struct topic topic = {.kind = TOPIC_ROW, .table = match->table->name};
     struct event_column column;
     bool found = match->table->id.data != NULL
                      ? event_column_find(match->event, match->table->id, &column)
-                     : find_primary_key(match->event, &column);
+                     : event_primary_key(match->event, &column);
 
     if (found)
         visit_column(match, &topic, &column);

@@ -71,6 +71,36 @@ START_TEST(column_is_found_by_its_name)
 }
 END_TEST
 
+/* Whether the event of an update has a primary key of one column, with these as parts of it. */
+static bool has_primary_key(bool id, bool rating, struct event_column *ret)
+{
+    struct event event;
+
+    comment_columns[ID].primary_key = id;
+    comment_columns[RATING].primary_key = rating;
+    encode_update();
+    comment_columns[ID].primary_key = true;
+    comment_columns[RATING].primary_key = false;
+    ck_assert_int_eq(event_read(&event, buffer_str(&out)), 0);
+    bool found = event_primary_key(&event, ret);
+    if (found)
+        ck_assert(str_equal(ret->name, id ? STR("id") : STR("rating")));
+    buffer_release(&out);
+    return found;
+}
+
+START_TEST(primary_key_is_one_column)
+{
+    struct event_column column = {.name = STR("untouched")};
+
+    ck_assert(!has_primary_key(false, false, &column));
+    ck_assert(!has_primary_key(true, true, &column));
+    ck_assert(str_equal(column.name, STR("untouched")));
+    ck_assert(has_primary_key(true, false, &column));
+    ck_assert(has_primary_key(false, true, &column));
+}
+END_TEST
+
 START_TEST(record_need_not_be_aligned)
 {
     encode_update();
@@ -173,6 +203,6 @@ START_TEST(types_have_names)
 }
 END_TEST
 
-UNIT_SUITE("event/record", column_is_found_by_its_name, record_need_not_be_aligned,
-           every_cut_is_refused, flipped_bytes_never_lead_outside, random_index_never_leads_outside,
-           other_versions_and_types_are_refused, types_have_names)
+UNIT_SUITE("event/record", column_is_found_by_its_name, primary_key_is_one_column,
+           record_need_not_be_aligned, every_cut_is_refused, flipped_bytes_never_lead_outside,
+           random_index_never_leads_outside, other_versions_and_types_are_refused, types_have_names)
