@@ -9,32 +9,29 @@
 static const struct field_row {
     enum wal2json_field field;
     struct str name;
+    struct str after; /* how it stands behind another member */
     const char *option;
 } field_rows[] = {
-    {WAL2JSON_ACTION, STR("action"), "format-version=2"},
-    {WAL2JSON_XID, STR("xid"), "include-xids=true"},
-    {WAL2JSON_TIMESTAMP, STR("timestamp"), "include-timestamp=true"},
-    {WAL2JSON_LSN, STR("lsn"), "include-lsn=true"},
-    {WAL2JSON_SCHEMA, STR("schema"), "include-schemas=true"},
-    {WAL2JSON_TABLE, STR("table"), "format-version=2"},
-    {WAL2JSON_COLUMNS, STR("columns"), "format-version=2"},
-    {WAL2JSON_PK, STR("pk"), "include-pk=true"},
-    {WAL2JSON_IDENTITY, STR("identity"), "format-version=2"},
-    {WAL2JSON_NEXTLSN, STR("nextlsn"), "include-lsn=true"},
-    {WAL2JSON_TRANSACTIONAL, STR("transactional"), "format-version=2"},
-    {WAL2JSON_PREFIX, STR("prefix"), "format-version=2"},
-    {WAL2JSON_CONTENT, STR("content"), "format-version=2"},
+#define ROW(field, name, option) {field, STR(name), STR(",\"" name "\":"), option}
+    ROW(WAL2JSON_ACTION, "action", "format-version=2"),
+    ROW(WAL2JSON_XID, "xid", "include-xids=true"),
+    ROW(WAL2JSON_TIMESTAMP, "timestamp", "include-timestamp=true"),
+    ROW(WAL2JSON_LSN, "lsn", "include-lsn=true"),
+    ROW(WAL2JSON_SCHEMA, "schema", "include-schemas=true"),
+    ROW(WAL2JSON_TABLE, "table", "format-version=2"),
+    ROW(WAL2JSON_COLUMNS, "columns", "format-version=2"),
+    ROW(WAL2JSON_PK, "pk", "include-pk=true"),
+    ROW(WAL2JSON_IDENTITY, "identity", "format-version=2"),
+    ROW(WAL2JSON_NEXTLSN, "nextlsn", "include-lsn=true"),
+    ROW(WAL2JSON_TRANSACTIONAL, "transactional", "format-version=2"),
+    ROW(WAL2JSON_PREFIX, "prefix", "format-version=2"),
+    ROW(WAL2JSON_CONTENT, "content", "format-version=2"),
+#undef ROW
 };
 #define FIELD_ROWS (sizeof(field_rows) / sizeof(field_rows[0]))
 
-/* The row NAME; BEFORE is that of the member before, NULL at first: messages have most of them in
- * the order of the table. */
-static const struct field_row *find_field(struct str name, const struct field_row *before)
+static const struct field_row *find_field(struct str name)
 {
-    const struct field_row *next = before != NULL ? before + 1 : field_rows;
-
-    if (next < field_rows + FIELD_ROWS && str_equal(next->name, name))
-        return next;
     for (size_t i = 0; i < FIELD_ROWS; i++)
         if (str_equal(field_rows[i].name, name))
             return &field_rows[i];
@@ -294,13 +291,9 @@ static int read_field(struct wal2json_message *message, struct json_reader *read
     return json_skip(reader);
 }
 
-/* *BEFORE as for find_field(); it becomes this member's. */
 static int read_member(struct wal2json_message *message, struct json_reader *reader,
-                       struct str name, const struct field_row **before)
+                       const struct field_row *row)
 {
-    const struct field_row *row = find_field(name, *before);
-
-    *before = row;
     if (row == NULL)
         return json_skip(reader);
     if ((message->fields & row->field) != 0)
@@ -313,17 +306,33 @@ static int read_member(struct wal2json_message *message, struct json_reader *rea
     return r;
 }
 
+/* As json_next_member(), with the row of its name, NULL for a name that has none. *ROW was that of
+ * the member before: messages have most members in the order of the table. */
+static int next_field(struct json_reader *reader, const struct field_row **row)
+{
+    const struct field_row *next = *row != NULL ? *row + 1 : NULL;
+    struct str name;
+
+    if (next != NULL && next < field_rows + FIELD_ROWS && json_accept(reader, next->after)) {
+        *row = next;
+        return 1;
+    }
+    int r = json_next_member(reader, &name);
+    if (r > 0)
+        *row = find_field(name);
+    return r;
+}
+
 static int read_members(struct wal2json_message *message, struct json_reader *reader,
                         struct str text)
 {
-    const struct field_row *before = NULL;
-    struct str name;
+    const struct field_row *row = NULL;
 
     int r = json_start(reader, text);
     if (r == 0)
         r = json_enter(reader, '{');
-    while (r == 0 && (r = json_next_member(reader, &name)) > 0)
-        r = read_member(message, reader, name, &before);
+    while (r == 0 && (r = next_field(reader, &row)) > 0)
+        r = read_member(message, reader, row);
     return r < 0 ? r : json_finish(reader);
 }
 
