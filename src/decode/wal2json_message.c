@@ -12,7 +12,10 @@ static const struct field_row {
     struct str after; /* how it stands behind another member */
     const char *option;
 } field_rows[] = {
-#define ROW(field, name, option) {field, STR(name), STR(",\"" name "\":"), option}
+#define ROW(field, name, option)                                                                   \
+    {                                                                                              \
+        field, STR(name), STR(",\"" name "\":"), option                                            \
+    }
     ROW(WAL2JSON_ACTION, "action", "format-version=2"),
     ROW(WAL2JSON_XID, "xid", "include-xids=true"),
     ROW(WAL2JSON_TIMESTAMP, "timestamp", "include-timestamp=true"),
@@ -137,17 +140,54 @@ static int next_column_member(struct json_reader *reader, unsigned place,
     return r;
 }
 
-static int read_column(struct json_reader *reader, struct wal2json_column *column, unsigned needed)
+/* True when name and type of COLUMN are HEAD's, and are passed over. */
+static bool accept_head(struct json_reader *reader, const struct wal2json_head *head,
+                        struct wal2json_column *column)
 {
-    enum column_member member;
-    unsigned seen = 0, place = 0;
+    const char *begin = reader->at;
 
-    int r = json_enter(reader, '{');
+    if (head->len == 0 || reader->end - begin <= head->len ||
+        (begin[head->len] != ',' && begin[head->len] != '}') ||
+        !json_accept(reader, (struct str){head->text, head->len}))
+        return false;
+    column->name = (struct str){begin + head->name_at, head->name_len};
+    column->type_oid = head->type_oid;
+    return true;
+}
+
+/* Remembers what stands from BEGIN up to where the reader is; not a name with escapes. */
+static void keep_head(struct wal2json_head *head, const struct json_reader *reader,
+                      const char *begin, const struct wal2json_column *column)
+{
+    size_t len = (size_t)(reader->at - begin);
+
+    head->len = 0;
+    if (len > sizeof(head->text) || column->name.data < begin || column->name.data >= reader->at)
+        return;
+    memcpy(head->text, begin, len);
+    head->len = (uint8_t)len;
+    head->name_at = (uint8_t)(column->name.data - begin);
+    head->name_len = (uint8_t)column->name.len;
+    head->type_oid = column->type_oid;
+}
+
+static int read_column(struct json_reader *reader, struct wal2json_column *column,
+                       struct wal2json_head *head, unsigned needed)
+{
+    const unsigned of_head = COLUMN_NAME | COLUMN_TYPE;
+    const char *begin = reader->at;
+    enum column_member member;
+    bool known = accept_head(reader, head, column);
+    unsigned seen = known ? of_head : 0, place = known ? 2 : 0;
+
+    int r = known ? 0 : json_enter(reader, '{');
     while (r == 0 && (r = next_column_member(reader, place++, &member)) > 0) {
         if ((seen & member) != 0)
             return json_fail(reader, "a member of a column is there twice");
         seen |= member;
         r = read_column_member(reader, member, column);
+        if (r == 0 && place == 2 && seen == of_head && !known)
+            keep_head(head, reader, begin, column);
     }
     if (r < 0)
         return r;
@@ -166,7 +206,8 @@ static int read_columns(struct json_reader *reader, struct wal2json_columns *col
     while (r == 0 && (r = json_next_element(reader)) > 0) {
         if (count == WAL2JSON_COLUMNS_MAX)
             return json_fail(reader, "more than 1600 columns");
-        r = read_column(reader, &columns->items[count++], needed);
+        r = read_column(reader, &columns->items[count], &columns->heads[count], needed);
+        count++;
     }
     columns->count = count;
     return r;

@@ -21,9 +21,20 @@ struct wal2json_column {
     uint16_t index;      /* in the relation; set by wal2json_relation() */
 };
 
+#define WAL2JSON_HEAD_KEPT 120
+
+/* How name and type of a column stood in the message before: most say the same again. */
+struct wal2json_head {
+    char text[WAL2JSON_HEAD_KEPT]; /* from the brace to the end of the type */
+    uint8_t len;                   /* 0: none is known */
+    uint8_t name_at, name_len;
+    uint32_t type_oid;
+};
+
 struct wal2json_columns {
     uint16_t count;
     struct wal2json_column items[WAL2JSON_COLUMNS_MAX];
+    struct wal2json_head heads[WAL2JSON_COLUMNS_MAX]; /* by their place */
 };
 
 enum wal2json_field {

@@ -147,6 +147,48 @@ START_TEST(test_columns_in_other_forms)
 END_TEST
 
 /* A missing field is an error that names the option which makes wal2json send it. */
+#define COLUMN_OF(name, type, rest) "{\"name\":\"" name "\",\"typeoid\":" type rest "}"
+#define ONE ",\"value\":1"
+
+static void must_be(const char *text, const char *name, uint32_t type)
+{
+    must_read(text);
+    ck_assert_uint_eq(message.columns.count, 1);
+    const struct wal2json_column *column = &message.columns.items[0];
+    ck_assert(str_equal(column->name, str_from(name)));
+    ck_assert_uint_eq(column->type_oid, type);
+    ck_assert(str_equal(column->value.text, STR("1")));
+}
+
+/* What the message before said of the column at this place is not read again, and not taken for
+ * what only begins like it. */
+START_TEST(test_columns_that_are_known)
+{
+    static const char *const other[] = {
+        INSERT_OF(COLUMN_OF("id", "23", "")),
+        INSERT_OF(COLUMN_OF("id", "23", ",\"name\":\"id\"" ONE)),
+        INSERT_OF(COLUMN_OF("id", "23", ",\"typeoid\":23" ONE)),
+        INSERT_OF(COLUMN_OF("id", "23.5", ONE)),
+        CHANGE("I") ",\"columns\":[{\"name\":\"id\",\"typeoid\":23",
+    };
+
+    for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++) {
+        must_be(INSERT_OF(COLUMN_OF("id", "23", ONE)), "id", 23);
+        must_be(INSERT_OF(COLUMN_OF("id", "23", ONE)), "id", 23);
+        ck_assert_int_eq(read_text(other[i]), -EBADMSG);
+    }
+    must_be(INSERT_OF(COLUMN_OF("id", "230", ONE)), "id", 230);
+    must_be(INSERT_OF(COLUMN_OF("id", "23", ONE)), "id", 23);
+    must_be(INSERT_OF(COLUMN_OF("ids", "23", ONE)), "ids", 23);
+    must_be(INSERT_OF(COLUMN_OF("i\\\"d", "23", ONE)), "i\"d", 23);
+    must_be(INSERT_OF(COLUMN_OF("i\\\"d", "23", ONE)), "i\"d", 23);
+    must_be(INSERT_OF("{\"typeoid\":25,\"name\":\"s\",\"value\":1}"), "s", 25);
+    must_be(INSERT_OF("{\"typeoid\":25,\"name\":\"s\",\"value\":1}"), "s", 25);
+    must_be(INSERT_OF(COLUMN_OF("id", "-2", ONE)), "id", 4294967294);
+    must_be(INSERT_OF(COLUMN_OF("id", "-2", ONE)), "id", 4294967294);
+}
+END_TEST
+
 START_TEST(test_missing)
 {
 #define TIME "\"timestamp\":\"1970-01-01 00:00:00+00\""
@@ -273,5 +315,6 @@ START_TEST(test_changed_bytes)
 END_TEST
 
 UNIT_SUITE("decode/wal2json_message", test_begin, test_times, test_row, test_nothing_is_left_over,
-           test_large_oids, test_unknown_members, test_columns_in_other_forms, test_missing,
-           test_wrong_kinds, test_twice, test_wrong_halves, test_many_columns, test_changed_bytes)
+           test_large_oids, test_unknown_members, test_columns_in_other_forms,
+           test_columns_that_are_known, test_missing, test_wrong_kinds, test_twice,
+           test_wrong_halves, test_many_columns, test_changed_bytes)
