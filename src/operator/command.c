@@ -1,4 +1,5 @@
 #include "operator/command.h"
+#include "base/counter.h"
 #include "base/log.h"
 #include "base/planted_bug.h"
 #include <errno.h>
@@ -77,6 +78,27 @@ static void note_halt(struct engine *e)
 }
 
 /* --- another process has it ------------------------------------------------------------------ */
+
+/* A claim in another database cannot keep the slot still: one that was frozen in the middle may
+ * come after ours although the slot is ours. Then the operator is taken back, by whichever lane
+ * sees it first. Once for a replication session: two processes that have slots of their own would
+ * take it from each other for ever. */
+bool command_takes_back(struct engine *e)
+{
+    struct lane_group *group = e->session.lane.group;
+    uint64_t reader = group->reader ? counter_read(group->reader) : 0;
+    if (!group->target || reader == 0)
+        return false;
+    if (e->session.claimed && strcmp(group->generation, e->session.generation) != 0)
+        return true; /* another lane has, or is about to */
+    if (group->taken_back == reader)
+        return false;
+    log_warn(e->name, "another process took it over; takes it back, if slot %s is still read here",
+             group->slot);
+    group->generation[0] = '\0';
+    group->taken_back = reader;
+    return true;
+}
 
 static void replaced(struct engine *e)
 {

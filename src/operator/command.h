@@ -8,4 +8,7 @@
 /* Asks, obeys, and goes on with the engine's turn. */
 void command_look(struct engine *engine);
 
+/* The engine finds that another process has the operator. True when it is to claim it anew. */
+bool command_takes_back(struct engine *engine);
+
 #endif

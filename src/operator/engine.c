@@ -166,6 +166,10 @@ void engine_trouble(struct engine *e, const struct error *why)
         return;
     switch (failure_of(&err)) {
     case FAILURE_FENCED:
+        if (command_takes_back(e)) {
+            engine_restart(e);
+            break;
+        }
         journal_release(e->context->journal, e->hold);
         engine_halt(e, &err);
         break;

@@ -22,6 +22,7 @@ struct lane_group {
     const _Atomic uint64_t *reader; /* borrowed: through this process of the server; NULL or 0: it
                                        is not known */
     char generation[24];   /* that the process was given; empty: it has not claimed the operator */
+    uint64_t taken_back;   /* the reader with which it was claimed again; 0: never was */
     struct notify *notify; /* of the operators; NULL: nobody wants to know */
 };
 

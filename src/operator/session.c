@@ -294,9 +294,14 @@ static void on_rival(void *owner, const PGresult *result)
     struct session *s = owner;
     if (!has_row(result))
         return;
-    error_set(&s->refusal, -EBUSY,
-              "slot %s is read for another walpiper (PID %s); this one waits for it",
-              s->lane.group->slot, PQgetvalue(result, 0, 0));
+    const char *slot = s->lane.group->slot;
+    if (PQgetisnull(result, 0, 0))
+        error_set(&s->refusal, -EBUSY, "slot %s is read by nobody now; waits until it is here",
+                  slot);
+    else
+        error_set(&s->refusal, -EBUSY,
+                  "slot %s is read for another walpiper (PID %s); this one waits for it", slot,
+                  PQgetvalue(result, 0, 0));
 }
 
 static void on_rival_done(void *owner, const struct error *err)
@@ -306,7 +311,8 @@ static void on_rival_done(void *owner, const struct error *err)
         claim(s);
 }
 
-/* A claim in another database cannot look at the slot, so that is done just before. */
+/* A claim in another database cannot look at the slot, so that is done just before. Who takes the
+ * operator back (operator/command.h) must read the slot, the others must not have a rival there. */
 static void ask_for_rival(struct session *s)
 {
     char pid[24];
@@ -315,9 +321,9 @@ static void ask_for_rival(struct session *s)
         claim(s);
         return;
     }
-    const char *values[] = {s->lane.group->slot, reader};
+    const char *values[] = {s->lane.group->slot, reader, s->lane.group->taken_back ? "t" : "f"};
     (void)pg_conn_send(s->apart, &(struct pg_statement){.name = STATEMENT_RIVAL,
-                                                        .parameter_count = 2,
+                                                        .parameter_count = 3,
                                                         .values = values,
                                                         .on_result = on_rival});
     session_sync_sources(s, on_rival_done);

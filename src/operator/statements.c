@@ -64,7 +64,8 @@ const struct statement_text statement_source_texts[] = {
     {STATEMENT_WRITE_STILL, "SELECT " WRITERS " && $2::text[]" OF_LOCKS},
     /* As walpiper.require_slot(), for a claim in another database. */
     {STATEMENT_RIVAL, "SELECT s.active_pid FROM pg_catalog.pg_replication_slots s "
-                      "WHERE s.slot_name = $1 AND s.active_pid <> $2::integer"},
+                      "WHERE s.slot_name = $1 AND (s.active_pid <> $2::integer "
+                      "OR (s.active_pid IS NULL AND $3::boolean))"},
     /* One of the transactions whose end this snapshot does not see, as walpiper.require_visible()
      * of sql/state.sql finds it: the xids are the low 32 bits, and 2^30 of them lie ahead. */
     {STATEMENT_UNSEEN,

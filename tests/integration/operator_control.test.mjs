@@ -245,3 +245,36 @@ for (const elsewhere of [false, true]) {
     await writes(4);
   });
 }
+
+scenario('in another database: who takes an operator and does not read its slot loses it to the one that does, in all lanes; taken again, it halts until it is resumed', async (scene) => {
+  const [db, target] = [await scene.database(), await scene.database()];
+  await db.query('CREATE TABLE src (id int PRIMARY KEY)');
+  await target.query('CREATE TABLE copies (id int PRIMARY KEY)');
+  const walpiper = await scene.walpiper(db, {
+    tables: [{ name: 'src' }],
+    retry,
+    operators: [
+      {
+        ...{ name: 'o', target: 'copies', target_id: 'id', tables: { src: 'id' }, lanes: 2 },
+        ...{ query: 'INSERT INTO copies VALUES ($1) ON CONFLICT DO NOTHING', database: { database: target.name } },
+      },
+    ],
+  });
+  const writes = async (from) => {
+    await db.query('INSERT INTO src SELECT n FROM generate_series($1::int, $1::int + 9) n', [from]);
+    const there = 'SELECT count(*)::int = 10 FROM copies WHERE id BETWEEN $1::int AND $1::int + 9';
+    await until(`${from} and those after it are there`, () => target.value(there, [from]));
+  };
+  const claim = `SELECT walpiper.claim('o', 0, 2, 'another', NULL)`;
+  const take = async () => assert.equal((await run('psql', ['-X', '-q', target.url, '-c', claim])).code, 0);
+  await writes(1);
+  await take();
+  await writes(11);
+  await says(walpiper, /takes it back, if slot .* is still read here/);
+  assert.equal((await health(walpiper)).status, 'UP');
+  await take();
+  await says(walpiper, /operator o was taken over by another process/);
+  await until('it says so', async () => (await health(walpiper)).status === 'DOWN');
+  await target.query(`SELECT walpiper.resume('o')`);
+  await writes(21);
+});
