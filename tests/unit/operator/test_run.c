@@ -157,6 +157,15 @@ START_TEST(test_without_retries_stop_and_skip_act_at_once)
 }
 END_TEST
 
+/* What waits is given to readers, up to that ordinal, while the operator stands still. */
+static void flush_at_once(uint32_t ordinal)
+{
+    struct position oldest, newest = {0};
+    journal_flush(room.journal);
+    while (!journal_bounds(room.journal, &oldest, &newest) || newest.ordinal != ordinal)
+        usleep(1000);
+}
+
 #define TWENTY "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20"
 
 /* There are always twenty more: between two of their batches live ids have their turn. */
@@ -175,7 +184,7 @@ START_TEST(test_parked_ids_take_turns_with_live_ones)
     for (unsigned i = 0; i < 100; i++)
         append(EVENT_INSERT, &posts, ROW("100", "t"), NULL);
     server_forget();
-    flush();
+    flush_at_once(102);
     run_just_until("advance 0/100/102 |");
     const char *first = strstr(server.history.data, "advance");
     unsigned before = server_count("fence");
