@@ -84,20 +84,20 @@ static struct dirty_id *add(struct dirty *dirty, struct str text, unsigned hash)
     return id;
 }
 
-void dirty_set_xid(struct dirty *dirty, uint32_t xid)
-{
-    dirty->xid = xid;
-}
-
 static inline bool is_ours(const struct dirty *dirty, struct str text)
 {
     return !dirty->lane || lane_has(dirty->lane, text);
 }
 
+static inline bool is_last_xid(const struct dirty *dirty, uint32_t xid)
+{
+    return dirty->xid_count > 0 && dirty->xids[dirty->xid_count - 1] == xid;
+}
+
 /* The id, which is of our lane, and the event's transaction; NULL when memory is out. */
 static inline struct dirty_id *take(struct dirty *dirty, struct str text)
 {
-    if (dirty->xid && dirty_add_xid(dirty, dirty->xid) < 0)
+    if (dirty->xid && !is_last_xid(dirty, dirty->xid) && dirty_add_xid(dirty, dirty->xid) < 0)
         return NULL;
     unsigned hash = hash_of(text);
     struct dirty_id *id = find(dirty, text, hash);
@@ -141,18 +141,12 @@ int dirty_add_xid(struct dirty *dirty, uint32_t xid)
         if (!dirty->xids)
             return -ENOMEM;
     }
-    if (dirty->xid_count > 0 && dirty->xids[dirty->xid_count - 1] == xid)
+    if (is_last_xid(dirty, xid))
         return 0;
     if (dirty->xid_count == dirty->xids_max)
         return -ENOMEM;
     dirty->xids[dirty->xid_count++] = xid;
     return 0;
-}
-
-bool dirty_full(const struct dirty *dirty)
-{
-    return dirty->count >= dirty->ids_max || dirty->xid_count >= dirty->xids_max ||
-           dirty->bytes >= DIRTY_BYTES_MAX;
 }
 
 struct dirty_id *dirty_first(const struct dirty *dirty)

@@ -37,7 +37,10 @@ void dirty_release(struct dirty *dirty);
 void dirty_clear(struct dirty *dirty);
 
 /* The next touches are of this transaction. */
-void dirty_set_xid(struct dirty *dirty, uint32_t xid);
+static inline void dirty_set_xid(struct dirty *dirty, uint32_t xid)
+{
+    dirty->xid = xid;
+}
 /* 0 or -ENOMEM. ID is copied; one of another lane is ignored. */
 int dirty_touch(struct dirty *dirty, struct str id, enum dirty_wish wish);
 /* An event for a call; both are copied. 0 or -ENOMEM. */
@@ -45,7 +48,11 @@ int dirty_add_event(struct dirty *dirty, struct str id, struct str json);
 /* Commits come one after the other, so XID is new when it is not the last one. 0 or -ENOMEM. */
 int dirty_add_xid(struct dirty *dirty, uint32_t xid);
 /* True when no further event should be added. Some room is left above: one event has two ids. */
-bool dirty_full(const struct dirty *dirty);
+static inline bool dirty_full(const struct dirty *dirty)
+{
+    return dirty->count >= dirty->ids_max || dirty->xid_count >= dirty->xids_max ||
+           dirty->bytes >= DIRTY_BYTES_MAX;
+}
 
 struct dirty_id *dirty_first(const struct dirty *dirty);
 struct dirty_id *dirty_next(const struct dirty_id *id);

@@ -83,11 +83,6 @@ int keys_add(struct keys *keys, size_t source, struct str value)
     return 0;
 }
 
-bool keys_full(const struct keys *keys, size_t max)
-{
-    return keys->count >= max || keys->bytes >= DIRTY_BYTES_MAX;
-}
-
 /* --- pages ------------------------------------------------------------------------------------ */
 
 /* The next source that values are of, while there are any. */

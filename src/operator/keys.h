@@ -26,7 +26,10 @@ void keys_clear(struct keys *keys); /* safe on a zeroed one */
 
 /* A value of the operator's source number SOURCE; copied. 0 or -ENOMEM. */
 int keys_add(struct keys *keys, size_t source, struct str value);
-bool keys_full(const struct keys *keys, size_t max);
+static inline bool keys_full(const struct keys *keys, size_t max)
+{
+    return keys->count >= max || keys->bytes >= DIRTY_BYTES_MAX;
+}
 
 enum keys_need {
     KEYS_NOTHING, /* all ids were given */

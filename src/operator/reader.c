@@ -1,6 +1,5 @@
 #include "operator/reader.h"
 #include "event/record.h"
-#include "operator/touch.h"
 #include <errno.h>
 
 /* One event costs about a microsecond here; the capture loop has other things to do. */
@@ -8,8 +7,8 @@
 
 void reader_init(struct reader *r, struct journal *journal, const struct config_operator *op)
 {
-    *r = (struct reader){.journal = journal, .op = op};
-    buffer_init(&r->scratch, DIRTY_BYTES_MAX);
+    *r = (struct reader){.journal = journal};
+    toucher_init(&r->toucher, op);
 }
 
 void reader_close(struct reader *r)
@@ -21,7 +20,7 @@ void reader_close(struct reader *r)
 void reader_release(struct reader *r)
 {
     reader_close(r);
-    buffer_release(&r->scratch);
+    toucher_release(&r->toucher);
 }
 
 static int take(struct reader *r, const struct journal_entry *entry, struct op_batch *batch,
@@ -31,7 +30,7 @@ static int take(struct reader *r, const struct journal_entry *entry, struct op_b
     if (event_read(&event, entry->bytes) < 0)
         return error_set(err, -EBADMSG, "a record of the journal is damaged at LSN %X/%X",
                          (unsigned)(entry->position.lsn >> 32), (unsigned)entry->position.lsn);
-    int touched = touch_event(r->op, &event, &batch->dirty, &batch->keys, &r->scratch, &r->nulls);
+    int touched = touch_event(&r->toucher, &event, &batch->dirty, &batch->keys);
     if (touched < 0)
         return error_set(err, touched, "cannot take in event %.*s: %s", STR_ARG(event.id),
                          touched == -EMSGSIZE ? "its id is too long" : "no memory");

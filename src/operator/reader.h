@@ -5,14 +5,13 @@
 
 #include "journal/journal.h"
 #include "operator/batch.h"
+#include "operator/touch.h"
 
 struct reader {
     struct journal *journal;
-    const struct config_operator *op;
     struct journal_cursor *cursor; /* NULL: to be opened at the batch's position */
-    struct buffer scratch;
+    struct toucher toucher;
     uint64_t events; /* read since reader_init */
-    uint64_t nulls;  /* of these, without an id */
 };
 
 enum reading {

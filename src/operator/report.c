@@ -57,7 +57,7 @@ bool report(struct engine *lanes, size_t count, const char *epoch, struct operat
     atomic_store_explicit(&to->state, engine_state_name(worst->state), memory_order_relaxed);
     counter_set(&to->applied_lsn, applied);
     counter_set(&to->events, lanes->reader.events); /* each lane reads all */
-    counter_set(&to->nulls, lanes->reader.nulls);
+    counter_set(&to->nulls, lanes->reader.toucher.nulls);
     counter_set(&to->batches, batches);
     counter_set(&to->failures, failures);
     counter_set(&to->dirty, dirty);

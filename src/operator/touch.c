@@ -5,15 +5,16 @@
 #include "operator/id.h"
 #include <errno.h>
 
-struct toucher {
-    const struct config_operator_source *source;
-    size_t index; /* of the source */
-    uint32_t xid;
-    struct dirty *dirty;
-    struct keys *keys;
-    struct buffer *scratch;
-    uint64_t *nulls;
-};
+void toucher_init(struct toucher *t, const struct config_operator *op)
+{
+    *t = (struct toucher){.op = op};
+    buffer_init(&t->scratch, DIRTY_BYTES_MAX);
+}
+
+void toucher_release(struct toucher *t)
+{
+    buffer_release(&t->scratch);
+}
 
 /* What the mapped columns hold on one side of an event, as JSON. */
 struct side {
@@ -52,32 +53,32 @@ static void read_sides(const struct event *event, const struct config_names *col
     }
 }
 
-static int touch_key(const struct toucher *t, struct str value)
+static int touch_key(struct toucher *t, struct str value)
 {
-    int rc = dirty_add_xid(t->dirty, t->xid);
-    return rc < 0 ? rc : keys_add(t->keys, t->index, value);
+    int rc = dirty_add_xid(t->dirty, t->dirty->xid);
+    return rc < 0 ? rc : keys_add(t->keys, (size_t)(t->source - t->op->sources), value);
 }
 
 /* The text of one column's value: where the event has it, unless it has escapes. */
-static int text_of(const struct toucher *t, struct str json, struct str *ret_text)
+static int text_of(struct toucher *t, struct str json, struct str *ret_text)
 {
     int rc = json_scalar_plain(json, ret_text);
-    if (rc > 0 && ret_text->len > t->scratch->max)
+    if (rc > 0 && ret_text->len > t->scratch.max)
         return -EMSGSIZE;
     if (rc != 0)
         return rc < 0 ? rc : 0;
-    buffer_reset(t->scratch);
-    rc = json_scalar_text(t->scratch, json);
-    *ret_text = buffer_str(t->scratch);
+    buffer_reset(&t->scratch);
+    rc = json_scalar_text(&t->scratch, json);
+    *ret_text = buffer_str(&t->scratch);
     return rc;
 }
 
 /* The id of several columns, behind the texts of its parts in the scratch memory. */
-static int join_texts(const struct toucher *t, const struct side *side, struct str *ret_id)
+static int join_texts(struct toucher *t, const struct side *side, struct str *ret_id)
 {
     struct str parts[CONFIG_ID_COLUMNS_MAX];
     size_t ends[CONFIG_ID_COLUMNS_MAX], count = t->source->columns.count;
-    struct buffer *scratch = t->scratch;
+    struct buffer *scratch = &t->scratch;
     buffer_reset(scratch);
     for (size_t i = 0; i < count; i++) {
         int rc = json_scalar_text(scratch, side->values[i]);
@@ -96,11 +97,11 @@ static int join_texts(const struct toucher *t, const struct side *side, struct s
     return rc;
 }
 
-static int touch_id(const struct toucher *t, const struct side *side, enum dirty_wish wish)
+static int touch_id(struct toucher *t, const struct side *side, enum dirty_wish wish)
 {
     struct str id;
     if (side->null) {
-        (*t->nulls)++;
+        t->nulls++;
         return 0;
     }
     int rc =
@@ -110,7 +111,7 @@ static int touch_id(const struct toucher *t, const struct side *side, enum dirty
     return t->source->keys ? touch_key(t, id) : dirty_touch(t->dirty, id, wish);
 }
 
-static int touch_inserted(const struct toucher *t, const struct side *now)
+static int touch_inserted(struct toucher *t, const struct side *now)
 {
     if (now->unknown)
         return TOUCH_UNKNOWN;
@@ -118,7 +119,7 @@ static int touch_inserted(const struct toucher *t, const struct side *now)
     return rc < 0 ? rc : TOUCH_IDS;
 }
 
-static int touch_deleted(const struct toucher *t, const struct side *before)
+static int touch_deleted(struct toucher *t, const struct side *before)
 {
     if (before->unknown)
         return TOUCH_UNKNOWN;
@@ -128,7 +129,7 @@ static int touch_deleted(const struct toucher *t, const struct side *before)
 
 /* A row that leaves an id is to that id as if it was deleted, but the query has the last word:
  * another row may have the id now. */
-static int touch_left(const struct toucher *t, bool deletes, const struct side *before)
+static int touch_left(struct toucher *t, bool deletes, const struct side *before)
 {
     int rc = deletes ? touch_id(t, before, DIRTY_DELETE) : 0;
     if (rc == 0 && !before->null)
@@ -136,7 +137,7 @@ static int touch_left(const struct toucher *t, bool deletes, const struct side *
     return rc;
 }
 
-static bool same_id(const struct toucher *t, const struct side *a, const struct side *b)
+static bool same_id(struct toucher *t, const struct side *a, const struct side *b)
 {
     for (size_t i = 0; i < t->source->columns.count; i++)
         if (!str_equal(a->values[i], b->values[i]))
@@ -144,7 +145,7 @@ static bool same_id(const struct toucher *t, const struct side *a, const struct 
     return true;
 }
 
-static int touch_updated(const struct toucher *t, bool deletes, const struct side *now,
+static int touch_updated(struct toucher *t, bool deletes, const struct side *now,
                          const struct side *before)
 {
     if (now->unknown || before->unknown)
@@ -171,14 +172,36 @@ static bool listens_to(const struct config_operator *op, enum event_type type)
     return false;
 }
 
-int touch_event(const struct config_operator *op, const struct event *event, struct dirty *dirty,
-                struct keys *keys, struct buffer *scratch, uint64_t *nulls)
+/* Most events are of the same table as the one before. False: the table is no source. */
+static bool find_source(struct toucher *t, const struct event *event)
 {
-    const struct config_operator_source *source =
-        definition_source(op, event->schema, event->table);
-    if (!source || !listens_to(op, event->type))
+    if (t->source && str_equal(event->table, t->table) && str_equal(event->schema, t->schema))
+        return true;
+    t->source = definition_source(t->op, event->schema, event->table);
+    if (!t->source)
+        return false;
+    t->schema = str_from(t->source->schema);
+    t->table = str_from(t->source->table);
+    return true;
+}
+
+static int touch_row(struct toucher *t, const struct event *event)
+{
+    struct side now, before;
+    read_sides(event, &t->source->columns, &now, &before);
+    if (event->type == EVENT_INSERT)
+        return touch_inserted(t, &now);
+    if (event->type == EVENT_DELETE)
+        return touch_deleted(t, &before);
+    return touch_updated(t, t->source->delete_with && t->op->on_delete, &now, &before);
+}
+
+int touch_event(struct toucher *t, const struct event *event, struct dirty *dirty,
+                struct keys *keys)
+{
+    if (!listens_to(t->op, event->type) || !find_source(t, event))
         return TOUCH_NOTHING;
-    bool call = op->form == CONFIG_CALL;
+    bool call = t->op->form == CONFIG_CALL;
     if (event->type == EVENT_TRUNCATE) {
         int rc = call ? 0 : dirty_add_xid(dirty, event->xid);
         return rc < 0 ? rc : call ? TOUCH_NOTHING : TOUCH_ALL; /* a truncate is of no row */
@@ -188,18 +211,7 @@ int touch_event(const struct config_operator *op, const struct event *event, str
         int rc = dirty_add_event(dirty, event->id, event->json);
         return rc < 0 ? rc : TOUCH_IDS;
     }
-    struct side now, before;
-    read_sides(event, &source->columns, &now, &before);
-    struct toucher t = {.source = source,
-                        .index = (size_t)(source - op->sources),
-                        .xid = event->xid,
-                        .dirty = dirty,
-                        .keys = keys,
-                        .scratch = scratch,
-                        .nulls = nulls};
-    if (event->type == EVENT_INSERT)
-        return touch_inserted(&t, &now);
-    if (event->type == EVENT_DELETE)
-        return touch_deleted(&t, &before);
-    return touch_updated(&t, source->delete_with && op->on_delete, &now, &before);
+    t->dirty = dirty;
+    t->keys = keys;
+    return touch_row(t, event);
 }
