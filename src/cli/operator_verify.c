@@ -2,7 +2,6 @@
  * be one that the operator is about to write: it is looked at again, each time when the operator
  * has applied what the look before could see, until it is right, or has been wrong in the same way
  * throughout. */
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "cli/operator_call.h"
 #include "cli/operator_statements.h"
@@ -222,14 +221,17 @@ static int open_ids(struct verification *v, struct server *server, struct verify
     int rc = 0;
     scope.where = call->options->where;
     scope.sample = call->options->all ? 0 : call->sample;
-    cleanup_free double *percent = calloc(call->op->source_count + 1, sizeof(*percent));
+    double *percent = calloc(call->op->source_count + 1, sizeof(*percent));
     if (!percent)
         return no_memory(err);
     if (scope.sample > 0 && !scope.where) {
         scope.percent = percent;
         rc = ask_for_percent(v, server, &scope, percent, err);
     }
-    return rc == 0 ? declare_ids(v, server, &scope, err) : rc;
+    if (rc == 0)
+        rc = declare_ids(v, server, &scope, err);
+    free(percent);
+    return rc;
 }
 
 static int read_ids(const struct verification *v, struct server *server, struct verdict *ids,
