@@ -13,6 +13,8 @@
 
 /* One that sends all the time grows anew each time. */
 #define GROWTH 4
+static_assert(OUTPUT_PIECES_INLINE * GROWTH * GROWTH * GROWTH * GROWTH == OUTPUT_PIECES_MAX,
+              "it grows to the maximum, and not past it");
 
 void output_init(struct output *output)
 {

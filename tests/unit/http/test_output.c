@@ -93,6 +93,35 @@ START_TEST(test_partial_sends)
 END_TEST
 
 /* A copy never goes into bytes that are shared, even where those have room behind the piece. */
+/* What the socket has room for in one send: LEN bytes, or as many as it takes. */
+static ssize_t send_of(size_t len, struct output *output)
+{
+    int fds[2];
+    char *bytes = calloc(1, len);
+    output_init(output);
+    open_pair(fds, 4608);
+    ck_assert_int_eq(output_copy(output, (struct str){bytes, len}), 0);
+    ssize_t sent = output_send(output, fds[0]);
+    close_pair(fds);
+    free(bytes);
+    return sent;
+}
+
+/* One byte that the socket has no room for is not forgotten. */
+START_TEST(test_last_byte)
+{
+    struct output output;
+    ssize_t room = send_of(1u << 20, &output);
+    ck_assert_int_gt(room, 0);
+    ck_assert_uint_eq(output.bytes, (1u << 20) - (size_t)room);
+    output_release(&output);
+    ck_assert_int_eq(send_of((size_t)room + 1, &output), room);
+    ck_assert_uint_eq(output.bytes, 1);
+    ck_assert_uint_eq(output.count, 1);
+    output_release(&output);
+}
+END_TEST
+
 START_TEST(test_shared_bytes_stay)
 {
     struct output output;
@@ -178,4 +207,4 @@ START_TEST(test_peer_gone)
 END_TEST
 
 UNIT_SUITE("http/output", test_copies_are_gathered, test_bulk_is_few_pieces, test_partial_sends,
-           test_shared_bytes_stay, test_references, test_maximum, test_peer_gone)
+           test_last_byte, test_shared_bytes_stay, test_references, test_maximum, test_peer_gone)
