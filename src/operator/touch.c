@@ -88,13 +88,13 @@ static int join_texts(struct toucher *t, const struct side *side, struct str *re
     }
     size_t start = scratch->len;
     /* At most six bytes an escape: the parts must not move while they are read. */
-    if (!buffer_reserve(scratch, 6 * start + 3 * count + 1))
-        return scratch->failed;
-    for (size_t i = 0, from = 0; i < count; from = ends[i++])
-        parts[i] = (struct str){scratch->data + from, ends[i] - from};
-    int rc = id_join(scratch, parts, count);
+    if (buffer_reserve(scratch, 6 * start + 3 * count + 1)) {
+        for (size_t i = 0, from = 0; i < count; from = ends[i++])
+            parts[i] = (struct str){scratch->data + from, ends[i] - from};
+        id_join(scratch, parts, count);
+    }
     *ret_id = (struct str){scratch->data + start, scratch->len - start};
-    return rc;
+    return scratch->failed;
 }
 
 static int touch_id(struct toucher *t, const struct side *side, enum dirty_wish wish)
