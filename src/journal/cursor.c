@@ -74,14 +74,22 @@ static int next_of_slice(struct journal_cursor *cursor, struct journal_entry *re
     return rc;
 }
 
+/* The writer mends the store, and says on_records when it has: to who was turned away before, so
+ * the second look is for what was mended since the first. */
+static int read_disk(struct journal_cursor *cursor)
+{
+    struct journal *journal = cursor->journal;
+    int rc = store_read(journal->store, cursor->position, &cursor->slice);
+    if (rc != -EAGAIN)
+        return rc;
+    atomic_store(&journal->turned_away, true);
+    rc = store_read(journal->store, cursor->position, &cursor->slice);
+    return rc == -EAGAIN ? 0 : rc;
+}
+
 static int next_from_disk(struct journal_cursor *cursor, struct journal_entry *ret)
 {
-    int rc = store_read(cursor->journal->store, cursor->position, &cursor->slice);
-    /* The writer mends the store, and says on_records when it has. */
-    if (rc == -EAGAIN) {
-        atomic_store(&cursor->journal->turned_away, true);
-        return 0;
-    }
+    int rc = read_disk(cursor);
     if (rc <= 0)
         return rc;
     /* Was it the old epoch that was read? The new one is announced before its first record. */
