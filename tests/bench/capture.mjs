@@ -184,6 +184,8 @@ async function measureStream(bench, { turns, scale }) {
     const rate = (runs) => number(median(runs.map((run) => events / run.seconds)));
     const ratios = (others) => ours.map((run, turn) => others[turn].seconds / run.seconds);
     bench.row(plugin, number(events), rate(peer), rate(node), rate(ours), spread(ratios(peer)), spread(ratios(node)));
+    const bound = median(peer.map((run, turn) => node[turn].seconds / run.seconds));
+    bench.note(`${plugin}: pg_recvlogical alone, whose server has the cores for itself, is ${bound.toFixed(1)} times the Node service`);
     bench.headline(`${plugin}, to one subscriber: share of pg_recvlogical`, ratios(peer), { least: 0.9 });
     bench.headline(`${plugin}, to one subscriber: times the Node service`, ratios(node), { least: 3 });
   }

@@ -109,6 +109,13 @@ START_TEST(test_one_that_was_replaced_does_nothing_until_it_is_resumed_and_the_o
 }
 END_TEST
 
+/* The journal may be durable further than its last record, and is so a moment later. */
+static bool has_applied_all(const void *what)
+{
+    uint64_t durable = journal_durable_lsn(room.journal);
+    return counter_read(&room.counters.applied_lsn) == (durable > 0xff ? durable : 0xff);
+}
+
 START_TEST(test_what_it_tells_of_itself)
 {
     char error[OPERATOR_ERROR_MAX];
@@ -119,9 +126,7 @@ START_TEST(test_what_it_tells_of_itself)
     append_posts(2);
     run_until(did, "park 2 | -> ok");
     run_until(has_state, "ready");
-    ck_assert_uint_eq(counter_read(&room.counters.applied_lsn),
-                      journal_durable_lsn(room.journal) > 0xff ? journal_durable_lsn(room.journal)
-                                                               : 0xff);
+    run_until(has_applied_all, NULL);
     ck_assert_uint_eq(counter_read(&room.counters.parked), 1);
     ck_assert_uint_eq(counter_read(&room.counters.dirty), 0);
     ck_assert_uint_eq(counter_read(&room.counters.events), 2);
