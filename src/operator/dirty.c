@@ -1,11 +1,10 @@
 #include "operator/dirty.h"
+#include "base/hash.h"
 #include <errno.h>
 #include <stdlib.h>
 
 #define HASH_NONFATAL_OOM 1
-#define HASH_FUNCTION(key, len, hash) ((hash) = (unsigned)XXH3_64bits((key), (len)))
 #include <uthash.h>
-#include <xxhash.h>
 
 struct dirty_id {
     UT_hash_handle hh; /* also keeps the order */
