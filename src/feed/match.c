@@ -136,7 +136,7 @@ void match_keys_below(const struct feed_tables *tables, const struct event *even
     struct table_name name = {event->schema, event->table};
     struct match match = {event, NULL, scratch, visit, arg};
 
-    if (below->rows + below->scopes + below->consumers == 0)
+    if (!topics_any_below(below))
         return;
     const struct feed_table unconfigured = {.name = name};
     match.table = feed_tables_find(tables, name);

@@ -21,6 +21,11 @@ struct topics_below {
     uint32_t rows, scopes, consumers;
 };
 
+static inline bool topics_any_below(const struct topics_below *below)
+{
+    return below->rows + below->scopes + below->consumers > 0;
+}
+
 /* The key of the topic of EVENT's whole table. Lies in SCRATCH, which is made with match_scratch(),
  * so that neither this nor the next can fail. */
 struct str match_table_key(const struct event *event, struct buffer *scratch);

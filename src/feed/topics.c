@@ -60,10 +60,7 @@ static uint32_t *count_of(struct router_topic *topic)
 
 static bool is_needed(const struct router_topic *topic)
 {
-    const struct topics_below *below = &topic->below;
-
-    return topic->all.references > 0 || topic->filters != NULL ||
-           below->rows + below->scopes + below->consumers > 0;
+    return topic->all.references > 0 || topic->filters != NULL || topics_any_below(&topic->below);
 }
 
 /* Frees TOPIC when nobody needs it any more. Returns that of its table, which may not be needed
