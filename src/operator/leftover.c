@@ -76,7 +76,7 @@ static const char forget_sql[] = "SELECT dropped, kept FROM walpiper.swap_forget
 static void on_forgotten(void *owner, const PGresult *result)
 {
     struct leftover *l = owner;
-    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1)
+    if (!pg_has_rows(result))
         return;
     if (!PQgetisnull(result, 0, 0))
         log_info("operators",
@@ -123,7 +123,7 @@ static void forget(struct leftover *l)
 static void on_known(void *owner, const PGresult *result)
 {
     struct leftover *l = owner;
-    l->known = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0;
+    l->known = pg_has_rows(result);
 }
 
 static void on_known_done(void *owner, const struct error *err)

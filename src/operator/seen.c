@@ -1,12 +1,13 @@
 #include "operator/seen.h"
 #include "base/planted_bug.h"
 #include "operator/run.h"
+#include "pg/result.h"
 #include <errno.h>
 
 static void on_unseen(void *owner, const PGresult *result)
 {
     struct engine *e = engine_of(owner);
-    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0)
+    if (pg_has_rows(result))
         e->live.seen = false;
 }
 

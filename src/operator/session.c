@@ -138,11 +138,6 @@ void session_tick(struct session *s)
         pg_conn_fail(conn, &why);
 }
 
-static bool has_row(const PGresult *result)
-{
-    return PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0;
-}
-
 /* --- 5. the checkpoint and the parked ids ---------------------------------------------------- */
 
 static char *copy_cell(const PGresult *row, int column)
@@ -192,7 +187,7 @@ static int read_checkpoint(struct session_checkpoint *ret, const PGresult *row)
 static void on_claimed(void *owner, const PGresult *result)
 {
     struct session *s = owner;
-    if (!has_row(result))
+    if (!pg_has_rows(result))
         return;
     if (read_checkpoint(&s->found, result) < 0) {
         error_set(&s->refusal, -EINVAL,
@@ -206,7 +201,7 @@ static void on_claimed(void *owner, const PGresult *result)
 static void on_parked(void *owner, const PGresult *result)
 {
     struct session *s = owner;
-    for (int i = 0; has_row(result) && i < PQntuples(result); i++)
+    for (int i = 0; pg_has_rows(result) && i < PQntuples(result); i++)
         s->events->on_parked(s, pg_cell(result, i, 0));
 }
 
@@ -214,12 +209,8 @@ static void on_claim_done(void *owner, const struct error *err)
 {
     struct session *s = owner;
     struct lane_group *group = s->lane.group;
-    if (!err && s->refusal.code)
-        err = &s->refusal;
-    if (err) {
-        session_fail(s, err);
+    if (!session_passed(s, err))
         return;
-    }
     if (!s->claimed)
         snprintf(group->generation, sizeof(group->generation), "%s", s->generation);
     s->claimed = true;
@@ -292,7 +283,7 @@ static void claim(struct session *s)
 static void on_rival(void *owner, const PGresult *result)
 {
     struct session *s = owner;
-    if (!has_row(result))
+    if (!pg_has_rows(result))
         return;
     const char *slot = s->lane.group->slot;
     if (PQgetisnull(result, 0, 0))

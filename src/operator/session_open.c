@@ -51,8 +51,7 @@ static void install(struct session *s)
 static void on_version(void *owner, const PGresult *result)
 {
     struct session *s = owner;
-    s->state_installed = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0 &&
-                         !PQgetisnull(result, 0, 0) &&
+    s->state_installed = pg_has_rows(result) && !PQgetisnull(result, 0, 0) &&
                          strcmp(PQgetvalue(result, 0, 0), STATE_SQL_VERSION) == 0;
 }
 
@@ -98,9 +97,7 @@ static const char settings_sql[] =
 
 static int pid_of(const PGresult *result)
 {
-    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1)
-        return 0;
-    return (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
+    return pg_has_rows(result) ? (int)strtol(PQgetvalue(result, 0, 0), NULL, 10) : 0;
 }
 
 static void on_pid(void *owner, const PGresult *result)
@@ -113,8 +110,7 @@ static void on_pid(void *owner, const PGresult *result)
 static void on_place(void *owner, const PGresult *result)
 {
     struct session *s = owner;
-    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 &&
-        strcmp(PQgetvalue(result, 0, 0), s->place) == 0)
+    if (pg_has_rows(result) && strcmp(PQgetvalue(result, 0, 0), s->place) == 0)
         error_set(&s->refusal, -EINVAL,
                   "database: is that of the sources, where circles of operators would not be "
                   "found; leave database out");
@@ -174,7 +170,7 @@ static void on_apart_pid(void *owner, const PGresult *result)
 static void on_apart_place(void *owner, const PGresult *result)
 {
     struct session *s = owner;
-    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
+    if (pg_has_rows(result))
         snprintf(s->place, sizeof(s->place), "%s", PQgetvalue(result, 0, 0));
 }
 
@@ -182,7 +178,7 @@ static void on_apart_place(void *owner, const PGresult *result)
 static void on_standby(void *owner, const PGresult *result)
 {
     struct session *s = owner;
-    if (PQresultStatus(result) == PGRES_TUPLES_OK && pg_true(result, 0, 0))
+    if (pg_has_rows(result) && pg_true(result, 0, 0))
         error_set(&s->refusal, -ECONNRESET, "a standby; let database lead to the primary");
 }
 

@@ -137,7 +137,7 @@ static int touch_left(struct toucher *t, bool deletes, const struct side *before
     return rc;
 }
 
-static bool same_id(struct toucher *t, const struct side *a, const struct side *b)
+static bool same_id(const struct toucher *t, const struct side *a, const struct side *b)
 {
     for (size_t i = 0; i < t->source->columns.count; i++)
         if (!str_equal(a->values[i], b->values[i]))

@@ -6,6 +6,12 @@
 #include <stdbool.h>
 #include <walpiper/str.h>
 
+/* The rows of a query came, and there are any. */
+static inline bool pg_has_rows(const PGresult *result)
+{
+    return PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0;
+}
+
 /* Lives as long as RESULT; empty for NULL. */
 static inline struct str pg_cell(const PGresult *result, int row, int column)
 {

@@ -143,7 +143,6 @@ int setup_start(struct setup *s, struct error *err)
     error_clear(&s->failure);
     s->publication_exists = false;
     s->again_ms = 0;
-    s->unseen = 0;
     s->unseen_since = 0;
     ev_timer_init(&s->again, on_again, 0., 0.);
     s->again.data = s;

@@ -5,6 +5,7 @@
 #ifndef SOURCE_SETUP_H
 #define SOURCE_SETUP_H
 
+#include "base/backoff.h"
 #include "base/marked.h"
 #include "config/config.h"
 #include "decode/relation_cache.h"
@@ -58,8 +59,8 @@ struct setup {
     struct error failure;
     ev_timer again;        /* the same step */
     unsigned again_ms;     /* after so long; 0: the next step */
-    unsigned unseen;       /* how often XID was not seen yet */
-    uint64_t unseen_since; /* clock; 0: it is not waited for */
+    uint64_t unseen_since; /* clock; 0: XID is not waited for */
+    struct backoff unseen; /* while it is */
     bool publication_exists;
     bool columns_told;     /* the warnings about columns */
     struct buffer missing; /* tables that the publication lacks, as SQL */

@@ -113,27 +113,26 @@ void setup_send_shape(struct setup *s)
 /* --- a question of the decoder ---------------------------------------------------------------- */
 
 /* Mostly less than a millisecond, with synchronous replication until a standby has the commit. */
-#define UNSEEN_DELAY_MAX_MS 100
-
 static void wait_until_seen(struct setup *s)
 {
-    if (s->unseen_since == 0)
+    if (s->unseen_since == 0) {
         s->unseen_since = clock_monotonic_ms();
-    setup_again(s, s->unseen < 6 ? 1u << s->unseen : UNSEEN_DELAY_MAX_MS);
-    s->unseen++;
+        s->unseen = (struct backoff){.min_ms = 2, .max_ms = 100, .multiplicator = 2.};
+    }
+    setup_again(s, backoff_next(&s->unseen, random_u32()));
 }
 
 static void on_seen(void *owner, const PGresult *result)
 {
     struct setup *s = owner;
     struct snapshot snapshot;
-    if (!setup_has_rows(result))
+    if (!pg_has_rows(result))
         return;
     if (snapshot_parse(&snapshot, pg_cell(result, 0, 0)) < 0) {
         REFUSE(s, -EPROTO, "transaction %u: cannot tell whether the server shows it", s->xid);
         return;
     }
-    bool waits_for_us = setup_cell(result, 0, 1)[0] == 't';
+    bool waits_for_us = pg_true(result, 0, 1);
     if (!waits_for_us && !snapshot_sees(&snapshot, s->xid))
         wait_until_seen(s);
     snapshot_release(&snapshot);

@@ -46,7 +46,7 @@ static void query_tables(struct setup *s, const char *sql, bool publication, pg_
 static void on_missing_tables(void *owner, const PGresult *result)
 {
     struct setup *s = owner;
-    if (!setup_has_rows(result))
+    if (!pg_has_rows(result))
         return;
     const char *schema = setup_cell(result, 0, 0), *table = setup_cell(result, 0, 1);
     const struct config *config = s->config;
@@ -84,7 +84,7 @@ void setup_send_tables(struct setup *s)
 static void on_publication(void *owner, const PGresult *result)
 {
     struct setup *s = owner;
-    s->publication_exists = setup_has_rows(result);
+    s->publication_exists = pg_has_rows(result);
     if (s->publication_exists)
         setup_copy_cell(s->facts->actions, sizeof(s->facts->actions), result, 0);
     else
@@ -174,7 +174,7 @@ static void on_columns(void *owner, const PGresult *result)
 {
     struct setup *s = owner;
     struct columns_problem problem;
-    if (!setup_has_rows(result))
+    if (!pg_has_rows(result))
         return;
     for (int row = 0; row < PQntuples(result); row++) {
         columns_problem_read(&problem, result, row, s->config->publication);

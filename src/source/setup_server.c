@@ -6,7 +6,7 @@
 static void on_server(void *owner, const PGresult *result)
 {
     struct setup *s = owner;
-    if (!setup_has_rows(result))
+    if (!pg_has_rows(result))
         return;
     setup_copy_cell(s->facts->database, sizeof(s->facts->database), result, 2);
     if (strtol(setup_cell(result, 0, 0), NULL, 10) < SETUP_OLDEST_SERVER)
@@ -37,7 +37,7 @@ static void on_slot(void *owner, const PGresult *result)
 {
     struct setup *s = owner;
     struct setup_facts *f = s->facts;
-    f->slot_exists = setup_has_rows(result);
+    f->slot_exists = pg_has_rows(result);
     if (!f->slot_exists)
         return;
     setup_copy_cell(f->slot_plugin, sizeof(f->slot_plugin), result, 0);

@@ -32,11 +32,6 @@ void setup_refuse(struct setup *setup, const struct error *err);
         setup_refuse(setup, &refusal);                                                             \
     } while (0)
 
-static inline bool setup_has_rows(const PGresult *result)
-{
-    return PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0;
-}
-
 static inline const char *setup_cell(const PGresult *result, int row, int column)
 {
     return PQgetvalue(result, row, column);
@@ -51,7 +46,7 @@ static inline void setup_copy_cell(char *out, size_t size, const PGresult *resul
 static inline void setup_copy_table(char *out, size_t size, const PGresult *result)
 {
     out[0] = '\0';
-    if (setup_has_rows(result))
+    if (pg_has_rows(result))
         snprintf(out, size, "%s.%s", setup_cell(result, 0, 0), setup_cell(result, 0, 1));
 }
 
