@@ -26,6 +26,8 @@ static void judge(const struct check *c, const struct check *there, const char *
 
 static bool learn_place(struct check *c, const char *object)
 {
+    if (c->place[0] != '\0')
+        return true;
     if (!check_ask(c, object, catalog_place_sql, 0, NULL))
         return false;
     snprintf(c->place, sizeof(c->place), "%s", server_cell(&c->server, 0, 0));
@@ -38,6 +40,7 @@ bool check_target_database(struct check *c, const struct config_operator *op, co
     struct error err = {0};
 
     *there = *c;
+    there->place[0] = '\0';
     if (server_open_target(&there->server, c->config, op, &err) < 0) {
         finding_of_error(c->findings, FINDING_ERROR, object, NULL, &err);
         return false;

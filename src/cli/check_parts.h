@@ -22,10 +22,10 @@ struct check {
     struct sql_name role, database_sql;
     char database[64];
     uint64_t system_identifier; /* 0: not known */
-    char place[64];             /* catalog_place_sql of operator/catalog_check.h */
-    bool may_create;            /* schemas and publications, in the database */
-    bool has_attribute;         /* REPLICATION, or superuser */
-    bool can_decode;            /* a slot can be made, as far as server and role go */
+    char place[64];     /* catalog_place_sql of operator/catalog_check.h; empty: not asked yet */
+    bool may_create;    /* schemas and publications, in the database */
+    bool has_attribute; /* REPLICATION, or superuser */
+    bool can_decode;    /* a slot can be made, as far as server and role go */
     bool publication_exists;
 
     struct journal_peek journal;
