@@ -234,10 +234,10 @@ static bool next_message_of_turn(struct pg_session *s, bool read_again)
  * and not in a turn: who is as fast as the server has turns of one message each. */
 static void pace(struct pg_session *s, int taken)
 {
-    ev_tstamp age = ev_now(s->loop->ev) - s->window_at;
+    ev_tstamp now = ev_now(s->loop->ev), age = now - s->window_at;
     if (age >= WINDOW_S) {
         s->has_backlog = age < 2 * WINDOW_S && s->window_taken >= MANY_MESSAGES;
-        s->window_at += age;
+        s->window_at = now;
         s->window_taken = 0;
     }
     s->window_taken += taken;
