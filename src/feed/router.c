@@ -1,5 +1,6 @@
 #include "feed/router.h"
 
+#include "base/thread.h"
 #include "event/id.h"
 #include "feed/match.h"
 #include "feed/router_internal.h"
@@ -10,6 +11,8 @@
 
 /* Records a turn: enough to work in bulk, few enough that what was handed out gets written. */
 #define LIVE_BUDGET 1024
+/* So many in a turn say that there is a backlog. */
+#define BACKLOG_RECORDS 64
 #define RETRY_SECONDS 1.0
 
 #define ROUTER_OF(pointer, member)                                                                 \
@@ -177,8 +180,10 @@ static void on_turn(struct loop_hook *hook)
 {
     struct router *router = ROUTER_OF(hook, hook);
     bool live = router->passes[PASS_LIVE].cursor != NULL;
+    uint64_t before = router->records_read;
     bool more = router->behind && live && read_live(router);
 
+    thread_set_batch(router->records_read - before >= BACKLOG_RECORDS);
     if (catch_up_turn(router) || more)
         loop_again(router->loop);
     tell_counters(router);

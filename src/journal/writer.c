@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/thread.h"
 #include "journal/internal.h"
 #include <errno.h>
 #include <signal.h>
@@ -375,6 +376,8 @@ static void *writer_main(void *argument)
     struct batch batch;
     bool running = true;
     uint64_t gather_until = 0;
+    pthread_setname_np(pthread_self(), "journal"); /* for top -H, and whoever measures */
+    thread_set_batch(true);                        /* readers do not wait for the disk */
     pthread_mutex_lock(&journal->lock);
     while (running) {
         gather(journal, gather_until);

@@ -1,5 +1,6 @@
 #include "pg/session.h"
 #include "base/clock.h"
+#include "base/thread.h"
 #include "pg/connect.h"
 #include "pg/failure.h"
 #include "pg/wire.h"
@@ -10,7 +11,7 @@
 #define TURN_MESSAGES 2000
 #define TURN_BYTES (1024 * 1024)
 
-/* So many messages in so short a time are a backlog; then a turn may begin so much later. */
+/* So many messages in so short a time are a backlog; then they are collected for so long. */
 #define MANY_MESSAGES 16
 #define WINDOW_S 1e-3
 #define COLLECT_S 100e-6
@@ -35,6 +36,7 @@ struct pg_session {
     PGconn *pg;
     ev_io io;
     ev_timer again; /* libpq holds more than this turn took; or the failure is to be told */
+    bool collects;  /* or messages are collected until then */
     const struct pg_session_events *events;
     void *owner;
     pg_on_result on_result;
@@ -229,25 +231,40 @@ static bool next_message_of_turn(struct pg_session *s, bool read_again)
     return next_message(s) || (s->held_len == 0 && read_again && consume(s) && next_message(s));
 }
 
-/* The server sends each message by itself and wakes us for it. In a backlog both fare better when
- * we sleep a little and then take many: nobody waits for a single one of them. Counted over a time
- * and not in a turn: who is as fast as the server has turns of one message each. */
-static void pace(struct pg_session *s, int taken)
+static void take_again(struct pg_session *s)
+{
+    ev_timer_set(&s->again, 0., 0.);
+    ev_timer_start(s->loop->ev, &s->again);
+}
+
+/* Counted over a time and not in a turn: who is as fast as the server has turns of one message. */
+static bool is_backlog(struct pg_session *s, int taken)
 {
     ev_tstamp now = ev_now(s->loop->ev), age = now - s->window_at;
     if (age >= WINDOW_S) {
-        s->has_backlog = age < 2 * WINDOW_S && s->window_taken >= MANY_MESSAGES;
+        s->has_backlog = s->window_taken * WINDOW_S >= MANY_MESSAGES * age;
         s->window_at = now;
         s->window_taken = 0;
     }
     s->window_taken += taken;
-    bool many = s->has_backlog || s->window_taken >= MANY_MESSAGES;
-    ev_set_io_collect_interval(s->loop->ev, many ? COLLECT_S : 0.);
+    return s->has_backlog || s->window_taken >= MANY_MESSAGES;
 }
 
-static void stop_pacing(const struct pg_session *s)
+/* The server sends each message by itself and wakes whoever waits at the socket. In a backlog both
+ * fare better when nobody does: we sleep a little, then take what has come (session_flush() leaves
+ * the socket alone meanwhile). */
+static void pace(struct pg_session *s, int taken)
 {
-    ev_set_io_collect_interval(s->loop->ev, 0.);
+    s->collects = is_backlog(s, taken) && !s->paused && !ev_is_active(&s->again);
+    if (s->collects)
+        take_again(s);
+    thread_set_batch(s->has_backlog);
+}
+
+static void stop_pacing(struct pg_session *s)
+{
+    s->collects = false;
+    thread_set_batch(false);
 }
 
 static void take_stream(struct pg_session *s)
@@ -256,8 +273,7 @@ static void take_stream(struct pg_session *s)
     int n = 0;
     for (; s->state == SESSION_STREAMING && !s->paused; n++) {
         if (n == TURN_MESSAGES || bytes >= TURN_BYTES) {
-            ev_timer_set(&s->again, 0., 0.);
-            ev_timer_start(s->loop->ev, &s->again);
+            take_again(s);
             break;
         }
         if (!next_message_of_turn(s, n > 0))
@@ -307,6 +323,14 @@ static void on_socket(struct ev_loop *ev, ev_io *io, int events)
     session_take(s);
 }
 
+/* False when the connection is lost. */
+static bool collect(struct pg_session *s)
+{
+    s->collects = false;
+    ev_sleep(COLLECT_S);
+    return consume(s);
+}
+
 static void on_again(struct ev_loop *ev, ev_timer *timer, int events)
 {
     struct pg_session *s = timer->data;
@@ -314,7 +338,7 @@ static void on_again(struct ev_loop *ev, ev_timer *timer, int events)
     (void)events;
     if (s->state == SESSION_FAILED)
         s->events->on_closed(s->owner, &s->failure);
-    else
+    else if (!s->collects || collect(s))
         session_take(s);
 }
 
@@ -421,10 +445,8 @@ void pg_session_resume(struct pg_session *s)
         return;
     s->paused = false;
     s->last_heard = clock_monotonic_ms(); /* who does not listen hears nothing */
-    if (offer_held(s) && s->state == SESSION_STREAMING) {
-        ev_timer_set(&s->again, 0., 0.);
-        ev_timer_start(s->loop->ev, &s->again);
-    }
+    if (offer_held(s) && s->state == SESSION_STREAMING)
+        take_again(s);
     if (s->state == SESSION_STREAMING)
         session_flush(s);
 }
@@ -437,6 +459,7 @@ int pg_session_end(struct pg_session *s)
         return session_fail_libpq(s);
     session_set_state(s, SESSION_ENDING);
     ev_timer_stop(s->loop->ev, &s->again);
+    stop_pacing(s);
     s->paused = false;
     return session_flush(s);
 }

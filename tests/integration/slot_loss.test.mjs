@@ -18,6 +18,15 @@ function dropUnasked(db, walpiper) {
   });
 }
 
+/** The sessions of a process that was killed still do what it had sent them. */
+function endOrphans(db) {
+  return until('what was killed has no session left', () =>
+    db.value(`WITH ended AS (SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                             WHERE datname = current_database() AND application_name = 'walpiper')
+              SELECT count(*) = 0 FROM ended`),
+  );
+}
+
 /** A server that keeps 1 MB of WAL for a slot, and in its database a table that nobody streams. */
 async function stingy(scene) {
   const server = await scene.postgres({ max_slot_wal_keep_size: '1MB', wal_keep_size: '0' });
@@ -155,6 +164,7 @@ scenario('operators apply what the journal has, without a slot, and begin nothin
   await stream.first(100);
   await walpiper.kill();
   await dropUnasked(db, walpiper);
+  await endOrphans(db);
   await lock.query('COMMIT');
   lock.release();
   assert.deepEqual(await counts(db), before);

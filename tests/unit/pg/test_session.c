@@ -3,6 +3,7 @@
 #include "backend.h"
 #include "pg/session.h"
 #include "unit.h"
+#include <sched.h>
 
 #define TURN_MAX 2000 /* messages that one turn of the loop may take */
 #define ROWS 50000
@@ -13,7 +14,7 @@ static struct backend backend;
 static struct loop loop;
 static struct pg_session *session;
 static unsigned rows, rows_this_turn, most_in_a_turn;
-static bool streaming, paused, pauses_at_first;
+static bool streaming, paused, pauses_at_first, was_batch;
 static struct error closed;
 
 static void on_turn(struct loop_hook *hook)
@@ -49,6 +50,7 @@ static enum pg_flow on_message(void *owner, struct str message, uint64_t lsn)
     }
     rows++;
     rows_this_turn++;
+    was_batch |= sched_getscheduler(0) == SCHED_BATCH;
     return PG_FLOW_ON;
 }
 
@@ -75,7 +77,7 @@ static void setup(void (*script)(struct backend *backend))
 {
     struct error err = {0};
     rows = rows_this_turn = most_in_a_turn = 0;
-    streaming = paused = false;
+    streaming = paused = was_batch = false;
     error_clear(&closed);
     backend_start(&backend, script);
     ck_assert_int_eq(loop_init(&loop), 0);
@@ -170,6 +172,39 @@ START_TEST(the_end_of_a_stream_says_what_the_server_said)
 }
 END_TEST
 
+static void send_many_and_later_one(struct backend *b)
+{
+    begin_stream(b);
+    backend_send_rows(b, ROWS, 1);
+    backend_wait(b);
+    backend_send_rows(b, 1, 1);
+    backend_wait(b);
+}
+
+static bool has_calmed_down(void)
+{
+    return rows == ROWS && sched_getscheduler(0) == SCHED_OTHER;
+}
+
+static bool has_the_late_one(void)
+{
+    return rows == ROWS + 1;
+}
+
+START_TEST(a_backlog_takes_no_core_away_from_the_server_and_its_end_is_noticed)
+{
+    setup(send_many_and_later_one);
+    backend_until(&loop, has_calmed_down);
+    ck_assert(was_batch);
+    sem_post(&backend.go);
+    backend_until(&loop, has_the_late_one);
+    ck_assert_int_eq(sched_getscheduler(0), SCHED_OTHER);
+    sem_post(&backend.go);
+    teardown();
+}
+END_TEST
+
 UNIT_SUITE("pg/session", a_turn_takes_so_many_messages_that_the_loop_has_time_for_others,
            a_server_that_does_not_read_is_read_from_while_updates_wait_for_it,
-           the_end_of_a_stream_says_what_the_server_said)
+           the_end_of_a_stream_says_what_the_server_said,
+           a_backlog_takes_no_core_away_from_the_server_and_its_end_is_noticed)
