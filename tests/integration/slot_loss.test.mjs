@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { assert, binary, run, scenario, sleep, until } from './harness/lib.mjs';
 import { blog, blogFiles, counts, countsFromScratch } from './harness/blog.mjs';
+import { captured } from './harness/journal.mjs';
 
 /** Drops the slot although it is read: what an administrator may do in haste. */
 function dropUnasked(db, walpiper) {
@@ -159,9 +160,8 @@ scenario('operators apply what the journal has, without a slot, and begin nothin
   const before = await counts(db);
   const lock = await db.connect();
   await lock.query('BEGIN; LOCK TABLE post_with_comments_counts');
-  const stream = await walpiper.subscribe('/streams/posts');
   await db.query(`INSERT INTO posts (title) SELECT 'p' || n FROM generate_series(1, 100) n`);
-  await stream.first(100);
+  await captured(walpiper);
   await walpiper.kill();
   await dropUnasked(db, walpiper);
   await endOrphans(db);
