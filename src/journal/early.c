@@ -37,17 +37,20 @@ static bool may_give(struct journal *journal, const struct fresh *fresh)
     return in_order;
 }
 
-void early_give(struct journal *journal)
+bool early_give(struct journal *journal)
 {
     struct fresh *fresh = &journal->fresh;
+    bool given = !fresh->too_many;
     fresh->too_many = false;
     if (fresh->count == 0)
-        return;
-    if (!may_give(journal, fresh))
+        return given;
+    given = may_give(journal, fresh);
+    if (!given)
         fresh->left = fresh->records[fresh->count - 1].position;
     else if (early_publish(journal, fresh->records, fresh->count))
         journal_tell_records(journal);
     forget(fresh);
+    return given;
 }
 
 void early_forget(struct journal *journal)

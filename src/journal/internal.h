@@ -52,6 +52,8 @@ struct journal {
     pthread_cond_t gathered; /* and for this one while it lets a batch grow */
     pthread_cond_t answered; /* journal_begin_epoch() waits for it */
     struct queue queue;
+    bool in_backlog; /* the last batch was large: haste is for the writer no reason to write a small
+                        one */
     struct holds holds;
     bool holds_changed; /* to be written with the next batch */
     bool holds_due;     /* to be written even alone */
@@ -85,8 +87,8 @@ void journal_tell_durable(struct journal *journal);
 #define EARLY_AHEAD ((uint64_t)16 << 20)
 
 void early_add(struct fresh *fresh, const struct record *record);
-/* At a flush: readers get what is fresh, unless that must wait for the writer. */
-void early_give(struct journal *journal);
+/* At a flush: readers get what is fresh. False when some of it must wait for the writer. */
+bool early_give(struct journal *journal);
 void early_forget(struct journal *journal);
 /* Readers can have RECORDS. False when they could before. */
 bool early_publish(struct journal *journal, const struct record *records, size_t count);

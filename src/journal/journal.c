@@ -182,6 +182,14 @@ int journal_begin_epoch(struct journal *journal, const struct journal_identity *
 
 /* --- append ------------------------------------------------------------------------------ */
 
+/* With the lock held. It may be at rest, or let a batch grow. */
+static void wake_writer(struct journal *journal)
+{
+    pthread_cond_signal(&journal->work);
+    if (queue_in_haste(&journal->queue) && !journal->in_backlog)
+        pthread_cond_signal(&journal->gathered);
+}
+
 int journal_append(struct journal *journal, struct position position, struct str bytes,
                    const int64_t *tag)
 {
@@ -200,8 +208,8 @@ int journal_append(struct journal *journal, struct position position, struct str
     int rc = queue_append(&journal->queue, &record);
     if (rc == 0)
         early_add(&journal->fresh, &record);
-    if (rc == -EAGAIN || journal->queue.open.due)
-        pthread_cond_signal(&journal->work);
+    if (queue_in_haste(&journal->queue))
+        wake_writer(journal);
     if (journal->queue.waiting >= JOURNAL_GATHER_BYTES)
         pthread_cond_signal(&journal->gathered);
     pthread_mutex_unlock(&journal->lock);
@@ -220,17 +228,17 @@ void journal_mark(struct journal *journal, uint64_t lsn, bool urgent)
     journal->last_mark = lsn;
     pthread_mutex_lock(&journal->lock);
     if (queue_mark(&journal->queue, lsn, urgent, clock_monotonic_ms()))
-        pthread_cond_signal(&journal->work);
+        wake_writer(journal);
     pthread_mutex_unlock(&journal->lock);
 }
 
 void journal_flush(struct journal *journal)
 {
-    early_give(journal);
+    bool given = early_give(journal);
+    uint64_t due_ms = given ? clock_monotonic_ms() : QUEUE_AT_ONCE;
     pthread_mutex_lock(&journal->lock);
-    queue_flush(&journal->queue);
-    if (journal->queue.open.due)
-        pthread_cond_signal(&journal->work);
+    if (queue_flush(&journal->queue, due_ms))
+        wake_writer(journal);
     pthread_mutex_unlock(&journal->lock);
 }
 

@@ -89,11 +89,11 @@ int journal_append(struct journal *journal, struct position position, struct str
                    const int64_t *tag);
 /* All that ends at or before LSN has been appended: once that is on disk, so is this mark, and
  * journal_durable_lsn() says so. Marks only grow, a smaller one is ignored. URGENT: what was
- * appended and the mark are written as soon as the writer is free. Otherwise the mark rides with
+ * appended and the mark are written a few milliseconds later. Otherwise the mark rides with
  * the next batch, and is written alone when none came for a second: many such marks cost little. */
 void journal_mark(struct journal *journal, uint64_t lsn, bool urgent);
-/* Hands the records that were appended to readers, and with the marks to the writer as soon as that
- * is free. Call at the end of a loop turn. */
+/* Hands the records that were appended to readers, and with the marks to the writer, which waits a
+ * few milliseconds for more, unless readers have to wait for it. Call at the end of a loop turn. */
 void journal_flush(struct journal *journal);
 /* True when all that was appended and marked is on disk. */
 bool journal_idle(const struct journal *journal);

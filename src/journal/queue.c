@@ -4,6 +4,8 @@
 /* A small record costs more than its bytes: struct record, struct shared and malloc's header. */
 enum { RECORD_OVERHEAD = sizeof(struct record) + sizeof(struct shared) + 16 };
 
+static const struct batch no_batch = {.due_ms = QUEUE_NEVER};
+
 static size_t record_cost(const struct record *record)
 {
     return record->bytes->len + RECORD_OVERHEAD;
@@ -19,7 +21,8 @@ void queue_batch_release(struct batch *batch)
 
 void queue_init(struct queue *queue, size_t batch_bytes, size_t ahead_bytes)
 {
-    *queue = (struct queue){.batch_bytes = batch_bytes, .ahead_bytes = ahead_bytes};
+    *queue =
+        (struct queue){.open = no_batch, .batch_bytes = batch_bytes, .ahead_bytes = ahead_bytes};
     queue->full_tail = &queue->full;
 }
 
@@ -42,7 +45,7 @@ static int close_batch(struct queue *queue)
     batch->next = NULL;
     *queue->full_tail = batch;
     queue->full_tail = &batch->next;
-    queue->open = (struct batch){0};
+    queue->open = no_batch;
     return 0;
 }
 
@@ -61,12 +64,21 @@ static int batch_append(struct batch *batch, const struct record *record)
     return 0;
 }
 
+/* The open batch is due at DUE_MS at the latest. */
+static bool hasten(struct queue *queue, uint64_t due_ms)
+{
+    if (due_ms >= queue->open.due_ms)
+        return false;
+    queue->open.due_ms = due_ms;
+    return true;
+}
+
 int queue_append(struct queue *queue, const struct record *record)
 {
     size_t cost = record_cost(record);
     bool fits = queue->waiting <= queue->ahead_bytes && cost <= queue->ahead_bytes - queue->waiting;
     if (queue->waiting > 0 && !fits) {
-        queue_flush(queue);
+        queue_flush(queue, QUEUE_AT_ONCE);
         return -EAGAIN;
     }
     if (queue->open.count > 0 && queue->open.bytes >= queue->batch_bytes && close_batch(queue) != 0)
@@ -75,35 +87,34 @@ int queue_append(struct queue *queue, const struct record *record)
         return -ENOMEM;
     queue->waiting += cost;
     if (queue->open.bytes >= queue->batch_bytes)
-        queue->open.due = true;
+        hasten(queue, QUEUE_AT_ONCE);
     return 0;
 }
 
 bool queue_mark(struct queue *queue, uint64_t lsn, bool urgent, uint64_t now_ms)
 {
-    bool first = queue->open.mark == 0;
-    if (first)
-        queue->open.mark_since = now_ms;
     queue->open.mark = lsn;
-    if (urgent)
-        queue->open.due = true;
-    return first || urgent;
+    return hasten(queue, urgent ? now_ms : now_ms + QUEUE_LAZY_MS);
 }
 
-void queue_flush(struct queue *queue)
+bool queue_flush(struct queue *queue, uint64_t due_ms)
 {
-    if (queue->open.count > 0)
-        queue->open.due = true;
+    return queue->open.count > 0 && hasten(queue, due_ms);
+}
+
+bool queue_in_haste(const struct queue *queue)
+{
+    return queue->full || queue->open.due_ms == QUEUE_AT_ONCE;
 }
 
 uint64_t queue_due_in(const struct queue *queue, uint64_t now_ms)
 {
-    if (queue->full || queue->open.due)
+    uint64_t due_ms = queue->open.due_ms;
+    if (queue_in_haste(queue))
         return 0;
-    if (queue->open.mark == 0)
-        return UINT64_MAX;
-    uint64_t age = now_ms - queue->open.mark_since;
-    return age < QUEUE_LAZY_MS ? QUEUE_LAZY_MS - age : 0;
+    if (due_ms == QUEUE_NEVER)
+        return QUEUE_NEVER;
+    return due_ms > now_ms ? due_ms - now_ms : 0;
 }
 
 static bool batch_empty(const struct batch *batch)
@@ -127,7 +138,7 @@ bool queue_take(struct queue *queue, struct batch *ret_batch)
         free(full);
     } else if (!batch_empty(&queue->open)) {
         *ret_batch = queue->open;
-        queue->open = (struct batch){0};
+        queue->open = no_batch;
     } else {
         return false;
     }

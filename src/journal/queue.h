@@ -2,24 +2,27 @@
  * the records until a batch is taken. Not thread-safe: its user has a lock. Must not include
  * store.h.
  *
- * A batch is due (may be written) when it has reached batch_bytes, when it was flushed, when it
- * holds an urgent mark, or when its mark is QUEUE_LAZY_MS old: a mark that is not urgent is not
- * worth an fsync of its own each time, and yet must not wait for ever. */
+ * A batch is due when it was flushed, from the time on that was said then; from that of an urgent
+ * mark on; else when its mark is QUEUE_LAZY_MS old: a mark that is not urgent is not worth an fsync
+ * of its own each time, and yet must not wait for ever. Who writes may let it grow a little, unless
+ * there is haste: it has reached batch_bytes, there is no room for more, or the flush said so.
+ * Times are monotonic milliseconds. */
 #ifndef JOURNAL_QUEUE_H
 #define JOURNAL_QUEUE_H
 
 #include "journal/record.h"
 
 #define QUEUE_LAZY_MS 1000
+#define QUEUE_AT_ONCE 0
+#define QUEUE_NEVER UINT64_MAX
 
 struct batch {
     struct record *records;
     size_t count;
     size_t capacity;
-    size_t bytes;        /* in memory */
-    uint64_t mark;       /* 0: none */
-    uint64_t mark_since; /* monotonic ms, when the first mark came */
-    bool due;
+    size_t bytes;    /* in memory */
+    uint64_t mark;   /* 0: none */
+    uint64_t due_ms; /* QUEUE_NEVER: nothing asks for it yet */
     struct batch *next;
 };
 
@@ -41,11 +44,12 @@ void queue_release(struct queue *queue);
 /* 0: the queue takes the record's reference. -EAGAIN when too much waits, which makes all of it
  * due; a single record is always taken when nothing waits, whatever its size. -ENOMEM. */
 int queue_append(struct queue *queue, const struct record *record);
-/* True when the writer has to be woken: the mark is due at once, or its time begins to run. */
+/* Both say true when the batch is due earlier by it: the writer has to be told. */
 bool queue_mark(struct queue *queue, uint64_t lsn, bool urgent, uint64_t now_ms);
-void queue_flush(struct queue *queue);
+bool queue_flush(struct queue *queue, uint64_t due_ms); /* what was appended; or QUEUE_AT_ONCE */
 
-/* Milliseconds until a lazy mark is due; UINT64_MAX when none waits. */
+bool queue_in_haste(const struct queue *queue);
+/* Milliseconds until a batch is due, or QUEUE_NEVER. */
 uint64_t queue_due_in(const struct queue *queue, uint64_t now_ms);
 bool queue_empty(const struct queue *queue); /* nothing waits and nothing is taken */
 

@@ -7,6 +7,10 @@
 
 enum { RETRY_MIN_MS = 20, RETRY_MAX_MS = 1000, TRIM_BYTES = 4 << 20, NAP_MAX_MS = 60 * 1000 };
 
+/* What readers have already may wait so long for the disk: one sync does for all that comes in the
+ * meantime, and takes no core from those who deliver it. */
+enum { LINGER_MS = 3 };
+
 /* A batch of that many records says that there is a backlog; the next one may take so long. */
 enum { BACKLOG_RECORDS = 64, GATHER_MS = 8 };
 
@@ -92,13 +96,19 @@ static void wait_for_work(struct journal *journal, uint64_t ms)
     wait_for(journal, &journal->work, ms);
 }
 
-/* With the lock held. Lets what is due grow in a backlog, where nobody notices the milliseconds. */
-static void gather(struct journal *journal, uint64_t until_ms)
+/* With the lock held. Lets what is due grow for a while. In a backlog also when there is haste:
+ * nobody notices the milliseconds there. */
+static void gather(struct journal *journal)
 {
-    uint64_t now;
+    uint64_t now = clock_monotonic_ms();
+    uint64_t until = now + (journal->in_backlog ? GATHER_MS : LINGER_MS);
     while (!journal->stopping && !journal->request &&
-           journal->queue.waiting < JOURNAL_GATHER_BYTES && (now = clock_monotonic_ms()) < until_ms)
-        wait_for(journal, &journal->gathered, until_ms - now);
+           journal->queue.waiting < JOURNAL_GATHER_BYTES &&
+           (journal->in_backlog || !queue_in_haste(&journal->queue)) && now < until) {
+        wait_for(journal, &journal->gathered, until - now);
+        now = clock_monotonic_ms();
+    }
+    journal->in_backlog = false;
 }
 
 enum job { JOB_STOP, JOB_EPOCH, JOB_WRITE };
@@ -124,6 +134,8 @@ static enum job next_job(struct journal *journal, struct batch *ret_batch)
             return JOB_WRITE;
         wait = trim < wait ? trim : wait;
         wait_for_work(journal, wait < NAP_MAX_MS ? wait : NAP_MAX_MS);
+        if (queue_due_in(&journal->queue, clock_monotonic_ms()) == 0)
+            gather(journal);
     }
 }
 
@@ -375,14 +387,12 @@ static void *writer_main(void *argument)
     struct journal *journal = argument;
     struct batch batch;
     bool running = true;
-    uint64_t gather_until = 0;
     pthread_setname_np(pthread_self(), "journal"); /* for top -H, and whoever measures */
     thread_set_batch(true);                        /* readers do not wait for the disk */
     pthread_mutex_lock(&journal->lock);
     while (running) {
-        gather(journal, gather_until);
         enum job job = next_job(journal, &batch);
-        gather_until = batch.count >= BACKLOG_RECORDS ? clock_monotonic_ms() + GATHER_MS : 0;
+        journal->in_backlog = batch.count >= BACKLOG_RECORDS;
         struct epoch_request *request = journal->request;
         pthread_mutex_unlock(&journal->lock);
         if (job == JOB_WRITE)
@@ -393,6 +403,7 @@ static void *writer_main(void *argument)
             running = false;
         queue_batch_release(&batch);
         pthread_mutex_lock(&journal->lock);
+        gather(journal);
     }
     pthread_mutex_unlock(&journal->lock);
     return NULL;

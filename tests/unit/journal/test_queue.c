@@ -36,14 +36,18 @@ START_TEST(test_records_wait_for_a_flush)
     struct queue queue;
     queue_init(&queue, 100000, 1000000);
     ck_assert(queue_empty(&queue));
-    queue_flush(&queue); /* of nothing */
-    ck_assert(!is_due(&queue, 0));
+    ck_assert(!queue_flush(&queue, 5)); /* of nothing */
+    ck_assert(!is_due(&queue, 5));
     ck_assert_int_eq(push(&queue, 1, 100), 0);
     ck_assert(!is_due(&queue, 1000000));
     ck_assert(!queue_empty(&queue));
-    queue_flush(&queue);
-    ck_assert(is_due(&queue, 0));
+    ck_assert(queue_flush(&queue, 8));
+    ck_assert_uint_eq(queue_due_in(&queue, 5), 3);
     ck_assert_int_eq(push(&queue, 2, 100), 0); /* rides along */
+    ck_assert(!queue_flush(&queue, 9));        /* and puts nothing off */
+    ck_assert(is_due(&queue, 8));
+    ck_assert(queue_flush(&queue, QUEUE_AT_ONCE));
+    ck_assert(is_due(&queue, 0));
     expect_batch(&queue, 1, 2, 0);
     ck_assert(queue_empty(&queue));
     ck_assert_uint_eq(queue.waiting, 0);
@@ -79,16 +83,17 @@ START_TEST(test_an_urgent_mark_is_due_and_another_waits_a_while)
     struct queue queue;
     queue_init(&queue, 1000, 1000);
     ck_assert_uint_eq(queue_due_in(&queue, 5000), UINT64_MAX);
-    queue_mark(&queue, 7, false, 5000);
-    queue_flush(&queue);
+    ck_assert(queue_mark(&queue, 7, false, 5000));
+    ck_assert(!queue_flush(&queue, QUEUE_AT_ONCE));
     ck_assert_uint_eq(queue_due_in(&queue, 5000), QUEUE_LAZY_MS);
-    queue_mark(&queue, 8, false, 5600); /* the first one counts */
+    ck_assert(!queue_mark(&queue, 8, false, 5600)); /* the first one counts */
     ck_assert_uint_eq(queue_due_in(&queue, 5000 + QUEUE_LAZY_MS - 1), 1);
     ck_assert_uint_eq(queue_due_in(&queue, 5000 + QUEUE_LAZY_MS), 0);
     ck_assert_uint_eq(queue_due_in(&queue, 5000 + 10 * QUEUE_LAZY_MS), 0);
     expect_batch(&queue, 0, 0, 8);
-    queue_mark(&queue, 9, true, 6000);
+    ck_assert(queue_mark(&queue, 9, true, 6000));
     ck_assert(is_due(&queue, 6000));
+    ck_assert(!queue_mark(&queue, 9, true, 6000));
     expect_batch(&queue, 0, 0, 9);
     queue_release(&queue);
 }
