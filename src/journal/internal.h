@@ -52,8 +52,7 @@ struct journal {
     pthread_cond_t gathered; /* and for this one while it lets a batch grow */
     pthread_cond_t answered; /* journal_begin_epoch() waits for it */
     struct queue queue;
-    bool in_backlog; /* the last batch was large: haste is for the writer no reason to write a small
-                        one */
+    bool in_backlog; /* the last batch was large: the next one grows, whatever the haste */
     struct holds holds;
     bool holds_changed; /* to be written with the next batch */
     bool holds_due;     /* to be written even alone */
