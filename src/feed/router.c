@@ -9,9 +9,11 @@
 #include <errno.h>
 #include <stddef.h>
 
-/* Records a turn: enough to work in bulk, few enough that what was handed out gets written. */
+/* Records a turn, and deliveries: enough to work in bulk, few enough that what was handed out gets
+ * written. What waits for that takes up to 100 bytes a delivery. */
 #define LIVE_BUDGET 1024
-/* So many in a turn say that there is a backlog. */
+#define LIVE_DELIVERIES (512u << 10)
+/* So many records in a turn say that there is a backlog. */
 #define BACKLOG_RECORDS 64
 #define RETRY_SECONDS 1.0
 
@@ -146,9 +148,10 @@ static void fail(struct router *router, int status)
 static bool read_live(struct router *router)
 {
     struct pass *live = &router->passes[PASS_LIVE];
+    uint64_t most = router->deliveries + LIVE_DELIVERIES;
     struct journal_entry entry;
 
-    for (unsigned n = 0; n < LIVE_BUDGET; n++) {
+    for (unsigned n = 0; n < LIVE_BUDGET && router->deliveries < most; n++) {
         int status = pass_next(live, &entry);
         if (status < 0) {
             fail(router, status);
@@ -183,7 +186,7 @@ static void on_turn(struct loop_hook *hook)
     uint64_t before = router->records_read;
     bool more = router->behind && live && read_live(router);
 
-    thread_set_batch(router->records_read - before >= BACKLOG_RECORDS);
+    thread_set_batch(more || router->records_read - before >= BACKLOG_RECORDS);
     if (catch_up_turn(router) || more)
         loop_again(router->loop);
     tell_counters(router);

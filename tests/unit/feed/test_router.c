@@ -500,8 +500,48 @@ START_TEST(test_all_leave_at_truncate)
 }
 END_TEST
 
-UNIT_SUITE("feed/router", test_several_topics, test_leaving_with_several_topics,
-           test_table_without_subscribers, test_all_leave_at_truncate, test_live,
-           test_live_from_now, test_moved, test_truncate, test_replay, test_replay_empty,
-           test_no_room, test_exactly_once, test_replay_does_not_delay, test_expired, test_epoch,
-           test_unreadable, test_close_in_push, test_emptied_journal)
+/* What a turn hands out waits for the end of the turn to be written. */
+#define TURN_DELIVERIES (512u << 10)
+
+static uint64_t delivered, most_in_a_turn;
+
+static void on_turn_end(struct loop_hook *hook)
+{
+    (void)hook;
+    if (router->deliveries - delivered > most_in_a_turn)
+        most_in_a_turn = router->deliveries - delivered;
+    delivered = router->deliveries;
+}
+
+/* Many records for many subscribers are several turns: memory does not grow with their product. */
+START_TEST(test_deliveries_of_a_turn_are_bounded)
+{
+    enum { MANY = 4000, RECORDS = 200 };
+    struct loop_hook hook = {.order = LOOP_ORDER_WRITE, .run = on_turn_end};
+    struct sink *sinks = calloc(MANY, sizeof(*sinks));
+
+    setup(0);
+    delivered = most_in_a_turn = 0;
+    loop_hook_add(&fixture.loop, &hook);
+    for (int i = 0; i < MANY; i++)
+        subscribe(&sinks[i], "comments", PLENTY, NULL);
+    for (int i = 0; i < RECORDS; i++)
+        insert(&in_seven);
+    sync_without_a_turn();
+    settle(RECORDS);
+    ck_assert_uint_eq(router->deliveries, (uint64_t)MANY * RECORDS);
+    ck_assert_uint_lt(most_in_a_turn, TURN_DELIVERIES + MANY);
+    for (int i = 0; i < MANY; i++)
+        unsubscribe(&sinks[i]);
+    free(sinks);
+    loop_hook_remove(&fixture.loop, &hook);
+    teardown();
+}
+END_TEST
+
+UNIT_SUITE("feed/router", test_deliveries_of_a_turn_are_bounded, test_several_topics,
+           test_leaving_with_several_topics, test_table_without_subscribers,
+           test_all_leave_at_truncate, test_live, test_live_from_now, test_moved, test_truncate,
+           test_replay, test_replay_empty, test_no_room, test_exactly_once,
+           test_replay_does_not_delay, test_expired, test_epoch, test_unreadable,
+           test_close_in_push, test_emptied_journal)
