@@ -123,6 +123,9 @@ run_sanitized() {
     return $status
 }
 
+# How many run side by side: many of them wait for time limits, or the disk, most of their life.
+side_by_side=$(($(nproc) + 2))
+
 # run_unit_tests TREE [PATTERN]: side by side, each program's own output in one piece, so that Check's
 # closing lines are seen.
 run_unit_tests() {
@@ -137,7 +140,7 @@ run_unit_tests() {
     fi
     export -f run_unit_test
     # shellcheck disable=SC2016 # the inner shell expands it
-    printf '%s\0' "${programs[@]}" | xargs -0 -P "$(nproc)" -n 1 bash -c 'run_unit_test "$1"' unit
+    printf '%s\0' "${programs[@]}" | xargs -0 -P "$side_by_side" -n 1 bash -c 'run_unit_test "$1"' unit
 }
 
 run_unit_test() {
@@ -184,12 +187,11 @@ test_chaos() {
     return $status
 }
 
-# run_integration TREE FILE...: the files side by side, two more than there are cores: many wait for time
-# limits most of their life. Each has its own PostgreSQL and prints its logs
+# run_integration TREE FILE...: the files side by side. Each has its own PostgreSQL and prints its logs
 # when it fails.
 run_integration() {
     local tree=$1
     shift
     WALPIPER_BIN=$PWD/$tree/src/walpiper \
-        node --test --test-concurrency=$(($(nproc) + 2)) --test-reporter=spec "$@" </dev/null
+        node --test --test-concurrency="$side_by_side" --test-reporter=spec "$@" </dev/null
 }

@@ -75,6 +75,14 @@ struct journal {
  * commit costs two syncs, whatever its size. */
 #define JOURNAL_GATHER_BYTES ((size_t)1 << 20)
 
+/* With the lock held: what is due may grow. In a backlog also when there is haste: nobody notices
+ * the milliseconds there. */
+static inline bool journal_may_gather(const struct journal *journal)
+{
+    return journal->queue.waiting < JOURNAL_GATHER_BYTES &&
+           (journal->in_backlog || !queue_in_haste(&journal->queue));
+}
+
 /* --- journal.c ---------------------------------------------------------------------------- */
 
 void journal_tell_records(struct journal *journal);

@@ -182,12 +182,18 @@ int journal_begin_epoch(struct journal *journal, const struct journal_identity *
 
 /* --- append ------------------------------------------------------------------------------ */
 
+/* With the lock held. */
+static void end_gathering(struct journal *journal)
+{
+    if (!journal_may_gather(journal))
+        pthread_cond_signal(&journal->gathered);
+}
+
 /* With the lock held. It may be at rest, or let a batch grow. */
 static void wake_writer(struct journal *journal)
 {
     pthread_cond_signal(&journal->work);
-    if (queue_in_haste(&journal->queue) && !journal->in_backlog)
-        pthread_cond_signal(&journal->gathered);
+    end_gathering(journal);
 }
 
 int journal_append(struct journal *journal, struct position position, struct str bytes,
@@ -209,9 +215,8 @@ int journal_append(struct journal *journal, struct position position, struct str
     if (rc == 0)
         early_add(&journal->fresh, &record);
     if (queue_in_haste(&journal->queue))
-        wake_writer(journal);
-    if (journal->queue.waiting >= JOURNAL_GATHER_BYTES)
-        pthread_cond_signal(&journal->gathered);
+        pthread_cond_signal(&journal->work);
+    end_gathering(journal);
     pthread_mutex_unlock(&journal->lock);
     if (rc == 0)
         journal->last = position;

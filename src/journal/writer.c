@@ -2,7 +2,6 @@
 #include "base/thread.h"
 #include "journal/internal.h"
 #include <errno.h>
-#include <signal.h>
 #include <sys/random.h>
 
 enum { RETRY_MIN_MS = 20, RETRY_MAX_MS = 1000, TRIM_BYTES = 4 << 20, NAP_MAX_MS = 60 * 1000 };
@@ -96,15 +95,12 @@ static void wait_for_work(struct journal *journal, uint64_t ms)
     wait_for(journal, &journal->work, ms);
 }
 
-/* With the lock held. Lets what is due grow for a while. In a backlog also when there is haste:
- * nobody notices the milliseconds there. */
+/* With the lock held. Lets what is due grow for a while. */
 static void gather(struct journal *journal)
 {
     uint64_t now = clock_monotonic_ms();
     uint64_t until = now + (journal->in_backlog ? GATHER_MS : LINGER_MS);
-    while (!journal->stopping && !journal->request &&
-           journal->queue.waiting < JOURNAL_GATHER_BYTES &&
-           (journal->in_backlog || !queue_in_haste(&journal->queue)) && now < until) {
+    while (!journal->stopping && !journal->request && journal_may_gather(journal) && now < until) {
         wait_for(journal, &journal->gathered, until - now);
         now = clock_monotonic_ms();
     }
@@ -409,16 +405,10 @@ static void *writer_main(void *argument)
     return NULL;
 }
 
+/* No signals: SIGXFSZ must be an error of write(2). */
 int writer_start(struct journal *journal)
 {
-    /* Signals are for the threads with an event loop; SIGXFSZ must be an error of write(2). */
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&journal->thread, NULL, writer_main, journal);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -code;
+    return thread_start(&journal->thread, writer_main, journal, "to write the journal", NULL);
 }
 
 void writer_stop(struct journal *journal)
