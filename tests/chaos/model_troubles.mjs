@@ -94,15 +94,11 @@ export class ModelTroubles extends Storm {
   /** Commits are in the log, and nobody sees them before a standby that is not there has them too. BEFORE they
    *  are let go. */
   async holdCommits(before = () => {}) {
-    await this.synchronous('nobody');
+    await this.server.holdCommits();
     await sleep(this.random.between(100, 1200));
     before();
-    await this.synchronous('');
+    await this.server.releaseCommits();
     return undefined;
-  }
-
-  synchronous(names) {
-    return this.server.set({ synchronous_standby_names: names });
   }
 
   async restartServer() {

@@ -12,7 +12,7 @@ scenario('what one transaction makes and alters, and writes to, is known before 
   for (const t of kinds) await makeTable(db, t, 'FULL');
   const walpipers = await both(scene, db, { publication: 'p' });
   for (const t of kinds) await fillTable(db, t);
-  await db.server.set({ synchronous_standby_names: 'nobody' });
+  await db.server.holdCommits();
   // wal2json reads the index of a primary key, and waits itself for who has made or rebuilt one.
   const made = ['CREATE TABLE made (id int, v text)', `INSERT INTO made VALUES (1, 'a')`];
   const altered = kinds.flatMap((t) => [changes[t](t), ...work(t, 'update')]);
@@ -30,7 +30,7 @@ scenario('what one transaction makes and alters, and writes to, is known before 
     assert.match(down.body, /other sessions do not see it yet/);
   }
   assert.equal(await db.value(`SELECT to_regclass('made')`), null, 'it is held back');
-  await db.server.set({ synchronous_standby_names: '' });
+  await db.server.releaseCommits();
   await commit;
   client.release();
   for (const plugin of plugins) await walpipers[plugin].healthy();

@@ -81,7 +81,7 @@ scenario('a row whose commit the server does not show yet is waited for, though 
   const witness = await walpiper.events('toto');
   const first = await write(db);
   const held = await open(db);
-  await server.set({ synchronous_standby_names: 'nobody' });
+  await server.holdCommits();
   const committed = held.commit();
   committed.catch(() => {}); // should this fail before it is let go
   await witness.first(2); // it is in the log
@@ -104,7 +104,7 @@ scenario('a row whose commit the server does not show yet is waited for, though 
   const pull = await (await fetch(`${walpiper.base}/events?after=${first}`, { headers })).json();
   assert.deepEqual([pull.events, pull.next], [[], first], 'a pull is not led past it either');
   for (const client of clients) assert.deepEqual(client.events, [], 'nothing that comes after it');
-  await server.set({ synchronous_standby_names: '' });
+  await server.releaseCommits();
   await committed;
   others.release();
   for (const [n, client] of clients.entries()) {

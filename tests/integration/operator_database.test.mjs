@@ -173,14 +173,14 @@ scenario('a commit that nobody sees yet is waited for, although the target is el
   await right(db, models);
   const feed = await walpiper.subscribe('/streams/posts');
   const before = await counts(models);
-  await server.set({ synchronous_standby_names: 'nobody' });
+  await server.holdCommits();
   const insert = db.query(`INSERT INTO posts (title) VALUES ('held back')`);
   insert.catch(() => {}); // when the test has failed already
   await feed.first(1); // it is in the log
   const asking = `SELECT count(*)::int FROM pg_stat_activity WHERE query ~ 'pg_snapshot_xip' AND pid <> pg_backend_pid()`;
   await until('the sources are asked', async () => (await db.value(asking)) > 0);
   assert.deepEqual(await counts(models), before);
-  await server.set({ synchronous_standby_names: '' });
+  await server.releaseCommits();
   await insert;
   await right(db, models);
 });

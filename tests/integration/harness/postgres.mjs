@@ -119,6 +119,30 @@ export class Postgres {
     await this.reload();
   }
 
+  /** From here to releaseCommits() commits are in the log, and other sessions do not see them. A while after
+   *  the reload the checkpointer makes it known: it has when a commit waits. */
+  async holdCommits() {
+    await this.set({ synchronous_standby_names: 'nobody' });
+    const admin = new Database(this, 'postgres');
+    const client = await admin.connect();
+    const pid = (await client.query('SELECT pg_backend_pid() AS pid')).rows[0].pid;
+    const waits = () => admin.value(`SELECT wait_event = 'SyncRep' FROM pg_stat_activity WHERE pid = $1`, [pid]);
+    let commit, ended;
+    do {
+      ended = false;
+      commit = client.query(`SELECT pg_logical_emit_message(true, 'probe', '')`).finally(() => (ended = true));
+      await until('a commit waits, or ends', async () => ended || waits());
+    } while (ended);
+    await admin.query('SELECT pg_cancel_backend($1)', [pid]);
+    await commit;
+    client.release();
+    await admin.close();
+  }
+
+  async releaseCommits() {
+    await this.set({ synchronous_standby_names: '' });
+  }
+
   async reload() {
     const admin = new Database(this, 'postgres');
     const before = await admin.value('SELECT pg_conf_load_time()');
