@@ -18,10 +18,23 @@ export function spread(values, digits = 2) {
   return `${text(median(values))} (${text(Math.min(...values))} to ${text(Math.max(...values))})`;
 }
 
+/** What each of RUNS, functions, gives in each turn, the turns one after the other. Each turn begins with another
+ *  one: what a run leaves behind, work for the disk or a hot processor, is not always before the same. */
+export async function takeTurns(turns, ...runs) {
+  const results = runs.map(() => []);
+  for (let turn = 0; turn < turns; turn++) {
+    for (let k = 0; k < runs.length; k++) {
+      const next = (turn + k) % runs.length;
+      results[next].push(await runs[next]());
+    }
+  }
+  return results;
+}
+
 export const number = (value) => Math.round(value).toLocaleString('en');
 
-/** What the benches of this process have found, in their order: {bench, server, seconds, notes, tables, curves,
- *  headlines}; of a table {columns, rows}, of a curve what curves.mjs says, of a headline {what, value, goal, met}. */
+/** What the benches of this process have found, in their order: {bench, seconds, notes, tables, curves, headlines},
+ *  and what origin() says of the run; of a table {columns, rows}, of a curve what curves.mjs says, of a headline {what, value, goal, met}. */
 export const findings = [];
 
 /** Memory of PID in MiB: resident, of itself alone, and the most that was ever resident. */

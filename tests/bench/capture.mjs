@@ -12,7 +12,7 @@ import { startChild } from '../integration/harness/process.mjs';
 import { within } from '../integration/harness/wait.mjs';
 import { Walpiper } from '../integration/harness/walpiper.mjs';
 import { confirmAll, copySlot, dropSlot, endOfLog } from './backlog.mjs';
-import { Bench, lastOptions, median, number, spread } from './bench.mjs';
+import { Bench, lastOptions, median, number, spread, takeTurns } from './bench.mjs';
 import { Fleet } from './fleet.mjs';
 import { NodeService, nodeSettings } from './peer.mjs';
 import { microseconds, Stamps } from './stamps.mjs';
@@ -73,14 +73,13 @@ async function runWalpiper(bench, db, plugin, { end }) {
 }
 
 async function compare(bench, db, plugin, { turns, events, end }) {
-  const peer = [];
-  const ours = [];
   await runWalpiper(bench, db, plugin, { end }); // warms the caches, and shows the options
   const options = lastOptions(bench, 'turn');
-  for (let turn = 0; turn < turns; turn++) {
-    peer.push(await runPeer(bench, db, plugin, { end, options }));
-    ours.push(await runWalpiper(bench, db, plugin, { end }));
-  }
+  const [peer, ours] = await takeTurns(
+    turns,
+    () => runPeer(bench, db, plugin, { end, options }),
+    () => runWalpiper(bench, db, plugin, { end }),
+  );
   const rate = (run) => events / run.seconds;
   return {
     peer: median(peer.map(rate)),
@@ -173,14 +172,14 @@ async function measureStream(bench, { turns, scale }) {
   const { stamps, events, end } = await fillStamps(bench, scale);
   const { db } = stamps;
   for (const plugin of plugins) {
-    const [peer, node, ours] = [[], [], []];
     await streamOfWalpiper(bench, db, plugin, { events }); // warms the caches, and shows the options
     const options = lastOptions(bench, 'turn');
-    for (let turn = 0; turn < turns; turn++) {
-      peer.push(await runPeer(bench, db, plugin, { end, options }));
-      node.push(await streamOfNode(bench, db, plugin, { events }));
-      ours.push(await streamOfWalpiper(bench, db, plugin, { events }));
-    }
+    const [peer, node, ours] = await takeTurns(
+      turns,
+      () => runPeer(bench, db, plugin, { end, options }),
+      () => streamOfNode(bench, db, plugin, { events }),
+      () => streamOfWalpiper(bench, db, plugin, { events }),
+    );
     const rate = (runs) => number(median(runs.map((run) => events / run.seconds)));
     const ratios = (others) => ours.map((run, turn) => others[turn].seconds / run.seconds);
     bench.row(plugin, number(events), rate(peer), rate(node), rate(ours), spread(ratios(peer)), spread(ratios(node)));

@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../integration/harness/process.mjs';
-import { Bench, median, memoryOf, number, spread, threadSeconds } from './bench.mjs';
+import { Bench, median, memoryOf, number, spread, takeTurns, threadSeconds } from './bench.mjs';
 import { Fleet, program, runToEnd, SendLoop } from './fleet.mjs';
 import { Nchan } from './nchan.mjs';
 import { microseconds, Stamps } from './stamps.mjs';
@@ -102,15 +102,6 @@ async function burstOfNchan({ nchan, frame }, subscribers, events) {
   publisher.destroy();
   const { deliveries, last_us: last } = await fleet.report();
   return { cpu, deliveries, seconds: (last - began) / 1e6 };
-}
-
-/** What each of RUNS, functions, gives in each turn, the turns one after the other. */
-async function takeTurns(turns, ...runs) {
-  const results = runs.map(() => []);
-  for (let turn = 0; turn < turns; turn++) {
-    for (const [k, run] of runs.entries()) results[k].push(await run());
-  }
-  return results;
 }
 
 const cpuOf = (run) => (run.cpu * 1e6) / run.deliveries;

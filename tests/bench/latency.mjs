@@ -8,7 +8,7 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { startChild } from '../integration/harness/process.mjs';
 import { until } from '../integration/harness/wait.mjs';
-import { Bench, lastOptions, median, number, spread, threadSeconds } from './bench.mjs';
+import { Bench, lastOptions, median, number, spread, takeTurns, threadSeconds } from './bench.mjs';
 import { Fleet, program, runToEnd } from './fleet.mjs';
 import { NodeService, nodeSettings } from './peer.mjs';
 import { Stamps } from './stamps.mjs';
@@ -86,16 +86,14 @@ async function runWalpiper(bench, stamps, plugin, { events }) {
 }
 
 async function compare(bench, stamps, plugin, { turns, events }) {
-  const peer = [];
-  const node = [];
-  const ours = [];
   await runWalpiper(bench, stamps, plugin, { events: rate }); // warms the caches, and shows the options
   const options = lastOptions(bench, 'ours');
-  for (let turn = 0; turn < turns; turn++) {
-    peer.push(await runPeer(bench, stamps, plugin, { events, options }));
-    node.push(await runNode(bench, stamps, plugin, { events }));
-    ours.push(await runWalpiper(bench, stamps, plugin, { events }));
-  }
+  const [peer, node, ours] = await takeTurns(
+    turns,
+    () => runPeer(bench, stamps, plugin, { events, options }),
+    () => runNode(bench, stamps, plugin, { events }),
+    () => runWalpiper(bench, stamps, plugin, { events }),
+  );
   const times = (runs) =>
     ['p50', 'p99', 'max'].map((key) => (median(runs.map((each) => each.latency_us[key])) / 1000).toFixed(2)).join(', ');
   const cpu = (runs) => median(runs.map((each) => (each.cpu * 1e6) / events)).toFixed(1);

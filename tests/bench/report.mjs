@@ -7,25 +7,39 @@ import { markdown } from './bench.mjs';
 import { draw } from './curves.mjs';
 import { knownInstructions } from './instructions.mjs';
 
+function firstLine(command, ...args) {
+  try {
+    return execFileSync(command, args, { encoding: 'utf8' }).split('\n')[0].trim();
+  } catch {
+    return `${command} is missing`;
+  }
+}
+
 /** What the figures depend on. */
 export function machine() {
-  const version = (command, ...args) => {
-    try {
-      return execFileSync(command, args, { encoding: 'utf8' }).split('\n')[0].trim();
-    } catch {
-      return `${command} is missing`;
-    }
-  };
   return {
     processor: `${cpus().length} x ${cpus()[0].model}`,
     memory: `${(totalmem() / 2 ** 30).toFixed(1)} GiB`,
     kernel: release(),
     debian: readFileSync('/etc/debian_version', 'utf8').trim(),
-    postgresql: version(join(process.env.POSTGRES_BIN ?? '/usr/lib/postgresql/15/bin', 'postgres'), '--version'),
-    compiler: version('cc', '--version'),
+    postgresql: firstLine(join(process.env.POSTGRES_BIN ?? '/usr/lib/postgresql/15/bin', 'postgres'), '--version'),
+    compiler: firstLine('cc', '--version'),
     node: process.version,
-    commit: version('git', 'rev-parse', '--short', 'HEAD'),
   };
+}
+
+/** When and how a bench was run that has found something. */
+export function origin(command) {
+  return { command, when: new Date().toISOString().slice(0, 10), commit: firstLine('git', 'rev-parse', '--short', 'HEAD') };
+}
+
+/** FINDINGS and, of the benches they do not have, what FILE has of an earlier run on this machine; in the order of NAMES.
+ *  WHERE: this machine(). */
+export function withEarlier(findings, file, names, where) {
+  const earlier = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { findings: [] };
+  const isOurs = JSON.stringify(earlier.machine) === JSON.stringify(where);
+  const all = [...findings, ...(isOurs ? earlier.findings : [])];
+  return names.map((name) => all.find(({ bench }) => bench === name)).filter(Boolean);
 }
 
 /** One line for each headline of all benches. */
@@ -44,20 +58,20 @@ const words = {
   memory: 'How cost grows',
 };
 
-function section({ bench, notes, tables, curves }) {
-  const parts = [`## ${words[bench] ?? bench}`, `\`./dev bench ${bench}\``, ...notes.map((note) => `- ${note}`)];
+function section({ bench, command, when, commit, notes, tables, curves }) {
+  const parts = [`## ${words[bench] ?? bench}`, `\`${command}\`, ${when}, commit ${commit}`, ...notes.map((note) => `- ${note}`)];
   const blocks = [parts.slice(0, 2).join('\n\n'), parts.slice(2).join('\n')];
   for (const { columns, rows } of tables) blocks.push(markdown(columns, rows));
   for (const { name, title } of curves) blocks.push(`![${title}](performance/${name}.svg)`);
   return blocks.filter(Boolean).join('\n\n');
 }
 
-export function page({ findings, machine: where, when, command }, instructions, removed) {
+export function page({ findings, machine: where }, instructions, removed) {
   const facts = Object.entries(where).map(([key, value]) => `| ${key} | ${value} |`);
   const counts = Object.entries(instructions).map(([name, count]) => [name, String(count)]);
   return [
     '# Performance',
-    `Written by \`${command}\` on ${when}; repeat it on your machine. Each ratio is of runs that took turns, A B A B, on one machine
+    `Written by \`./dev bench --report\`; repeat it on your machine. Each ratio is of runs that took turns, A B B A, on one machine
 which database server, walpiper, peer and clients shared; medians, with the least and the most beside them. What counts
 deliveries also judges them: a run that lost, repeated or reordered an event is an error, not a number.`,
     ['| the machine | |', '| --- | --- |', ...facts].join('\n'),

@@ -9,7 +9,7 @@ import { latency } from './latency.mjs';
 import { memoryBench } from './memory.mjs';
 import { operatorsBench } from './operators.mjs';
 import { replay } from './replay.mjs';
-import { keep, machine, report, summary } from './report.mjs';
+import { keep, machine, origin, report, summary, withEarlier } from './report.mjs';
 
 /** What --quick does for all, and for a bench whose starts would count for too much. */
 const quick = { all: 0.2, capture: 0.5 };
@@ -48,15 +48,12 @@ const { names, report: wantsReport, json, ...settings } = readArguments(process.
 for (const name of names) {
   if (!benches[name]) refuse(`no bench '${name}'; there are: ${Object.keys(benches).join(', ')}, all`);
 }
-const results = () => ({
-  when: new Date().toISOString().slice(0, 10),
-  command: `./dev bench ${process.argv.slice(2).join(' ')}`.trim(),
-  machine: machine(),
-  settings,
-  findings,
-});
+const from = origin(`./dev bench ${process.argv.slice(2).join(' ')}`.trim());
+const where = machine();
+const results = () => ({ machine: where, findings: withEarlier(findings, json, Object.keys(benches), where) });
 for (const name of names) {
   await benches[name]({ ...settings, scale: settings.quick ? (quick[name] ?? settings.scale) : settings.scale });
+  Object.assign(findings.at(-1), from);
   keep(json, results()); // of those that are done, whatever becomes of the others
 }
 if (names.length > 1) console.log(`\n${summary(findings)}`);

@@ -8,7 +8,7 @@ import { Fleet, program } from '../bench/fleet.mjs';
 import { verdict } from '../bench/instructions.mjs';
 import { sizesAt } from '../bench/memory.mjs';
 import { NodeService } from '../bench/peer.mjs';
-import { page, summary } from '../bench/report.mjs';
+import { keep, page, summary, withEarlier } from '../bench/report.mjs';
 import { Stamps } from '../bench/stamps.mjs';
 import { assert, root, run, scenario } from './harness/lib.mjs';
 
@@ -107,12 +107,25 @@ scenario('a figure meets its goal by its median', async () => {
 
 scenario('the report has the machine, each figure, table and curve, and what was removed', async () => {
   const curve = { name: 'tables', title: 'Tables' };
-  const found = { bench: 'memory', notes: ['a note'], tables: [{ columns: ['a', 'b'], rows: [['1', '2']] }], curves: [curve], headlines: [] };
-  const results = { findings: [found], machine: { processor: '2 x P' }, when: '2026-01-02', command: './dev bench memory' };
+  const from = { command: './dev bench memory', when: '2026-01-02', commit: 'abc1234' };
+  const found = { bench: 'memory', ...from, notes: ['a note'], tables: [{ columns: ['a', 'b'], rows: [['1', '2']] }], curves: [curve], headlines: [] };
+  const results = { findings: [found], machine: { processor: '2 x P' } };
   const text = page(results, { operator: 17 }, '## What was removed');
-  for (const part of ['`./dev bench memory` on 2026-01-02', '| processor | 2 x P |', '- a note', '| 1   | 2   |', '(performance/tables.svg)', '| operator | 17', '## What was removed']) {
+  for (const part of ['`./dev bench memory`, 2026-01-02, commit abc1234', '| processor | 2 x P |', '- a note', '| 1   | 2   |', '(performance/tables.svg)', '| operator | 17', '## What was removed']) {
     assert.ok(text.includes(part), `${part} is not in ${text}`);
   }
+});
+
+scenario('a bench that is run alone replaces what was known of it, and of no other; another machine knows nothing', async (scene) => {
+  const file = join(scene.directory(), 'results.json');
+  const found = (bench, value) => ({ bench, value });
+  const names = ['capture', 'replay', 'memory'];
+  const here = { processor: '2 x P' };
+  assert.deepEqual(withEarlier([found('replay', 1)], file, names, here), [found('replay', 1)], 'there is no file yet');
+  keep(file, { machine: here, findings: [found('capture', 1), found('memory', 1)] });
+  const merged = withEarlier([found('capture', 2), found('replay', 2)], file, names, here);
+  assert.deepEqual(merged, [found('capture', 2), found('replay', 2), found('memory', 1)]);
+  assert.deepEqual(withEarlier([found('capture', 2)], file, names, { processor: '4 x P' }), [found('capture', 2)]);
 });
 
 const recorded = join(root, 'tests/bench/recorded');
