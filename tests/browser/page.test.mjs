@@ -2,7 +2,8 @@
 import { describe } from 'node:test';
 import { assert, scenario, until } from '../integration/harness/lib.mjs';
 import { blog, blogFiles } from '../integration/harness/blog.mjs';
-import { hsToken, now } from '../integration/harness/jwt.mjs';
+import { startFaulty } from '../integration/harness/faults.mjs';
+import { hsToken, now, tokenMs } from '../integration/harness/jwt.mjs';
 import { recorder } from '../clients/recorder.mjs';
 import { fillUp, hostile, isTold, loseContinuity, say, secret } from '../clients/troubles.mjs';
 import { openPage } from './chromium.mjs';
@@ -15,9 +16,9 @@ const token = (seconds) => hsToken(secret, { topics: 'comments', exp: now() + se
 async function prepare(scene, { cookie, http, ...config } = {}) {
   const db = await scene.database({ files: blogFiles });
   const { origin, otherOrigin } = await site(scene, { cookie });
-  const walpiper = await scene.walpiper(db, { ...blog, http: { cors: { origins: [origin] }, ...http }, ...config });
+  const { walpiper, faults } = await startFaulty(scene, db, { ...blog, http: { cors: { origins: [origin] }, ...http }, ...config });
   const wire = await recorder(scene, walpiper);
-  return { db, walpiper, wire, origin, otherOrigin, url: `${wire.base}/streams/comments` };
+  return { db, walpiper, faults, wire, origin, otherOrigin, url: `${wire.base}/streams/comments` };
 }
 
 async function follow(scene, origin, url, options) {
@@ -53,16 +54,14 @@ describe('pages in Chromium', { concurrency: 4 }, () => {
   });
 
   scenario('a cookie opens the door, and a new one after expired opens it again for the same EventSource', async (scene) => {
-    let seconds = 4;
-    const cookie = () => {
-      const value = token(seconds);
-      seconds = 3600;
-      return `walpiper_token=${value}; Path=/; HttpOnly`;
-    };
-    const { db, wire, origin, url } = await prepare(scene, { cookie, auth: jwt });
+    let seconds = 0;
+    const cookie = () => `walpiper_token=${token((seconds += tokenMs / 1000))}; Path=/; HttpOnly`;
+    const { db, faults, wire, origin, url } = await prepare(scene, { cookie, auth: jwt, http: { heartbeat: '200ms' } });
     const page = await follow(scene, origin, url, { withCredentials: true });
     await connected(page);
     await say(db, 'before');
+    await events(page, 1);
+    faults.clock(tokenMs);
     await page.until('it is told', () => seen.messages.some(({ type }) => type === 'expired'));
     await say(db, 'between');
     const got = await events(page, 3);

@@ -2,8 +2,9 @@
 // one, whatever is in the rows.
 import { assert, scenario, until } from '../integration/harness/lib.mjs';
 import { blog, blogFiles } from '../integration/harness/blog.mjs';
+import { startFaulty } from '../integration/harness/faults.mjs';
 import { captured } from '../integration/harness/journal.mjs';
-import { hsToken, now } from '../integration/harness/jwt.mjs';
+import { hsToken, tokenMs } from '../integration/harness/jwt.mjs';
 import { naiveFrames, strictFrames } from './frames.mjs';
 import { get } from './raw.mjs';
 import { hostile, say, secret } from './troubles.mjs';
@@ -19,10 +20,10 @@ const messageOf = ({ data }) => JSON.parse(data).new_record?.message;
 
 scenario('a stream of a topic: reset, keepalive, comments, events of any content and size, expired, retry', async (scene) => {
   const db = await scene.database({ files: blogFiles });
-  const walpiper = await scene.walpiper(db, { ...blog, http: { heartbeat: '200ms' }, auth: { mode: 'jwt', jwt: { secret } } });
+  const { walpiper, faults } = await startFaulty(scene, db, { ...blog, http: { heartbeat: '200ms' }, auth: { mode: 'jwt', jwt: { secret } } });
   await db.query('DELETE FROM comments');
   await captured(walpiper);
-  const Authorization = `Bearer ${hsToken(secret, { topics: 'comments', exp: now() + 4 })}`;
+  const Authorization = `Bearer ${hsToken(secret, { topics: 'comments' })}`;
   const stream = get(scene, walpiper, '/streams/comments', { Authorization, 'Last-Event-ID': '00000000-1-1' });
   await stream.head();
   await until('a keepalive', () => stream.bytes.includes('event: keepalive'));
@@ -30,6 +31,8 @@ scenario('a stream of a topic: reset, keepalive, comments, events of any content
   await say(db, '\u00e9'.repeat(500_000));
   await say(db, '');
   await db.query('UPDATE comments SET rating = NULL; DELETE FROM comments; TRUNCATE comments');
+  await until('the last event', () => stream.bytes.includes('event: truncate'));
+  faults.clock(tokenMs);
   const { body } = await stream.end();
   const { frames, comments, retries } = readTwice(body);
   assert.deepEqual(frames.map(({ event }) => event), [

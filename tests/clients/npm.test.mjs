@@ -3,8 +3,9 @@
 import { describe } from 'node:test';
 import { assert, assertInOrder, scenario, until } from '../integration/harness/lib.mjs';
 import { blog, blogFiles } from '../integration/harness/blog.mjs';
+import { startFaulty } from '../integration/harness/faults.mjs';
 import { captured } from '../integration/harness/journal.mjs';
-import { hsToken, now } from '../integration/harness/jwt.mjs';
+import { hsToken, now, tokenMs } from '../integration/harness/jwt.mjs';
 import { clients } from './clients.mjs';
 import { recorder } from './recorder.mjs';
 import { fillUp, hostile, isTold, loseContinuity, say, secret } from './troubles.mjs';
@@ -126,11 +127,13 @@ describe('clients of npm', { concurrency: true }, () => {
 
   scenario('a token that ends is told with expired; with a new one and the last id all goes on', async (scene) => {
     const db = await scene.database({ files: blogFiles });
-    const walpiper = await scene.walpiper(db, { ...blog, auth: { mode: 'jwt', jwt: { secret } } });
-    const bearer = (seconds) => ({ headers: { Authorization: `Bearer ${hsToken(secret, { topics: 'comments', exp: now() + seconds })}` } });
-    const all = await openAll(scene, walpiper, '/streams/comments', bearer(3));
+    const { walpiper, faults } = await startFaulty(scene, db, { ...blog, http: { heartbeat: '200ms' }, auth: { mode: 'jwt', jwt: { secret } } });
+    const bearer = (exp) => ({ headers: { Authorization: `Bearer ${hsToken(secret, { topics: 'comments', exp })}` } });
+    const all = await openAll(scene, walpiper, '/streams/comments', bearer(now() + tokenMs / 1000));
     await untilAll('it is connected', all, connected(1));
     await say(db, 'before');
+    await untilAll('the event', all, withEvents(1));
+    faults.clock(tokenMs);
     await untilAll('it is told', all, (client) => client.count('expired') === 1);
     await say(db, 'between');
     // None comes back with a token that has ended: the answer is 401.
@@ -140,7 +143,7 @@ describe('clients of npm', { concurrency: true }, () => {
       assert.deepEqual([client.events.length, inserted.type, expired.type, expired.data], [2, 'insert', 'expired', '{}'], name);
       assert.match(wire.answered[1].got, /^HTTP\/1\.1 401 /, name);
       client.close();
-      const again = clients[name](`${walpiper.base}/streams/comments?last_event_id=${inserted.id}`, bearer(3600));
+      const again = clients[name](`${walpiper.base}/streams/comments?last_event_id=${inserted.id}`, bearer(now() + 2 * tokenMs / 1000));
       scene.defer(() => again.close());
       await until(`${name} goes on`, () => again.events.length >= 1);
       assert.equal(JSON.parse(again.events[0].data).new_record.message, 'between1');

@@ -5,7 +5,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { assert, assertInOrder, scenario, until } from './harness/lib.mjs';
 import { blog, blogFiles } from './harness/blog.mjs';
-import { Faults } from './harness/faults.mjs';
+import { startFaulty } from './harness/faults.mjs';
 import { captured } from './harness/journal.mjs';
 
 const config = { ...blog, operators: [] };
@@ -40,9 +40,7 @@ for (const [code, cause] of [
 ]) {
   scenario(`${code}: DOWN with cause and mend, WAL is kept, subscribers stay, then it goes on`, async (scene) => {
     const db = await scene.database({ files: blogFiles });
-    const walpiper = scene.unstarted(db, config);
-    const faults = new Faults(walpiper);
-    await walpiper.start();
+    const { walpiper, faults } = await startFaulty(scene, db, config);
     const stream = await walpiper.subscribe('/streams/comments');
     await say(db, 'before');
     await stream.first(200);
@@ -72,9 +70,7 @@ for (const [code, cause] of [
 
 scenario('killed and started on a disk that is still full: serves what it has, DOWN, then goes on', async (scene) => {
   const db = await scene.database({ files: blogFiles });
-  const walpiper = scene.unstarted(db, config);
-  const faults = new Faults(walpiper);
-  await walpiper.start();
+  const { walpiper, faults } = await startFaulty(scene, db, config);
   await say(db, 'before');
   await captured(walpiper);
   faults.full('ENOSPC');
@@ -96,9 +92,7 @@ scenario('killed and started on a disk that is still full: serves what it has, D
 for (const how of ['lost', 'reached', 'dropped']) {
   scenario(`syncs that fail (${how}): nothing is confirmed, also when the power goes then`, async (scene) => {
     const db = await scene.database({ files: blogFiles });
-    const walpiper = scene.unstarted(db, config);
-    const faults = new Faults(walpiper);
-    await walpiper.start();
+    const { walpiper, faults } = await startFaulty(scene, db, config);
     const stream = await walpiper.subscribe('/streams/comments');
     await say(db, 'before');
     await captured(walpiper);

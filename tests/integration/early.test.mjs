@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { assert, assertInOrder, scenario, until } from './harness/lib.mjs';
 import { blog, blogFiles, counts, countsFromScratch } from './harness/blog.mjs';
-import { Faults } from './harness/faults.mjs';
+import { startFaulty } from './harness/faults.mjs';
 import { captured } from './harness/journal.mjs';
 import { startChild } from './harness/process.mjs';
 
@@ -28,9 +28,7 @@ const confirmed = async (db, walpiper) => {
 /** A walpiper that has an event on disk, and whose syncs do not end from now on. */
 async function startSlow(scene, config = { ...blog, operators: [] }) {
   const db = await scene.database({ files: blogFiles });
-  const walpiper = scene.unstarted(db, config);
-  const faults = new Faults(walpiper);
-  await walpiper.start();
+  const { walpiper, faults } = await startFaulty(scene, db, config);
   const stream = await walpiper.subscribe('/streams/comments');
   await say(db, 'on disk');
   await stream.first(1);

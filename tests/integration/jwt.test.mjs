@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { assert, binary, run, scenario, until } from './harness/lib.mjs';
-import { compact, hmac, hsToken, keyPair, now } from './harness/jwt.mjs';
+import { startFaulty } from './harness/faults.mjs';
+import { compact, hmac, hsToken, keyPair, now, tokenMs } from './harness/jwt.mjs';
 
 const secret = 'a secret of the tests that is long enough for HS512: 64 bytes, or a few more';
 const things = `CREATE TABLE things (id text PRIMARY KEY, owner_id int);
@@ -13,8 +14,8 @@ async function guarded(scene, jwt = {}, config = {}) {
   const db = await scene.database();
   await db.query(things);
   const auth = { mode: 'jwt', jwt: { secret, ...jwt } };
-  const walpiper = await scene.walpiper(db, { tables, auth, log: { level: 'trace' }, ...config });
-  return { db, walpiper };
+  const { walpiper, faults } = await startFaulty(scene, db, { tables, auth, log: { level: 'trace' }, ...config });
+  return { db, walpiper, faults };
 }
 
 const bearer = (token) => ({ Authorization: `Bearer ${token}` });
@@ -250,41 +251,44 @@ scenario('/events is the feed of the consumer that the token names, or of its su
 });
 
 scenario('a stream ends when its token does and says so, in every form', async (scene) => {
-  const { db, walpiper } = await guarded(scene);
-  const claims = { exp: now() + 3, topics: 'things', sub: 'toto' };
-  const headers = granted(claims);
+  const { db, walpiper, faults } = await guarded(scene, {}, { http: { heartbeat: '200ms' } });
+  const headers = granted({ topics: 'things', sub: 'toto' });
   const [sse, events] = await Promise.all([
     walpiper.subscribe('/streams/things', { headers }),
     walpiper.subscribe('/events', { headers }),
   ]);
-  const lines = knock(walpiper, { ...headers, Accept: 'application/x-ndjson' });
-  const pull = knock(walpiper, headers, '/streams/things?wait=60');
+  const curlHeaders = Object.entries({ ...headers, Accept: 'application/x-ndjson' }).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
+  const lines = scene.curl(...curlHeaders, `${walpiper.base}/streams/things?last_event_id=earliest`);
   const forever = await walpiper.subscribe('/streams/things', { headers: granted({ exp: 1e300, topics: '*' }) });
   await db.query(`INSERT INTO things VALUES ('before', 1)`);
   await sse.first(1);
+  await until('a line of it', () => lines.output().includes('before'));
+  faults.clock(tokenMs);
   for (const stream of [sse, events]) {
     await stream.ended;
     stream.check();
     assert.deepEqual(stream.events.at(-1), { event: 'expired', data: '{}' });
     assert.ok(stream.retry > 0);
-    assert.ok(now() >= claims.exp, 'not before its time');
   }
-  assert.equal((await lines).body.trimEnd().split('\n').at(-1), '{"type":"expired"}');
-  const answer = await pull;
-  assert.equal(answer.status, 200);
-  assert.equal(JSON.parse(answer.body).events.length, 1);
+  await until('the last line', () => lines.output().endsWith('\n{"type":"expired"}\n'));
   await assertUnauthorized(walpiper, headers, 'afterwards');
   await db.query(`INSERT INTO things VALUES ('after', 1)`);
   await forever.first(2);
 });
 
-scenario('a pull that waits without events is answered when its token ends', async (scene) => {
+scenario('not before its time, and a pull that waits without events is answered then', async (scene) => {
   const { walpiper } = await guarded(scene);
-  const exp = now() + 2;
-  const { status, body } = await knock(walpiper, granted({ exp, topics: 'things' }), '/streams/things?wait=60');
-  assert.equal(status, 200);
-  assert.deepEqual(JSON.parse(body).events, []);
+  const exp = now() + 5;
+  const headers = granted({ exp, topics: 'things' });
+  const [pull, stream] = await Promise.all([
+    knock(walpiper, headers, '/streams/things?wait=60'),
+    walpiper.subscribe('/streams/things', { headers }),
+  ]);
+  await stream.ended;
   assert.ok(now() >= exp);
+  assert.deepEqual(stream.events, [{ event: 'expired', data: '{}' }]);
+  assert.equal(pull.status, 200);
+  assert.deepEqual(JSON.parse(pull.body).events, []);
 });
 
 scenario('walpiper token signs what opens the door, and tells nobody the secret', async (scene) => {

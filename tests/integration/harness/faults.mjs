@@ -1,8 +1,7 @@
 // Faults of the disk below a walpiper's journal, and of its clock, with the preload library of
 // tests/faults: power cuts, a full disk, syncs that fail or are slow. They can change while it runs.
 //
-//     const faults = new Faults(walpiper);   // before walpiper starts
-//     await walpiper.start();
+//     const { walpiper, faults } = await startFaulty(scene, db, config);
 //     faults.full('ENOSPC');
 //     ...
 //     faults.full(null);
@@ -103,4 +102,12 @@ export class Faults {
     assert.equal(how.signal, 'SIGKILL', `walpiper ended with ${JSON.stringify(how)} instead of a power cut`);
     assert.ok(this.get('undone') > 0, 'walpiper was killed, but not by a power cut');
   }
+}
+
+/** {walpiper, faults}: a walpiper of SCENE that is up, and may have faults from now on. */
+export async function startFaulty(scene, database, config) {
+  const walpiper = scene.unstarted(database, config);
+  const faults = new Faults(walpiper);
+  await walpiper.start();
+  return { walpiper, faults };
 }

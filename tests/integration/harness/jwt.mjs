@@ -24,9 +24,11 @@ export const asymmetric = (algorithm, key) => (input) => {
   return sign(hash(algorithm), input, { key, padding, saltLength: constants.RSA_PSS_SALTLEN_DIGEST });
 };
 
-/** A good token for an hour. */
+/** How long tokens are good unless they say something else. */
+export const tokenMs = 3600_000;
+
 export const hsToken = (secret, claims, algorithm = 'HS256') =>
-  compact({ alg: algorithm, typ: 'JWT' }, { exp: now() + 3600, ...claims }, hmac(algorithm, secret));
+  compact({ alg: algorithm, typ: 'JWT' }, { exp: now() + tokenMs / 1000, ...claims }, hmac(algorithm, secret));
 
 /** {jwk, publicKey, token(claims, head)}: a key pair for ALGORITHM, named KID. */
 export function keyPair(algorithm, kid) {
@@ -38,6 +40,6 @@ export function keyPair(algorithm, kid) {
     privateKey,
     jwk: { ...publicKey.export({ format: 'jwk' }), kid, use: 'sig' },
     token: (claims, head) =>
-      compact({ alg: algorithm, kid, ...head }, { exp: now() + 3600, ...claims }, asymmetric(algorithm, privateKey)),
+      compact({ alg: algorithm, kid, ...head }, { exp: now() + tokenMs / 1000, ...claims }, asymmetric(algorithm, privateKey)),
   };
 }
