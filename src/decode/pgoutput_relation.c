@@ -68,6 +68,9 @@ static int read_column(struct byte_reader *reader, struct pgoutput_column *colum
         return byte_reader_ends(err);
     if ((flags & ~IN_IDENTITY) != 0)
         return error_set(err, -EBADMSG, "a column has the unknown flags %u", flags);
+    /* That the type 0 is missing from the cache would mean that something else is. */
+    if (column->type_oid == 0)
+        return error_set(err, -EBADMSG, "a column has no type");
     column->in_identity = flags == IN_IDENTITY;
     column->primary_key = false;
     return 0;

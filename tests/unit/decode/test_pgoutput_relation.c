@@ -221,6 +221,8 @@ START_TEST(test_refused)
     must_fail(two_columns('\0', 1, "id", 0, "v"), -EBADMSG, "unknown replica identity 0x00");
     must_fail(two_columns('d', 2, "id", 0, "v"), -EBADMSG, "unknown flags 2");
     must_fail(two_columns('d', 1, "id", 0, "id"), -EBADMSG, "two columns have one name");
+    must_fail(wire("wsschbsww", 7, "public", "t", 'd', 1, 1, "id", 0, -1), -EBADMSG,
+              "a column has no type");
     must_fail(wire("wssch", 7, "public", "t", 'd', 1601), -EBADMSG, "more than 1600 columns");
     must_fail(wire("wsschbswwb", 7, "public", "t", 'd', 1, 1, "id", 23, -1, 0), -EBADMSG,
               "1 bytes follow its end");
