@@ -84,10 +84,14 @@ postgres_init() {
     say "Creating a private PostgreSQL in $postgres_dir"
     local half=$1.half # an interrupted initdb is not taken for a cluster
     rm -rf "$half"
-    as_postgres "$postgres_bin/initdb" -D "$half" -U postgres --auth=trust --encoding=UTF8 \
-        --locale=C.UTF-8 >>"$postgres_log" 2>&1 ||
+    postgres_initdb "$half" >>"$postgres_log" 2>&1 ||
         fail "dev: initdb failed; see $postgres_log"
     as_postgres mv "$half" "$1"
+}
+
+# postgres_initdb DIR [option...]
+postgres_initdb() {
+    as_postgres "$postgres_bin/initdb" -D "$1" -U postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 "${@:2}"
 }
 
 # Since 15.19 a server lists the plugins it permits; older ones do not start with that setting.
@@ -97,7 +101,7 @@ postgres_knows() {
 
 postgres_wait() {
     local deadline=$((SECONDS + 60))
-    until as_postgres "$postgres_bin/pg_isready" -q -h "$postgres_socket_dir" -p $postgres_port; do
+    until as_postgres "$postgres_bin/pg_isready" -q -h "$postgres_socket_dir" -p "$postgres_port"; do
         kill -0 "$postgres_pid" 2>/dev/null || postgres_gave_up "stopped"
         ((SECONDS < deadline)) || postgres_gave_up "does not answer"
         sleep 0.1
@@ -112,7 +116,7 @@ postgres_gave_up() {
 # postgres_url DATABASE: a libpq URI of the private server.
 postgres_url() {
     printf 'postgresql:///%s?host=%s&port=%s&user=postgres' "$1" \
-        "$(percent_encode "$postgres_socket_dir")" $postgres_port
+        "$(percent_encode "$postgres_socket_dir")" "$postgres_port"
 }
 
 percent_encode() {

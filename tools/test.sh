@@ -4,6 +4,8 @@
 # packages.sh and build.sh come with it.
 # shellcheck source=tools/chaos.sh
 . tools/chaos.sh
+# shellcheck source=tools/postgres.sh
+. tools/postgres.sh
 
 # In this order; chaos is mostly waiting, and has the lint beside it.
 test_stages=(unit instructions sanitizers fuzz integration chaos lint)
@@ -187,11 +189,16 @@ test_chaos() {
     return $status
 }
 
-# run_integration TREE FILE...: the files side by side. Each has its own PostgreSQL and prints its logs
-# when it fails.
-run_integration() {
-    local tree=$1
+# run_integration TREE FILE...: the files side by side. Each has its own PostgreSQL, a copy of one
+# cluster, and prints its logs when it fails.
+run_integration() (
+    tree=$1
     shift
-    WALPIPER_BIN=$PWD/$tree/src/walpiper \
-        node --test --test-concurrency="$side_by_side" --test-reporter=spec "$@" </dev/null
-}
+    template=$(mktemp -d "${TMPDIR:-/tmp}/walpiper-template-XXXXXX") || exit
+    trap 'rm -rf "$template"' EXIT
+    ((EUID != 0)) || chown postgres "$template"
+    postgres_initdb "$template/data" --no-sync >build/initdb.log 2>&1 ||
+        fail "dev test: initdb failed; see build/initdb.log"
+    export POSTGRES_TEMPLATE=$template/data WALPIPER_BIN=$PWD/$tree/src/walpiper
+    node --test --test-concurrency="$side_by_side" --test-reporter=spec "$@" </dev/null
+)

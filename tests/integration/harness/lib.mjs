@@ -39,7 +39,7 @@ let shared;
 function sharedPostgres() {
   shared ??= (async () => {
     const server = new Postgres();
-    await server.create();
+    await server.create({ ofTemplate: true });
     return server;
   })();
   return shared;
