@@ -5,31 +5,10 @@ import { join } from 'node:path';
 import { assert, binary, freePort, root, run, scenario, until } from './harness/lib.mjs';
 import { blog, blogFiles } from './harness/blog.mjs';
 import { hsToken } from './harness/jwt.mjs';
-import { Metrics } from './harness/metrics.mjs';
+import { scrape, untilMetrics } from './harness/metrics.mjs';
 
 const insert = (db, n = 1) =>
   db.query(`INSERT INTO comments (post_id, message) SELECT 1, 'x' FROM generate_series(1, $1::int)`, [n]);
-
-async function scrape(walpiper) {
-  const answer = await walpiper.admin('/metrics');
-  assert.equal(answer.status, 200);
-  assert.equal(answer.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
-  return new Metrics(answer.body);
-}
-
-/** Waits until each series of WANTED has its value. */
-async function untilMetrics(walpiper, wanted) {
-  let last;
-  const wrong = () => Object.entries(wanted).filter(([series, value]) => last.sum(series) !== value);
-  const look = async () => {
-    last = await scrape(walpiper);
-    return wrong().length === 0;
-  };
-  await until('the metrics are as they should be', look, { timeout: 15_000 }).catch((error) => {
-    throw new Error(wrong().map(([series, value]) => `${series} is ${last.sum(series)}, not ${value}`).join('; '), { cause: error });
-  });
-  return last;
-}
 
 const publish = (walpiper, headers) =>
   walpiper.request('/events', {

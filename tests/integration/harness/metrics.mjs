@@ -1,5 +1,6 @@
 // Prometheus' text format 0.0.4, read strictly: whatever a scraper might stumble over fails.
 import assert from 'node:assert/strict';
+import { until } from './wait.mjs';
 
 const name = '[a-zA-Z_:][a-zA-Z0-9_:]*';
 const label = '[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\\\\n]|\\\\["\\\\n])*"';
@@ -79,4 +80,26 @@ export class Metrics {
     const values = [...this.families.values()].flatMap(({ samples }) => samples.map(({ labels }) => Object.values(labels)));
     return new Set(values.flat());
   }
+}
+
+/** What GET /metrics says now. */
+export async function scrape(walpiper) {
+  const answer = await walpiper.admin('/metrics');
+  assert.equal(answer.status, 200);
+  assert.equal(answer.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
+  return new Metrics(answer.body);
+}
+
+/** Waits until each series of WANTED has its value. */
+export async function untilMetrics(walpiper, wanted) {
+  let last;
+  const wrong = () => Object.entries(wanted).filter(([series, value]) => last.sum(series) !== value);
+  const look = async () => {
+    last = await scrape(walpiper);
+    return wrong().length === 0;
+  };
+  await until('the metrics are as they should be', look, { timeout: 15_000 }).catch((error) => {
+    throw new Error(wrong().map(([series, value]) => `${series} is ${last.sum(series)}, not ${value}`).join('; '), { cause: error });
+  });
+  return last;
 }
