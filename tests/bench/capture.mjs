@@ -5,10 +5,11 @@
 // its exit at --endpos).
 //
 // Then the whole way, to one subscriber who has all of it, beside a Node service made of npm's
-// pg-logical-replication and pg.
+// pg-logical-replication and pg; and over TCP. A Unix socket holds no more than some 270 rows, so that the
+// server waits for a reader that comes a millisecond late; TCP holds megabytes, and costs the server more.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startChild } from '../integration/harness/process.mjs';
+import { freePort, startChild } from '../integration/harness/process.mjs';
 import { within } from '../integration/harness/wait.mjs';
 import { Walpiper } from '../integration/harness/walpiper.mjs';
 import { confirmAll, copySlot, dropSlot, endOfLog } from './backlog.mjs';
@@ -168,6 +169,19 @@ async function streamOfWalpiper(bench, db, plugin, { events }) {
   }
 }
 
+async function measureOverTcp(bench, db, plugin, { turns, events, end, options }) {
+  const overTcp = Object.create(db, { url: { value: bench.server.url(db.name, '127.0.0.1') } });
+  const [peer, ours] = await takeTurns(
+    turns,
+    () => runPeer(bench, overTcp, plugin, { end, options }),
+    () => streamOfWalpiper(bench, overTcp, plugin, { events }),
+  );
+  const rate = (runs) => number(median(runs.map((run) => events / run.seconds)));
+  const ratios = ours.map((run, turn) => peer[turn].seconds / run.seconds);
+  bench.row(`${plugin}, TCP`, number(events), rate(peer), '', rate(ours), spread(ratios), '');
+  bench.headline(`${plugin}, to one subscriber over TCP: share of pg_recvlogical`, ratios, { least: 0.9 });
+}
+
 async function measureStream(bench, { turns, scale }) {
   const { stamps, events, end } = await fillStamps(bench, scale);
   const { db } = stamps;
@@ -182,30 +196,24 @@ async function measureStream(bench, { turns, scale }) {
     );
     const rate = (runs) => number(median(runs.map((run) => events / run.seconds)));
     const ratios = (others) => ours.map((run, turn) => others[turn].seconds / run.seconds);
-    bench.row(plugin, number(events), rate(peer), rate(node), rate(ours), spread(ratios(peer)), spread(ratios(node)));
+    bench.row(`${plugin}, Unix socket`, number(events), rate(peer), rate(node), rate(ours), spread(ratios(peer)), spread(ratios(node)));
     const bound = median(peer.map((run, turn) => node[turn].seconds / run.seconds));
     bench.note(`${plugin}: pg_recvlogical alone, whose server has the cores for itself, is ${bound.toFixed(1)} times the Node service`);
-    bench.headline(`${plugin}, to one subscriber: share of pg_recvlogical`, ratios(peer), { least: 0.9 });
+    bench.headline(`${plugin}, to one subscriber over a Unix socket: share of pg_recvlogical`, ratios(peer), { least: 0.9 });
     bench.headline(`${plugin}, to one subscriber: times the Node service`, ratios(node), { least: 3 });
+    await measureOverTcp(bench, db, plugin, { turns, events, end, options });
   }
   for (const plugin of plugins) await db.query('SELECT pg_drop_replication_slot($1)', [`base_${plugin}`]);
   await stamps.close();
 }
 
 export async function capture(settings) {
-  const bench = new Bench('capture', [
-    'plugin',
-    'backlog',
-    'pg_recvlogical/s',
-    'walpiper/s',
-    'ratio, median (least to most)',
-    'CPU us/event',
-    'MiB at most',
-  ]);
+  const columns = ['plugin', 'backlog', 'pg_recvlogical/s', 'walpiper/s', 'ratio, median (least to most)', 'CPU us/event', 'MiB at most'];
+  const bench = new Bench('capture', columns, { listen_addresses: '127.0.0.1', port: String(await freePort()) });
   await bench.run(async () => {
     bench.note(`${settings.turns} turns; ratio: walpiper's events per second to pg_recvlogical's in the same turn`);
     for (const shape of shapes) await measureShape(bench, shape, settings);
-    bench.table(['plugin', 'events', 'pg_recvlogical/s', 'Node/s', 'walpiper/s', 'to pg_recvlogical, median (least to most)', 'to Node']);
+    bench.table(['plugin, connection', 'events', 'pg_recvlogical/s', 'Node/s', 'walpiper/s', 'to pg_recvlogical, median (least to most)', 'to Node']);
     bench.note(`to one subscriber, ${rowsAtOnce}-row transactions; pg_recvlogical to /dev/null. ${nodeSettings}`);
     await measureStream(bench, settings);
   });

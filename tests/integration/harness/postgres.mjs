@@ -156,9 +156,8 @@ export class Postgres {
     await admin.close();
   }
 
-  url(database) {
-    const host = encodeURIComponent(this.socketDirectory);
-    return `postgresql:///${database}?host=${host}&port=${this.settings.port}&user=postgres`;
+  url(database, host = this.socketDirectory) {
+    return `postgresql:///${database}?host=${encodeURIComponent(host)}&port=${this.settings.port}&user=postgres`;
   }
 
   logText() {
