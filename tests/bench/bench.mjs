@@ -31,6 +31,9 @@ export async function takeTurns(turns, ...runs) {
   return results;
 }
 
+/** What VALUE(run) of ABOVE is to that of BELOW, in each turn. */
+export const ratiosOf = (above, below, value) => above.map((run, turn) => value(run) / value(below[turn]));
+
 export const number = (value) => Math.round(value).toLocaleString('en');
 
 /** What the benches of this process have found, in their order: {bench, seconds, notes, tables, curves, headlines},

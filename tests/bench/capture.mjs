@@ -13,7 +13,7 @@ import { freePort, startChild } from '../integration/harness/process.mjs';
 import { within } from '../integration/harness/wait.mjs';
 import { Walpiper } from '../integration/harness/walpiper.mjs';
 import { confirmAll, copySlot, dropSlot, endOfLog } from './backlog.mjs';
-import { Bench, lastOptions, median, number, spread, takeTurns } from './bench.mjs';
+import { Bench, lastOptions, median, number, ratiosOf, spread, takeTurns } from './bench.mjs';
 import { Fleet } from './fleet.mjs';
 import { NodeService, nodeSettings } from './peer.mjs';
 import { microseconds, Stamps } from './stamps.mjs';
@@ -73,6 +73,9 @@ async function runWalpiper(bench, db, plugin, { end }) {
   return result;
 }
 
+const secondsOf = (run) => run.seconds;
+const rateOf = (runs, events) => number(median(runs.map((run) => events / run.seconds)));
+
 async function compare(bench, db, plugin, { turns, events, end }) {
   await runWalpiper(bench, db, plugin, { end }); // warms the caches, and shows the options
   const options = lastOptions(bench, 'turn');
@@ -81,11 +84,10 @@ async function compare(bench, db, plugin, { turns, events, end }) {
     () => runPeer(bench, db, plugin, { end, options }),
     () => runWalpiper(bench, db, plugin, { end }),
   );
-  const rate = (run) => events / run.seconds;
   return {
-    peer: median(peer.map(rate)),
-    walpiper: median(ours.map(rate)),
-    ratios: ours.map((run, turn) => peer[turn].seconds / run.seconds),
+    peer: rateOf(peer, events),
+    walpiper: rateOf(ours, events),
+    ratios: ratiosOf(peer, ours, secondsOf),
     cpu: median(ours.map((run) => (run.cpu * 1e6) / events)),
     resident: Math.max(...ours.map((run) => run.peak)),
   };
@@ -103,8 +105,8 @@ async function measureShape(bench, shape, { turns, scale }) {
     bench.row(
       plugin,
       `${number(events)} events in ${shape.name}`,
-      number(peer),
-      number(walpiper),
+      peer,
+      walpiper,
       spread(ratios),
       cpu.toFixed(2),
       resident.toFixed(1),
@@ -176,9 +178,8 @@ async function measureOverTcp(bench, db, plugin, { turns, events, end, options }
     () => runPeer(bench, overTcp, plugin, { end, options }),
     () => streamOfWalpiper(bench, overTcp, plugin, { events }),
   );
-  const rate = (runs) => number(median(runs.map((run) => events / run.seconds)));
-  const ratios = ours.map((run, turn) => peer[turn].seconds / run.seconds);
-  bench.row(`${plugin}, TCP`, number(events), rate(peer), '', rate(ours), spread(ratios), '');
+  const ratios = ratiosOf(peer, ours, secondsOf);
+  bench.row(`${plugin}, TCP`, number(events), rateOf(peer, events), '', rateOf(ours, events), spread(ratios), '');
   bench.headline(`${plugin}, to one subscriber over TCP: share of pg_recvlogical`, ratios, { least: 0.9 });
 }
 
@@ -194,10 +195,10 @@ async function measureStream(bench, { turns, scale }) {
       () => streamOfNode(bench, db, plugin, { events }),
       () => streamOfWalpiper(bench, db, plugin, { events }),
     );
-    const rate = (runs) => number(median(runs.map((run) => events / run.seconds)));
-    const ratios = (others) => ours.map((run, turn) => others[turn].seconds / run.seconds);
-    bench.row(`${plugin}, Unix socket`, number(events), rate(peer), rate(node), rate(ours), spread(ratios(peer)), spread(ratios(node)));
-    const bound = median(peer.map((run, turn) => node[turn].seconds / run.seconds));
+    const rates = [peer, node, ours].map((runs) => rateOf(runs, events));
+    const ratios = (others) => ratiosOf(others, ours, secondsOf);
+    bench.row(`${plugin}, Unix socket`, number(events), ...rates, spread(ratios(peer)), spread(ratios(node)));
+    const bound = median(ratiosOf(node, peer, secondsOf));
     bench.note(`${plugin}: pg_recvlogical alone, whose server has the cores for itself, is ${bound.toFixed(1)} times the Node service`);
     bench.headline(`${plugin}, to one subscriber over a Unix socket: share of pg_recvlogical`, ratios(peer), { least: 0.9 });
     bench.headline(`${plugin}, to one subscriber: times the Node service`, ratios(node), { least: 3 });

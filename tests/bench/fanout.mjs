@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../integration/harness/process.mjs';
-import { Bench, median, memoryOf, number, spread, takeTurns, threadSeconds } from './bench.mjs';
+import { Bench, median, memoryOf, number, ratiosOf, spread, takeTurns, threadSeconds } from './bench.mjs';
 import { Fleet, program, runToEnd, SendLoop } from './fleet.mjs';
 import { Nchan } from './nchan.mjs';
 import { microseconds, Stamps } from './stamps.mjs';
@@ -105,7 +105,6 @@ async function burstOfNchan({ nchan, frame }, subscribers, events) {
 }
 
 const cpuOf = (run) => (run.cpu * 1e6) / run.deliveries;
-const ratiosOf = (above, below, value) => above.map((run, turn) => value(run) / value(below[turn]));
 const quotients = (...of) => spread(ratiosOf(...of));
 const medianOf = (runs, value) => median(runs.map(value));
 

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { join } from 'node:path';
 import { Walpiper } from '../integration/harness/walpiper.mjs';
-import { Bench, cpuSeconds, median, spread, takeTurns } from './bench.mjs';
+import { Bench, cpuSeconds, median, ratiosOf, spread, takeTurns } from './bench.mjs';
 
 const eventsAtScaleOne = 10_000_000;
 const sampleBytes = 512 << 20; // what `cat` reads: from the page cache, as often as it takes
@@ -152,7 +152,7 @@ async function measure(bench, walpiper, { events, bytes, ids, sample, turns }) {
     () => runReplay(walpiper, bytes),
   );
   const rate = (runs) => median(runs.map((run) => run.received / 1e6 / run.seconds));
-  const ratios = ours.map((run, turn) => peer[turn].seconds / run.seconds);
+  const ratios = ratiosOf(peer, ours, (run) => run.seconds);
   bench.headline('events a second', ours.map((run) => events / run.seconds), { least: 1_000_000 }, 0);
   bench.headline('share of cat, of which 0.8 would do instead', ratios);
   bench.row(

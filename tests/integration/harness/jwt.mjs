@@ -27,6 +27,7 @@ export const asymmetric = (algorithm, key) => (input) => {
 /** How long tokens are good unless they say something else. */
 export const tokenMs = 3600_000;
 
+/** A good token. */
 export const hsToken = (secret, claims, algorithm = 'HS256') =>
   compact({ alg: algorithm, typ: 'JWT' }, { exp: now() + tokenMs / 1000, ...claims }, hmac(algorithm, secret));
 
