@@ -1,13 +1,18 @@
 // GET /events beyond the journal: rows that committed late, behind greater ids, come in the order of
 // their commits, also when only the table has them.
 import { assert, Follower, scenario, sleep, Subscription, until } from './harness/lib.mjs';
+import { scrape } from './harness/metrics.mjs';
 
 const insert = `INSERT INTO events (type, subscriber, payload) VALUES ('insert', $1, to_jsonb($2::text)) RETURNING id`;
 const tiny = { journal: { retention: { bytes: '4kB' } } };
 
 /** Rows of another consumer until the journal has none of TOTO's. */
-async function pushOut(db) {
-  for (let n = 0; n < 40; n++) await db.query(insert, ['filler', `${n} ${'x'.repeat(20)}`]);
+async function pushOut(db, walpiper, writer = db) {
+  const toto = Number(await db.value(`SELECT pg_current_wal_insert_lsn() - '0/0'`));
+  await until("the journal has none of TOTO's", async () => {
+    for (let n = 0; n < 40; n++) await writer.query(insert, ['filler', `${n} ${'x'.repeat(20)}`]);
+    return (await scrape(walpiper)).sum('walpiper_journal_oldest_lsn') > toto;
+  });
 }
 
 const ids = (frames) => frames.map((frame) => Number(frame.id));
@@ -37,7 +42,7 @@ scenario('a late row that only the table has comes to who had a greater one', as
   const next = await write(db);
   const all = await walpiper.events('toto', { lastEventId: String(first) });
   assert.deepEqual(ids(await all.first(2)), [late.id, next], 'while the journal has them');
-  await pushOut(db);
+  await pushOut(db, walpiper);
   const again = await walpiper.events('toto', { lastEventId: String(first) });
   assert.deepEqual(ids(await again.first(2)), [late.id, next]);
   const behind = await walpiper.events('toto', { lastEventId: String(late.id) });
@@ -60,7 +65,7 @@ scenario('cut after any row, a client gets what follows, each row once, in the o
   await write(db);
   const order = ids(await witness.first(8));
   assert.notDeepEqual(order, order.toSorted((a, b) => a - b));
-  await pushOut(db);
+  await pushOut(db, walpiper);
   for (const round of ['as it is', 'after a restart']) {
     for (const [n, id] of order.entries()) {
       const client = await walpiper.events('toto', { lastEventId: String(id) });
@@ -90,7 +95,7 @@ scenario('a row whose commit the server does not show yet is waited for, though 
   for (let n = 0; n < 3; n++) await others.query(insert, ['toto', 'shows at once']);
   const order = ids(await witness.first(5));
   assert.equal(order[1], held.id);
-  await pushOut(others);
+  await pushOut(db, walpiper, others);
   const clients = [];
   for (const id of [first, held.id, order[2]]) clients.push(await walpiper.events('toto', { lastEventId: String(id) }));
   const asked = new Set();
