@@ -317,58 +317,62 @@ static bool read_next(struct engine *e)
 
 /* --- the turn -------------------------------------------------------------------------------- */
 
-void engine_turn(struct engine *e)
+/* What comes before the work, or keeps from it. False when there is nothing of that kind. */
+static bool do_first(struct engine *e)
 {
-    if (e->stopping) {
+    if (e->stopping)
         engine_close(e);
-        return;
-    }
-    if (e->look) {
+    else if (e->look)
         command_look(e);
-        return;
-    }
-    if (e->halted || e->paused) {
+    else if (e->halted || e->paused)
         engine_set_state(e, e->halted ? ENGINE_HALTED : ENGINE_PAUSED);
-        return;
-    }
-    if (swap_is_due(e)) {
+    else if (swap_is_due(e))
         swap_open(e);
-        return;
-    }
-    if (e->running) {
+    else if (e->running)
         run_again(e);
-        return;
-    }
-    engine_set_state(e, ENGINE_READY);
+    else
+        return false;
+    return true;
+}
+
+/* False when it is known from where to read on. */
+static bool find_beginning(struct engine *e)
+{
     if (!e->located) {
         if (anew_locate(e))
             engine_turn(e);
-        return;
+        return true;
     }
     anew_notice_epoch(e);
-    if (e->begin) {
-        anew_begin(e);
-        return;
-    }
-    if (e->live.keys.started) {
-        run_live(e);
-        return;
-    }
-    unsigned due_ms = due_wait_ms(e, clock_monotonic_ms());
+    if (!e->begin)
+        return false;
+    anew_begin(e);
+    return true;
+}
+
+/* Parked ids, those of a rebuild, those of new events: none keeps the others waiting for more than
+ * a turn. False when there are none. */
+static bool take_next(struct engine *e)
+{
     if (e->look_for_parked && !e->parked_turn) {
         due_look(e);
-        return;
+        return true;
     }
     e->parked_turn = false;
     e->rebuild_turn = !e->rebuild_turn;
     if (e->rebuild_turn && anew_next(e))
-        return;
+        return true;
     if (read_next(e) || (!e->rebuild_turn && anew_next(e)))
-        return;
-    if (e->look_for_parked) {
-        due_look(e);
-        return;
-    }
+        return true;
+    if (!e->look_for_parked)
+        return false;
+    due_look(e);
+    return true;
+}
+
+/* Until events come, or for so long, or until the rebuild may go on. */
+static void rest(struct engine *e, unsigned due_ms)
+{
     unsigned wait_ms = rebuild_wait_ms(&e->rebuild, clock_monotonic_ms());
     if (due_ms > 0 && (wait_ms == 0 || due_ms < wait_ms))
         wait_ms = due_ms;
@@ -376,6 +380,22 @@ void engine_turn(struct engine *e)
         set_timer(e, wait_ms);
     if (!rebuild_under_way(&e->rebuild))
         engine_recovered(e);
+}
+
+void engine_turn(struct engine *e)
+{
+    if (do_first(e))
+        return;
+    engine_set_state(e, ENGINE_READY);
+    if (find_beginning(e))
+        return;
+    if (e->live.keys.started) {
+        run_live(e);
+        return;
+    }
+    unsigned due_ms = due_wait_ms(e, clock_monotonic_ms());
+    if (!take_next(e))
+        rest(e, due_ms);
 }
 
 void engine_wake(struct engine *e)

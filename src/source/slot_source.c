@@ -292,42 +292,46 @@ static void slot_source_free(struct source *s)
     free(s);
 }
 
-static int slot_source_start(struct source **ret_source, const struct source_context *context,
-                             struct error *err)
+static int init_capture(struct source *s)
 {
-    struct source *s = calloc(1, sizeof(*s));
-    if (!s)
-        return error_set(err, -ENOMEM, "no memory for the source");
-    s->context = *context;
-    s->loop = context->loop;
     s->cache = relation_cache_new();
-    if (!s->cache || columns_rules(&s->rules, context->config) < 0) {
+    if (!s->cache || columns_rules(&s->rules, s->context.config) < 0) {
         relation_cache_free(s->cache);
-        free(s);
-        return error_set(err, -ENOMEM, "no memory for the source");
+        return -ENOMEM;
     }
     relation_cache_set_rules(s->cache, &s->rules);
     relation_cache_set_catalog(s->cache);
-    capture_init(&s->capture, s->cache, context->journal, context->config);
-    s->capture.commits = context->commits;
+    capture_init(&s->capture, s->cache, s->context.journal, s->context.config);
+    s->capture.commits = s->context.commits;
+    buffer_init(&s->facts.wal2json_tables, SLOT_COMMAND_MAX / 2);
+    buffer_init(&s->facts.shape, CATALOG_SHAPE_MAX);
+    buffer_init(&s->facts.marked, SETUP_MARKED_MAX);
+    return 0;
+}
+
+/* What asks the server beside the stream. */
+static void init_questions(struct source *s)
+{
+    const struct config *config = s->context.config;
     s->setup = (struct setup){.loop = s->loop,
-                              .config = context->config,
-                              .params = context->params,
+                              .config = config,
+                              .params = s->context.params,
                               .cache = s->cache,
                               .owner = s};
     s->watch = (struct watch){.loop = s->loop,
-                              .params = context->params,
-                              .publication = context->config->publication,
+                              .params = s->context.params,
+                              .publication = config->publication,
                               .owner = s,
-                              .slot = context->config->slot.name,
+                              .slot = config->slot.name,
                               .on_look = slot_on_look,
                               .on_changed = slot_on_publication};
     watch_init(&s->watch);
     s->liveness = (struct liveness){
-        .loop = s->loop, .slot = context->config->slot.name, .on_waits = slot_on_waits, .owner = s};
-    buffer_init(&s->facts.wal2json_tables, SLOT_COMMAND_MAX / 2);
-    buffer_init(&s->facts.shape, CATALOG_SHAPE_MAX);
-    buffer_init(&s->facts.marked, SETUP_MARKED_MAX);
+        .loop = s->loop, .slot = config->slot.name, .on_waits = slot_on_waits, .owner = s};
+}
+
+static void init_timers(struct source *s)
+{
     s->backoff = (struct backoff){RETRY_MIN_MS, RETRY_MAX_MS, 2., 0};
     ev_timer_init(&s->again, slot_on_again, 0., 0.);
     s->again.data = s;
@@ -335,12 +339,33 @@ static int slot_source_start(struct source **ret_source, const struct source_con
     s->confirm_due.data = s;
     ev_timer_init(&s->timer, on_timer, 0., 0.);
     s->timer.data = s;
+}
+
+static void follow_journal(struct source *s)
+{
     s->flush_hook = (struct loop_hook){.order = LOOP_ORDER_JOURNAL, .run = slot_flush_journal};
     loop_hook_add(s->loop, &s->flush_hook);
     s->progress.on_wake = slot_on_progress;
     loop_wakeup_start(s->loop, &s->progress);
     s->listener.on_durable = slot_on_journal;
-    journal_listen(context->journal, &s->listener);
+    journal_listen(s->context.journal, &s->listener);
+}
+
+static int slot_source_start(struct source **ret_source, const struct source_context *context,
+                             struct error *err)
+{
+    struct source *s = calloc(1, sizeof(*s));
+    if (s) {
+        s->context = *context;
+        s->loop = context->loop;
+    }
+    if (!s || init_capture(s) < 0) {
+        free(s);
+        return error_set(err, -ENOMEM, "no memory for the source");
+    }
+    init_questions(s);
+    init_timers(s);
+    follow_journal(s);
     health_down(context->health, "capture", "not connected yet");
     s->state = SOURCE_WAITING;
     slot_timer(s, 0., 0.); /* from the loop: a refusal must find the source in place */
