@@ -33,13 +33,30 @@ export function origin(command) {
   return { command, when: new Date().toISOString().slice(0, 10), commit: firstLine('git', 'rev-parse', '--short', 'HEAD') };
 }
 
-/** FINDINGS and, of the benches they do not have, what FILE has of an earlier run on this machine; in the order of NAMES.
+/** What FILE has of earlier runs: {machine, findings}; without a file nothing. */
+export function earlierIn(file) {
+  if (!existsSync(file)) return { findings: [] };
+  try {
+    const { machine: where, findings } = JSON.parse(readFileSync(file, 'utf8'));
+    if (where && Array.isArray(findings)) return { machine: where, findings };
+  } catch {
+    // told below, as what is JSON of something else
+  }
+  throw new Error(`${file} is not what a bench has written: remove it, or name another with --json`);
+}
+
+const isOf = (where, earlier) => JSON.stringify(earlier.machine) === JSON.stringify(where);
+
+/** FINDINGS and, of the benches they do not have, what EARLIER has if it is of this machine; in the order of NAMES.
  *  WHERE: this machine(). */
-export function withEarlier(findings, file, names, where) {
-  const earlier = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { findings: [] };
-  const isOurs = JSON.stringify(earlier.machine) === JSON.stringify(where);
-  const all = [...findings, ...(isOurs ? earlier.findings : [])];
+export function withEarlier(findings, earlier, names, where) {
+  const all = [...findings, ...(isOf(where, earlier) ? earlier.findings : [])];
   return names.map((name) => all.find(({ bench }) => bench === name)).filter(Boolean);
+}
+
+/** Which benches a report with those NAMED anew would lose, as EARLIER has them of another machine than WHERE. */
+export function lostBy(named, earlier, where) {
+  return isOf(where, earlier) ? [] : earlier.findings.map(({ bench }) => bench).filter((bench) => !named.includes(bench));
 }
 
 /** One line for each headline of all benches. */

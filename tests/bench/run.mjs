@@ -9,7 +9,10 @@ import { latency } from './latency.mjs';
 import { memoryBench } from './memory.mjs';
 import { operatorsBench } from './operators.mjs';
 import { replay } from './replay.mjs';
-import { keep, machine, origin, report, summary, withEarlier } from './report.mjs';
+import { earlierIn, keep, lostBy, machine, origin, report, summary, withEarlier } from './report.mjs';
+
+/** Where results go: those of a report lie beside it, so that a bench that is run anew leaves the others in it. */
+const resultsOf = (isReport) => join(root, isReport ? 'docs/performance' : 'build/bench', 'results.json');
 
 /** What --quick does for all, and for a bench whose starts would count for too much. */
 const quick = { all: 0.2, capture: 0.5 };
@@ -27,7 +30,7 @@ function readArguments(args) {
     scale: { type: 'string' },
     quick: { type: 'boolean', default: false },
     report: { type: 'boolean', default: false },
-    json: { type: 'string', default: join(root, 'build/bench/results.json') },
+    json: { type: 'string' },
     axis: { type: 'string', multiple: true, default: [] },
   };
   try {
@@ -38,7 +41,15 @@ function readArguments(args) {
     if (values.quick && values.scale) refuse('--quick is a scale of its own: leave --scale out');
     if (!(scale > 0)) refuse('--scale takes a number greater than 0');
     const all = positionals.length === 0 || positionals.includes('all');
-    return { names: all ? Object.keys(benches) : positionals, turns, scale, quick: values.quick, axes: values.axis, report: values.report, json: values.json };
+    return { names: all ? Object.keys(benches) : positionals, turns, scale, quick: values.quick, axes: values.axis, report: values.report, json: values.json ?? resultsOf(values.report) };
+  } catch (error) {
+    return refuse(error.message);
+  }
+}
+
+function readEarlier() {
+  try {
+    return earlierIn(json);
   } catch (error) {
     return refuse(error.message);
   }
@@ -50,7 +61,10 @@ for (const name of names) {
 }
 const from = origin(`./dev bench ${process.argv.slice(2).join(' ')}`.trim());
 const where = machine();
-const results = () => ({ machine: where, findings: withEarlier(findings, json, Object.keys(benches), where) });
+const earlier = readEarlier();
+const results = () => ({ machine: where, findings: withEarlier(findings, earlier, Object.keys(benches), where) });
+const lost = wantsReport ? lostBy(names, earlier, where) : [];
+if (lost.length > 0) refuse(`the report has ${lost.join(', ')} of another machine: run all for a report of this one`);
 for (const name of names) {
   await benches[name]({ ...settings, scale: settings.quick ? (quick[name] ?? settings.scale) : settings.scale });
   Object.assign(findings.at(-1), from);

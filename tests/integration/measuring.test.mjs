@@ -8,7 +8,7 @@ import { Fleet, program } from '../bench/fleet.mjs';
 import { verdict } from '../bench/instructions.mjs';
 import { sizesAt } from '../bench/memory.mjs';
 import { NodeService } from '../bench/peer.mjs';
-import { keep, page, summary, withEarlier } from '../bench/report.mjs';
+import { earlierIn, keep, lostBy, page, summary, withEarlier } from '../bench/report.mjs';
 import { Stamps } from '../bench/stamps.mjs';
 import { assert, root, run, scenario } from './harness/lib.mjs';
 
@@ -121,11 +121,18 @@ scenario('a bench that is run alone replaces what was known of it, and of no oth
   const found = (bench, value) => ({ bench, value });
   const names = ['capture', 'replay', 'memory'];
   const here = { processor: '2 x P' };
-  assert.deepEqual(withEarlier([found('replay', 1)], file, names, here), [found('replay', 1)], 'there is no file yet');
+  assert.deepEqual(withEarlier([found('replay', 1)], earlierIn(file), names, here), [found('replay', 1)], 'there is no file yet');
   keep(file, { machine: here, findings: [found('capture', 1), found('memory', 1)] });
-  const merged = withEarlier([found('capture', 2), found('replay', 2)], file, names, here);
+  const earlier = earlierIn(file);
+  const merged = withEarlier([found('capture', 2), found('replay', 2)], earlier, names, here);
   assert.deepEqual(merged, [found('capture', 2), found('replay', 2), found('memory', 1)]);
-  assert.deepEqual(withEarlier([found('capture', 2)], file, names, { processor: '4 x P' }), [found('capture', 2)]);
+  const there = { processor: '4 x P' };
+  assert.deepEqual(withEarlier([found('capture', 2)], earlier, names, there), [found('capture', 2)]);
+  assert.deepEqual([lostBy(['capture'], earlier, there), lostBy(['capture'], earlier, here), lostBy(names, earlier, there)], [['memory'], [], []]);
+  for (const damaged of ['{"machine":', '[]']) {
+    writeFileSync(file, damaged);
+    assert.throws(() => earlierIn(file), /results\.json is not what a bench has written: remove it/);
+  }
 });
 
 const recorded = join(root, 'tests/bench/recorded');
