@@ -3,6 +3,7 @@
 import { connect } from 'node:net';
 import { assert, scenario, sleep, until } from './harness/lib.mjs';
 import { blog, blogFiles } from './harness/blog.mjs';
+import { scrape } from './harness/metrics.mjs';
 
 /** A connection: `got` is what came, `over` that it has ended. */
 function dial(walpiper, text = '', localAddress) {
@@ -222,6 +223,9 @@ scenario('20 000 connections that come and go, with 100 000 topics: memory and d
   }, { first: 12_000 });
 });
 
+/** The kernel forgets a connection that was reset before walpiper learns of it: this is walpiper's own count. */
+const held = (walpiper) => scrape(walpiper).then((metrics) => metrics.sum('walpiper_http_connections'), () => NaN);
+
 /** Each of a crowd that comes at once is served or told, and there is room when it has gone. */
 async function flooded(walpiper, most) {
   const flood = dialMany(walpiper, 1000, subscribing);
@@ -230,9 +234,9 @@ async function flooded(walpiper, most) {
   assert.ok(served > 0 && served < most, `${served} were served`);
   assert.ok(flood.every(({ got }) => /^HTTP\/1\.1 (200|503) /.test(got)));
   for (const { socket } of flood) socket.destroy();
-  await until('all are gone', () => walpiper.connections() === 1);
+  await until('all are gone', async () => (await held(walpiper)) === 1);
   const again = await walpiper.subscribe('/streams/comments');
-  await until('there is room again', () => again.parser.comments > 0);
+  await again.until('there is room again', () => again.parser.comments > 0);
   assert.equal(again.hasEnded, false);
   again.close();
 }

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import http from 'node:http';
 import { isDeepStrictEqual } from 'node:util';
 import { assert, run, scenario, until } from './harness/lib.mjs';
+import { both } from './harness/both.mjs';
 import { blog, blogFiles, counts, countsFromScratch } from './harness/blog.mjs';
 import { namesUnavailable } from './harness/network.mjs';
 
@@ -22,17 +23,14 @@ async function health(walpiper) {
   return answer && { code: answer.status, body: answer.body };
 }
 
-async function bothPlugins(scene, db, config) {
-  const of = (plugin) => scene.walpiper(db, { ...config, slot: { name: `large_${plugin}`, plugin } });
-  return [await of('wal2json'), await of('pgoutput')];
-}
+const bothPlugins = async (scene, db, config) => Object.values(await both(scene, db, config));
 
 scenario('a large event comes without its records, in the same bytes from both plugins, to its row, scopes and operator', async (scene) => {
   const db = await scene.database({ files: blogFiles });
   await db.query('TRUNCATE posts, comments');
-  const slot = { name: 'large_wal2json', plugin: 'wal2json' };
-  const walpiper = await scene.walpiper(db, { ...blog, slot, journal: limited });
-  const other = await scene.walpiper(db, { tables: blog.tables, slot: { name: 'large_pgoutput', plugin: 'pgoutput' }, journal: limited });
+  const slot = (plugin) => ({ name: `${db.name}_${plugin}`, plugin });
+  const walpiper = await scene.walpiper(db, { ...blog, slot: slot('wal2json'), journal: limited });
+  const other = await scene.walpiper(db, { tables: blog.tables, slot: slot('pgoutput'), journal: limited });
   await db.query(`INSERT INTO posts (id, title) VALUES (1, 'one'), (2, 'two')`);
   const large = `repeat('x', 2000000)`;
   await db.query(`INSERT INTO comments (id, post_id, message) VALUES (7, 1, ${large})`);
@@ -160,7 +158,7 @@ scenario('a row of 200 MB: whole with a larger limit, without its records with t
   const of = (plugin, max_event) =>
     scene.walpiper(db, {
       tables,
-      slot: { name: `big_${plugin}_${max_event.toLowerCase()}`, plugin },
+      slot: { name: `${db.name}_${plugin}_${max_event.toLowerCase()}`, plugin },
       journal: { max_event, retention: { bytes: '2GB' } },
     });
   const whole = [await of('wal2json', '512MB'), await of('pgoutput', '512MB')];
