@@ -5,9 +5,11 @@
 // its exit at --endpos).
 //
 // Then the whole way, to one subscriber who has all of it, beside a Node service made of npm's
-// pg-logical-replication and pg; and over TCP. A Unix socket holds no more than some 270 rows, so that the
-// server waits for a reader that comes a millisecond late; TCP holds megabytes, and costs the server more.
+// pg-logical-replication and pg; and beside pg_recvlogical in two other ways: both kept to one core, and both over
+// TCP. A Unix socket holds no more than some 270 rows, so that the server waits for a reader that comes a
+// millisecond late; TCP holds megabytes, and costs the server more.
 import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { freePort, startChild } from '../integration/harness/process.mjs';
 import { within } from '../integration/harness/wait.mjs';
@@ -50,14 +52,12 @@ async function fill(db, { size, transactions }) {
   return endOfLog(db);
 }
 
-async function runPeer(bench, db, plugin, { end, options }) {
+async function runPeer(bench, db, plugin, { end, options, wrapper = [] }) {
   await copySlot(db, `base_${plugin}`, 'turn');
   const began = performance.now();
-  const child = startChild(
-    join(bin, 'pg_recvlogical'),
-    ['-d', db.url, '-S', 'turn', '--start', '-f', '/dev/null', `--endpos=${end}`, ...options],
-    { log: join(bench.directory, 'pg_recvlogical.log') },
-  );
+  const program = [...wrapper, join(bin, 'pg_recvlogical')];
+  const [command, ...args] = [...program, '-d', db.url, '-S', 'turn', '--start', '-f', '/dev/null', `--endpos=${end}`, ...options];
+  const child = startChild(command, args, { log: join(bench.directory, 'pg_recvlogical.log') });
   const { code } = await within('pg_recvlogical ends', 300_000, child.exited);
   const seconds = (performance.now() - began) / 1000;
   if (code !== 0) throw new Error(readFileSync(join(bench.directory, 'pg_recvlogical.log'), 'utf8'));
@@ -153,12 +153,13 @@ async function streamOfNode(bench, db, plugin, { events }) {
   }
 }
 
-async function streamOfWalpiper(bench, db, plugin, { events }) {
+async function streamOfWalpiper(bench, db, plugin, { events, wrapper = [] }) {
   await copySlot(db, `base_${plugin}`, 'turn');
   const walpiper = new Walpiper(db, bench.turnDirectory(), {
     ...{ slot: { name: 'turn', plugin }, publication: 'bench', tables: [{ name: 'public.stamps' }] },
     ...{ http: { threads: 1 }, log: { level: 'warn' } },
   });
+  walpiper.wrapper = wrapper;
   await walpiper.configure();
   const began = microseconds();
   await walpiper.launch();
@@ -171,17 +172,20 @@ async function streamOfWalpiper(bench, db, plugin, { events }) {
   }
 }
 
-async function measureOverTcp(bench, db, plugin, { turns, events, end, options }) {
-  const overTcp = Object.create(db, { url: { value: bench.server.url(db.name, '127.0.0.1') } });
+/** walpiper beside pg_recvlogical, of which WRAPPER stands before both; HOW, for the table and the headline. */
+async function measureOtherwise(bench, db, plugin, { turns, events, end, options, wrapper }, how) {
   const [peer, ours] = await takeTurns(
     turns,
-    () => runPeer(bench, overTcp, plugin, { end, options }),
-    () => streamOfWalpiper(bench, overTcp, plugin, { events }),
+    () => runPeer(bench, db, plugin, { end, options, wrapper }),
+    () => streamOfWalpiper(bench, db, plugin, { events, wrapper }),
   );
   const ratios = ratiosOf(peer, ours, secondsOf);
-  bench.row(`${plugin}, TCP`, number(events), rateOf(peer, events), '', rateOf(ours, events), spread(ratios), '');
-  bench.headline(`${plugin}, to one subscriber over TCP: share of pg_recvlogical`, ratios, { least: 0.9 });
+  bench.row(`${plugin}, ${how}`, number(events), rateOf(peer, events), '', rateOf(ours, events), spread(ratios), '');
+  bench.headline(`${plugin}, to one subscriber, ${how}: share of pg_recvlogical`, ratios, { least: 0.9 });
 }
+
+/** As systemd's CPUAffinity= does: else the kernel moves them about, and in the way of the server's process. */
+const onOneCore = ['taskset', '-c', String(cpus().length - 1)];
 
 /** What the Node service asks of wal2json: each transaction in one message. walpiper does not, as 1 GB is the limit
  *  of a message; what the server could give it in this form is measured all the same. */
@@ -211,9 +215,12 @@ async function measureStream(bench, { turns, scale }) {
     bench.row(`${plugin}, Unix socket`, number(events), ...rates, spread(ratios(peer)), spread(ratios(node)));
     noteBound(bench, plugin, node, peer);
     if (whole) noteBound(bench, `${plugin}, each transaction in one message, as the Node service has it`, node, whole);
-    bench.headline(`${plugin}, to one subscriber over a Unix socket: share of pg_recvlogical`, ratios(peer), { least: 0.9 });
+    bench.headline(`${plugin}, to one subscriber, Unix socket: share of pg_recvlogical`, ratios(peer), { least: 0.9 });
     bench.headline(`${plugin}, to one subscriber: times the Node service`, ratios(node), { least: 3 });
-    await measureOverTcp(bench, db, plugin, { turns, events, end, options });
+    const way = { turns, events, end, options };
+    await measureOtherwise(bench, db, plugin, { ...way, wrapper: onOneCore }, 'Unix socket, kept to one core');
+    const overTcp = Object.create(db, { url: { value: bench.server.url(db.name, '127.0.0.1') } });
+    await measureOtherwise(bench, overTcp, plugin, way, 'TCP');
   }
   for (const plugin of plugins) await db.query('SELECT pg_drop_replication_slot($1)', [`base_${plugin}`]);
   await stamps.close();
